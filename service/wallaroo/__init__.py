@@ -1,0 +1,126 @@
+"""Wallaroo on Kafka: the public names, nothing else."""
+
+from wallaroo import experimental
+from wallaroo.api.aggregation import Aggregation
+from wallaroo.api.arguments import (
+    kafka_parse_sink_options,
+    kafka_parse_source_options,
+    tcp_parse_input_addrs,
+    tcp_parse_output_addrs,
+)
+from wallaroo.api.codecs import (
+    attach_to_module,
+    deserialize,
+    dt_to_timestamp,
+    json_decoder,
+    json_encoder,
+    serialize,
+)
+from wallaroo.api.decorators import (
+    computation,
+    computation_multi,
+    decoder,
+    encoder,
+    key_extractor,
+    state_computation,
+    state_computation_multi,
+)
+from wallaroo.api.pipeline import Application, Pipeline, build_application, source
+from wallaroo.api.sinks import (
+    CustomKafkaSinkCLIParser,
+    DefaultKafkaSinkCLIParser,
+    KafkaSinkConfig,
+    TCPSinkConfig,
+)
+from wallaroo.api.sources import (
+    CustomKafkaSourceCLIParser,
+    DefaultKafkaSourceCLIParser,
+    GenSourceConfig,
+    KafkaSourceConfig,
+    TCPSourceConfig,
+)
+from wallaroo.api.stages import (
+    BaseWrapped,
+    Computation,
+    ComputationMulti,
+    ConnectorDecoder,
+    ConnectorEncoder,
+    Decoder,
+    Encoder,
+    KeyExtractor,
+    OctetDecoder,
+    OctetEncoder,
+    StateComputation,
+    StateComputationMulti,
+)
+from wallaroo.api.units import hours, microseconds, milliseconds, minutes, nanoseconds, seconds
+from wallaroo.api.window_builders import (
+    CountWindowsBuilder,
+    RangeWindowsBuilder,
+    count_windows,
+    range_windows,
+)
+from wallaroo.api.windows import CountWindows, LateDataPolicy, RangeWindows
+from wallaroo.errors import WallarooError, WallarooParameterError
+
+__all__ = [
+    "Aggregation",
+    "Application",
+    "BaseWrapped",
+    "Computation",
+    "ComputationMulti",
+    "ConnectorDecoder",
+    "ConnectorEncoder",
+    "CountWindows",
+    "CountWindowsBuilder",
+    "CustomKafkaSinkCLIParser",
+    "CustomKafkaSourceCLIParser",
+    "Decoder",
+    "DefaultKafkaSinkCLIParser",
+    "DefaultKafkaSourceCLIParser",
+    "Encoder",
+    "GenSourceConfig",
+    "KafkaSinkConfig",
+    "KafkaSourceConfig",
+    "KeyExtractor",
+    "LateDataPolicy",
+    "OctetDecoder",
+    "OctetEncoder",
+    "Pipeline",
+    "RangeWindows",
+    "RangeWindowsBuilder",
+    "StateComputation",
+    "StateComputationMulti",
+    "TCPSinkConfig",
+    "TCPSourceConfig",
+    "WallarooError",
+    "WallarooParameterError",
+    "attach_to_module",
+    "build_application",
+    "computation",
+    "computation_multi",
+    "count_windows",
+    "decoder",
+    "deserialize",
+    "dt_to_timestamp",
+    "encoder",
+    "experimental",
+    "hours",
+    "json_decoder",
+    "json_encoder",
+    "kafka_parse_sink_options",
+    "kafka_parse_source_options",
+    "key_extractor",
+    "microseconds",
+    "milliseconds",
+    "minutes",
+    "nanoseconds",
+    "range_windows",
+    "seconds",
+    "serialize",
+    "source",
+    "state_computation",
+    "state_computation_multi",
+    "tcp_parse_input_addrs",
+    "tcp_parse_output_addrs",
+]

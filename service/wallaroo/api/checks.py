@@ -1,0 +1,116 @@
+"""Checks of what a user hands to the API; each raises WallarooParameterError."""
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from wallaroo.errors import WallarooParameterError
+
+_LONGEST_REPR = 80
+
+_ASYNC_OR_GENERATOR = (
+    inspect.iscoroutinefunction,
+    inspect.isgeneratorfunction,
+    inspect.isasyncgenfunction,
+)
+
+
+def check_name(what: str, name: object) -> str:
+    """A name: a str that is not blank."""
+    if not isinstance(name, str) or not name.strip():
+        raise WallarooParameterError(f"{what} needs a name: a str that is not empty, not {name!r}")
+    return name
+
+
+def check_whole(what: str, value: object, at_least: int, advice: str = "") -> int:
+    """An int, not a bool, that is not below `at_least`."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < at_least:
+        hint = f"; {advice}" if advice else ""
+        raise WallarooParameterError(f"{what} must be an int of at least {at_least}, not {value!r}{hint}")
+    return value
+
+
+def check_number_text(what: str, value: object, at_least: int) -> int:
+    """An int, or its decimal text as command lines give it."""
+    if isinstance(value, str) and value.isascii() and value.isdigit():
+        return int(value)
+    return check_whole(what, value, at_least)
+
+
+def check_instance(what: str, value: object, kind: type | tuple[type, ...], advice: str) -> None:
+    """A value of this kind."""
+    if not isinstance(value, kind):
+        raise WallarooParameterError(f"{what} cannot be {describe(value)}; {advice}")
+
+
+def check_function(what: str, func: Any, parameters: tuple[str, ...]) -> None:
+    """A plain function that can be called with exactly these positional arguments.
+
+    The rule is the original's: parameters with defaults may come on top, `*args` does not count,
+    `self` of a bound method does.
+    """
+    if not callable(func) or isinstance(func, type):
+        raise WallarooParameterError(
+            f"Expected a callable object but got a {func!r} for {what}; decorate a def"
+        )
+    if not hasattr(func, "__name__"):
+        raise WallarooParameterError(
+            f"{what} got {describe(func)}, which has no name of its own; decorate a def that calls it"
+        )
+    if any(test(func) for test in _ASYNC_OR_GENERATOR):
+        raise WallarooParameterError(
+            f"{what}: {func.__name__} is async or a generator; it must be a plain def that returns its result"
+        )
+    _check_arity(what, func, parameters)
+
+
+def _check_arity(what: str, func: Any, parameters: tuple[str, ...]) -> None:
+    least, most = _positional_parameters(what, func)
+    if not least <= len(parameters) <= most:
+        raise WallarooParameterError(
+            f"Incompatible function arity, your function {func.__name__} must have {len(parameters)} "
+            f"parameter(s): {what} calls it with ({', '.join(parameters)}), and it takes "
+            f"{least if least == most else f'{least} to {most}'}"
+            f"{', self included' if inspect.ismethod(func) else ''}"
+        )
+
+
+def _positional_parameters(what: str, func: Any) -> tuple[int, int]:
+    # Not inspect.getfullargspec where there is code to look at: it evaluates annotations, and since
+    # Python 3.14 those may name what only a type checker imports.
+    code = getattr(func, "__code__", None)
+    if code is not None:
+        return code.co_argcount - len(func.__defaults__ or ()), code.co_argcount
+    try:
+        spec = inspect.getfullargspec(func)
+    except TypeError as error:
+        raise WallarooParameterError(
+            f"{what} cannot see the parameters of {func!r}; wrap it in a def"
+        ) from error
+    return len(spec.args) - len(spec.defaults or ()), len(spec.args)
+
+
+def check_factory(what: str, factory: Any) -> Callable[[], Any]:
+    """A class or function that can be called without arguments."""
+    if not callable(factory):
+        raise WallarooParameterError(f"{what} must be a class or function, not {factory!r}")
+    try:
+        inspect.signature(factory).bind()
+    except (ValueError, NameError):
+        # no signature to look at (some built-in classes), or annotations that do not evaluate
+        return factory  # type: ignore[no-any-return]
+    except TypeError as error:
+        raise WallarooParameterError(
+            f"{what} {describe(factory)} must be callable without arguments: {error}"
+        ) from error
+    return factory  # type: ignore[no-any-return]
+
+
+def describe(value: object) -> str:
+    """A value as an error message names it."""
+    if isinstance(value, type):
+        return f"the class {value.__qualname__}"
+    if inspect.isroutine(value):
+        return f"the function {value.__qualname__}"
+    text = repr(value)
+    return text if len(text) <= _LONGEST_REPR else f"a {type(value).__qualname__}"

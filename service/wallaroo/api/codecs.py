@@ -1,0 +1,88 @@
+"""Ready-made ways between messages and bytes."""
+
+import pickle
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+
+import msgspec
+from pydantic import PydanticUndefinedAnnotation, PydanticUserError, TypeAdapter
+
+from wallaroo.api.decorators import encoder
+from wallaroo.api.stages import Decoder
+from wallaroo.errors import WallarooParameterError
+
+
+class JsonDecoder(Decoder):
+    """Decodes JSON into a pydantic model; pickled by its model."""
+
+    def __init__(self, model: type[Any], validate: Callable[..., Any]) -> None:
+        super().__init__(validate, f"json_decoder({model.__name__})")
+        self.__module__, self.__qualname__ = __name__, self.name()
+        self.model = model
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return json_decoder, (self.model,)
+
+
+def json_decoder(model: type[Any]) -> Decoder:
+    """A decoder of JSON into a pydantic model, or another class that pydantic validates.
+
+    What is not JSON, or breaks the model's rules, fails to decode.
+    """
+    if not isinstance(model, type):
+        raise WallarooParameterError(f"json_decoder needs a pydantic model class, not {model!r}")
+    return _json_decoder(model)
+
+
+@cache
+def _json_decoder(model: Any) -> Decoder:
+    try:
+        # The validator's own C method: no frame of ours between a record and its model.
+        validate = TypeAdapter(model).validator.validate_json
+    except (PydanticUserError, PydanticUndefinedAnnotation) as error:
+        reason, *_ = error.message.splitlines()
+        raise WallarooParameterError(
+            f"json_decoder({model.__name__}) needs a complete pydantic model class: {reason}"
+        ) from error
+    return JsonDecoder(model, validate)
+
+
+@encoder
+def json_encoder(data: Any) -> bytes:
+    """JSON of a pydantic model, or of plain values, with models among them or not; a NaN becomes null."""
+    serializer = getattr(type(data), "__pydantic_serializer__", None)
+    return _plain_json.encode(data) if serializer is None else serializer.to_json(data)
+
+
+def _model_json(value: Any) -> msgspec.Raw:
+    serializer = getattr(type(value), "__pydantic_serializer__", None)
+    if serializer is None:
+        raise NotImplementedError(f"json_encoder cannot write a {type(value).__qualname__}")
+    return msgspec.Raw(serializer.to_json(value))
+
+
+_plain_json = msgspec.json.Encoder(enc_hook=_model_json)
+
+
+def serialize(obj: Any) -> bytes:
+    """The object, pickled; an application replaces this by a `serialize` of its own."""
+    return pickle.dumps(obj)
+
+
+def deserialize(bs: bytes) -> Any:
+    """What `serialize` pickled; only for bytes that a stranger cannot have written."""
+    return pickle.loads(bs)  # noqa: S301 - the original's function; nothing from a topic comes here
+
+
+def dt_to_timestamp(dt: datetime) -> float:
+    """Seconds since the Unix epoch; a datetime without a zone is taken as UTC, on every machine."""
+    return (dt if dt.tzinfo else dt.replace(tzinfo=UTC)).timestamp()
+
+
+def attach_to_module(*_args: Any) -> Any:
+    """The original's way to make wrappers picklable; always raises WallarooParameterError."""
+    raise WallarooParameterError(
+        "attach_to_module is not needed here: wrappers are pickled by reference; leave the call out"
+    )

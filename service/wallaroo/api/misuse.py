@@ -1,0 +1,152 @@
+"""What a pipeline refuses, the moment it is asked: every refusal says what, where, and what to do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from wallaroo.api.aggregation import Aggregation, is_aggregation_class
+from wallaroo.api.checks import describe
+from wallaroo.api.sinks import SinkConfig
+from wallaroo.api.sources import SourceConfig
+from wallaroo.api.stages import Computation, Decoder, Encoder, KeyExtractor
+from wallaroo.api.steps import Stage, To, ends_in_key_change, source_names, stages
+from wallaroo.api.window_builders import CountWindowsBuilder, RangeWindowsBuilder
+from wallaroo.errors import WallarooParameterError
+
+if TYPE_CHECKING:
+    from wallaroo.api.pipeline import Pipeline
+
+_CONFIGS = "TCPSinkConfig, KafkaSinkConfig or a Kafka sink's CLI parser"
+
+
+def check_source_config(name: str, config: object) -> None:
+    """A source's configuration."""
+    if not isinstance(config, SourceConfig):
+        raise WallarooParameterError(
+            f"source {name!r} cannot read from {describe(config)}; "
+            "give it a TCPSourceConfig, GenSourceConfig, KafkaSourceConfig or a Kafka source's CLI parser"
+        )
+
+
+def check_open(pipeline: Pipeline, action: str) -> None:
+    """A pipeline that no sink has ended yet."""
+    if pipeline.closed:
+        _refuse(pipeline, action, "You can't add stages after to_sink/s; make the sink the last call")
+
+
+def check_stage(pipeline: Pipeline, stage: Any) -> None:
+    """A stage of a kind that runs, with a name that no other stage has."""
+    if not isinstance(stage, Stage):
+        _refuse(pipeline, f".to({describe(stage)})", _stage_advice(stage))
+    if any(stage.name() == other.name() for other in stages(pipeline)):
+        _refuse(
+            pipeline,
+            f".to({stage!r})",
+            f"a stage named {stage.name()!r} is there already; names must be unique, since topics, stores "
+            "and metrics are named after them",
+        )
+
+
+def check_extractor(pipeline: Pipeline, extractor: object) -> None:
+    """A key extractor, where the key was not changed just before."""
+    if not isinstance(extractor, KeyExtractor):
+        advice = "decorate a function with @wallaroo.key_extractor and give it that"
+        _refuse(pipeline, f".key_by({describe(extractor)})", advice)
+    check_key_change(pipeline, f".key_by({extractor.name()})")
+
+
+def check_key_change(pipeline: Pipeline, action: str) -> None:
+    """A pipeline whose key was not changed just before."""
+    if ends_in_key_change(pipeline):
+        _refuse(pipeline, action, "the key was changed just before, for nothing; leave one of the two out")
+
+
+def check_merge(left: Pipeline, right: Pipeline) -> None:
+    """Two open pipelines that share no source and no stateful stage, both or neither with a fresh key."""
+    check_open(left, ".merge(...)")
+    if right.closed:
+        _refuse(
+            left, ".merge(...)", f"You can't merge with a terminated pipeline: {place(right)} has its sinks"
+        )
+    shared = sorted(set(source_names(left)) & set(source_names(right)))
+    if shared:
+        _refuse(
+            left,
+            ".merge(...)",
+            f"source {shared[0]!r} is on both sides; a pipeline cannot be merged with itself or a part of "
+            "itself, so declare another source with a name of its own",
+        )
+    if ends_in_key_change(left) != ends_in_key_change(right):
+        _refuse(
+            left,
+            ".merge(...)",
+            "A pipeline ending with key_by can only be merged with another; end both sides with key_by or "
+            "collect, or call it once after the merge",
+        )
+    _check_shared_stages(left, right)
+
+
+def check_sinks(pipeline: Pipeline, sinks: object) -> tuple[SinkConfig, ...]:
+    """One or more configurations of sinks."""
+    if not isinstance(sinks, list | tuple):
+        _refuse(pipeline, f".to_sinks({describe(sinks)})", "give it a list of sinks, or use .to_sink for one")
+    if not sinks:
+        _refuse(pipeline, ".to_sinks([])", "you must specify at least one sink")
+    for sink in sinks:
+        if not isinstance(sink, SinkConfig):
+            _refuse(pipeline, f".to_sink({describe(sink)})", f"a sink is a {_CONFIGS}")
+    return tuple(sinks)
+
+
+def place(pipeline: Pipeline) -> str:
+    """Where a pipeline stands: its sources, and the stage it has come to."""
+    names = ", ".join(repr(name) for name in source_names(pipeline))
+    passed = [step.stage.name() for step in pipeline.steps if isinstance(step, To)]
+    last = f" after stage {passed[-1]!r}" if passed else ""
+    return f"the pipeline of {names}{last}"
+
+
+def _check_shared_stages(left: Pipeline, right: Pipeline) -> None:
+    known = {stage.name(): stage for stage in stages(left)}
+    for stage in stages(right):
+        other = known.get(stage.name(), stage)
+        if other is not stage:
+            _refuse(left, ".merge(...)", f"two different stages are named {stage.name()!r}; rename one")
+        if stage.name() in known and _is_stateful(stage):
+            _refuse(
+                left,
+                ".merge(...)",
+                f"stage {stage.name()!r} keeps state and is on both sides; move it behind the merge, "
+                "or declare a second one with a name of its own",
+            )
+
+
+def _is_stateful(stage: Stage) -> bool:
+    return stage.is_stateful if isinstance(stage, Computation) else True
+
+
+def _stage_advice(stage: Any) -> str:
+    if isinstance(stage, Aggregation) or is_aggregation_class(stage):
+        return "an aggregation needs windows: .to(wallaroo.range_windows(...).over(YourAggregation))"
+    for kinds, advice in _ADVICE:
+        if isinstance(stage, kinds):
+            return advice
+    if callable(stage):
+        return 'decorate it first, for example with @wallaroo.computation(name="...")'
+    return "a stage is a decorated computation, or windows finished with .over(...)"
+
+
+_ADVICE: tuple[tuple[Any, str], ...] = (
+    (
+        RangeWindowsBuilder | CountWindowsBuilder,
+        "these windows miss their aggregation; add .over(YourAggregation)",
+    ),
+    (KeyExtractor, "a key extractor belongs in .key_by(...)"),
+    (Encoder, "an encoder belongs in the configuration of a sink"),
+    (Decoder, "a decoder belongs in the configuration of a source"),
+    (SinkConfig, "a sink belongs in .to_sink(...)"),
+)
+
+
+def _refuse(pipeline: Pipeline, action: str, advice: str) -> NoReturn:
+    raise WallarooParameterError(f"{place(pipeline)}: {action} is refused: {advice}")

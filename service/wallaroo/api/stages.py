@@ -1,0 +1,143 @@
+"""What the decorators make of a user's functions: marker classes with the raw function inside."""
+
+import functools
+import struct
+from collections.abc import Callable
+from typing import Any, ClassVar, Self
+
+from wallaroo.api.references import declare, is_global, recall
+from wallaroo.errors import WallarooParameterError
+
+
+class BaseWrapped:
+    """Marks everything that stands for code of the user's."""
+
+    def __call__(self, *_args: Any, **_kwargs: Any) -> Self:
+        """The object itself: unit tests call `.compute(...)` and its like instead."""
+        return self
+
+
+class WrappedFunction(BaseWrapped):
+    """One function of the user's under a name; `func` is the function as it was written."""
+
+    # The attribute that holds the user's function itself: a method would cost a frame per record.
+    _calls: ClassVar[str] = "func"
+    __qualname__: str
+
+    def __init__(self, func: Callable[..., Any], name: str) -> None:
+        functools.update_wrapper(self, func, updated=())
+        self.func = func
+        self._name = name
+        setattr(self, self._calls, func)
+        self._declaration = declare(self)
+
+    def name(self) -> str:
+        """The name that metrics, dead letters and topics know this by."""
+        return self._name
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self._name!r}>"
+
+    def __reduce__(self) -> str | tuple[Any, ...]:
+        if is_global(self):
+            return self.__qualname__
+        return recall, (self._declaration,)
+
+
+class Computation(WrappedFunction):
+    """A stateless stage: `compute(data)` returns one message, or None to drop it."""
+
+    _calls = "compute"
+    is_stateful: ClassVar[bool] = False
+    compute: Callable[..., Any]
+    initial_state: Callable[[], Any] | None = None
+
+
+class ComputationMulti(Computation):
+    """A stateless stage: `compute_multi(data)` returns a list of messages, or None."""
+
+    _calls = "compute_multi"
+    compute_multi: Callable[..., Any]
+
+
+class StateComputation(Computation):
+    """A stage with one state per key: `compute(data, state)` returns one message, or None."""
+
+    is_stateful = True
+    initial_state: Callable[[], Any]
+
+    def __init__(self, func: Callable[..., Any], name: str, state: Callable[[], Any]) -> None:
+        super().__init__(func, name)
+        self.state = state
+        self.initial_state = state
+
+
+class StateComputationMulti(StateComputation, ComputationMulti):
+    """A stage with one state per key: `compute_multi(data, state)` returns a list, or None."""
+
+    _calls = "compute_multi"
+
+
+class KeyExtractor(WrappedFunction):
+    """Finds the key by which a message is partitioned."""
+
+    def extract_key(self, data: Any) -> str | bytes:
+        """The key: str and bytes as they are, an int as decimal text.
+
+        Raises WallarooParameterError for every other type.
+        """
+        key = self.func(data)
+        if isinstance(key, str | bytes):
+            return key
+        if isinstance(key, int) and not isinstance(key, bool):
+            return str(int(key))
+        raise WallarooParameterError(
+            f"key extractor {self._name!r} returned {key!r}, a {type(key).__name__}; "
+            "a key is a str, bytes or an int"
+        )
+
+
+class Encoder(WrappedFunction):
+    """Turns a message into what a sink writes: `encode(data)`."""
+
+    _calls = "encode"
+    encode: Callable[[Any], Any]
+
+
+class Decoder(WrappedFunction):
+    """Turns bytes into a message, or None to drop them: `decode(bs)`; knows the framing on TCP."""
+
+    _calls = "decode"
+    decode: Callable[[Any], Any]
+
+    def __init__(
+        self, func: Callable[..., Any], name: str, header_length: int = 4, length_fmt: str = ">I"
+    ) -> None:
+        super().__init__(func, name)
+        self._header_length = header_length
+        self._length = struct.Struct(length_fmt)
+
+    def header_length(self) -> int:
+        """Bytes of the header in front of each payload."""
+        return self._header_length
+
+    def payload_length(self, bs: bytes) -> int:
+        """Bytes of the payload that a header announces."""
+        length: int = self._length.unpack(bs)[0]
+        return length
+
+
+class OctetEncoder(BaseWrapped):
+    """Marks an encoder of a connector's raw bytes; here so that its name can be imported."""
+
+
+class OctetDecoder(BaseWrapped):
+    """Marks a decoder of a connector's raw bytes; here so that its name can be imported."""
+
+
+class ConnectorEncoder(BaseWrapped):
+    """Marks an encoder of a connector's messages; here so that its name can be imported."""
+
+
+class ConnectorDecoder(BaseWrapped):
+    """Marks a decoder of a connector's messages; here so that its name can be imported."""

@@ -1,0 +1,41 @@
+"""The command `wallaroo`: one module per verb."""
+
+import sys
+from collections.abc import Callable, Sequence
+
+from wallaroo.cli import demo, describe, run
+from wallaroo.errors import WallarooError
+
+_VERBS: dict[str, Callable[[Sequence[str]], int]] = {
+    "run": run.main,
+    "describe": describe.main,
+    "demo": demo.main,
+}
+
+_HELP = """usage: wallaroo VERB ...
+
+  run MODULE         run an application (its module, or the path of its file) until SIGTERM
+  describe MODULE    print its sub-topologies, consumer groups, topics and stores
+  demo               run the stateful alerts on an embedded broker
+
+`wallaroo VERB --help` lists the options of a verb. What is no option of ours goes to the
+application's application_setup(args).
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one verb; returns the process's exit code."""
+    given = list(sys.argv[1:] if argv is None else argv)
+    if not given or given[0] in ("-h", "--help", "help"):
+        print(_HELP, end="")
+        return 0 if given else 2
+    # As in Wallaroo, where there was one verb: `--application-module M` alone means run.
+    verb, rest = ("run", given) if given[0].startswith("-") else (given[0], given[1:])
+    if verb not in _VERBS:
+        print(f"wallaroo: there is no verb {verb!r}; there are {', '.join(_VERBS)}", file=sys.stderr)
+        return 2
+    try:
+        return _VERBS[verb](rest)
+    except WallarooError as error:
+        print(f"wallaroo: {error}", file=sys.stderr)
+        return 2

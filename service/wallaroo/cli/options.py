@@ -1,0 +1,70 @@
+"""Options that verbs share: which application, which settings; everything else is the application's."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from wallaroo.errors import SettingsError
+from wallaroo.runtime.service import Program
+from wallaroo.settings import Settings, load_settings
+
+_MAPPINGS = ("kafka", "consumer", "producer", "topic_config")
+_SWITCHES = {name for name, field in Settings.model_fields.items() if field.annotation is bool}
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What a command line asks for."""
+
+    program: Program
+    settings: Settings
+    own: argparse.Namespace
+
+
+def parser(verb: str, description: str) -> argparse.ArgumentParser:
+    """A parser that knows the application and every setting."""
+    made = argparse.ArgumentParser(prog=f"wallaroo {verb}", description=description, allow_abbrev=False)
+    made.add_argument("module", nargs="?", help="the application: a module, or the path of its file")
+    made.add_argument("--application-module", metavar="MODULE", help="the same, as Wallaroo had it")
+    made.add_argument("--config", metavar="FILE", help="settings from a TOML file")
+    settings = made.add_argument_group("settings", "each one is also a variable WALLAROO_<NAME>")
+    for name, field in Settings.model_fields.items():
+        option = f"--{name.replace('_', '-')}"
+        if name in _MAPPINGS:
+            settings.add_argument(option, dest=name, action="append", metavar="PROPERTY=VALUE")
+        elif name in _SWITCHES:
+            settings.add_argument(option, dest=name, action=argparse.BooleanOptionalAction, default=None)
+        else:
+            settings.add_argument(option, dest=name, metavar=repr(field.default))
+    return made
+
+
+def parse(made: argparse.ArgumentParser, argv: Sequence[str]) -> Command:
+    """Split a command line into our options, and the arguments of the application.
+
+    Raises SettingsError where no application is named or a setting is wrong.
+    """
+    own, rest = made.parse_known_args(list(argv))
+    module = own.application_module or own.module
+    if own.application_module and own.module:
+        rest = [own.module, *rest]
+    if not module:
+        raise SettingsError(
+            "no application is named; give its module: wallaroo run topologies.alerts_stateful"
+        )
+    options = {name: getattr(own, name) for name in Settings.model_fields if getattr(own, name) is not None}
+    options |= {name: _properties(name, options[name]) for name in _MAPPINGS if name in options}
+    settings = load_settings(options, own.config)
+    return Command(Program(module, (sys.argv[0], *rest)), settings, own)
+
+
+def _properties(name: str, pairs: Sequence[str]) -> dict[str, Any]:
+    properties = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals:
+            raise SettingsError(f"--{name.replace('_', '-')} {pair}: give PROPERTY=VALUE")
+        properties[key] = value
+    return properties

@@ -1,0 +1,23 @@
+"""`wallaroo run`: an application as a service, until SIGTERM."""
+
+from collections.abc import Sequence
+
+from wallaroo.cli.options import Command, parse, parser
+from wallaroo.observability import logging as log_setup
+from wallaroo.runtime.application import load
+from wallaroo.runtime.brokers import with_brokers
+from wallaroo.runtime.service import Program, Service
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run until stopped; returns the exit code."""
+    return serve(parse(parser("run", "Run an application until SIGTERM."), argv))
+
+
+def serve(command: Command) -> int:
+    """Run what a command line asks for."""
+    settings, program = command.settings, command.program
+    log_setup.configure(settings.log_level, settings.log_format)
+    topology = load(program.module, program.args, settings.application_id).topology
+    settings = with_brokers(settings, topology)
+    return Service(Program(program.module, program.args), topology, settings).run()

@@ -1,0 +1,116 @@
+"""Decide whether a process group is healthy (restart it?) and ready (send it work?); pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class LoopStatus:
+    """What one loop (one sub-topology, or one delivery) of a worker last said about itself."""
+
+    name: str
+    assigned: bool
+    """The group has answered, even if with no partition."""
+    partitions: int
+    restoring: int
+    """How many of the partitions are still being restored."""
+    connected: bool
+    """The loop's sink is connected; True where there is none."""
+    problem: str | None
+    """Why the loop has stopped, as a sentence without a full stop."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerStatus:
+    """What the supervisor knows about one worker."""
+
+    index: int
+    alive: bool
+    last_heard: float
+    """Monotonic seconds of its last message; of its start, where none has come yet."""
+    ready: bool
+    """It has started and reports its loops."""
+    loops: tuple[LoopStatus, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long a worker may be gone or silent; `dead_seconds` leaves the restart back-off its time."""
+
+    dead_seconds: float = 60.0
+    silent_seconds: float = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A verdict and, where it is negative, the reasons: sentences for an operator."""
+
+    ok: bool
+    reasons: tuple[str, ...] = ()
+
+
+def health(statuses: Sequence[WorkerStatus], now: float, limits: Limits) -> Report:
+    """Not ok where a worker has been dead or silent for too long, or one of its loops has stopped."""
+    return _report(reason for status in statuses for reason in _illnesses(status, now, limits))
+
+
+def readiness(statuses: Sequence[WorkerStatus]) -> Report:
+    """Ok where every loop of every worker is assigned, restored and connected."""
+    if not statuses:
+        return Report(False, ("no worker has been started yet; look at the log of the supervisor",))
+    return _report(reason for status in statuses for reason in _worker_obstacles(status))
+
+
+def _report(reasons: Iterable[str]) -> Report:
+    found = tuple(reasons)
+    return Report(not found, found)
+
+
+def _illnesses(status: WorkerStatus, now: float, limits: Limits) -> list[str]:
+    silence = now - status.last_heard
+    worker = f"worker {status.index}"
+    if not status.alive and silence > limits.dead_seconds:
+        return [
+            f"{worker} died {silence:.0f} s ago and has not come back (limit {limits.dead_seconds:g} s); "
+            "look at its last log lines and at wallaroo_worker_restarts_total"
+        ]
+    if status.alive and silence > limits.silent_seconds:
+        return [
+            f"{worker} has been silent for {silence:.0f} s (limit {limits.silent_seconds:g} s): it hangs in "
+            "user code or in Kafka; look at its log and at wallaroo_process_duration_seconds"
+        ]
+    return [_stopped(status.index, loop) for loop in status.loops if loop.problem is not None]
+
+
+def _worker_obstacles(status: WorkerStatus) -> list[str]:
+    worker = f"worker {status.index}"
+    if not status.alive:
+        return [f"{worker} is not running; look at its last log lines and at wallaroo_worker_restarts_total"]
+    if not status.ready or not status.loops:
+        return [f"{worker} is starting; if this lasts, look at its log and at the broker"]
+    return [reason for loop in status.loops for reason in _loop_obstacles(status.index, loop)]
+
+
+def _loop_obstacles(worker: int, loop: LoopStatus) -> list[str]:
+    where = f"worker {worker}, loop {loop.name!r}"
+    if loop.problem is not None:
+        return [_stopped(worker, loop)]
+    reasons = []
+    if not loop.assigned:
+        reasons.append(f"{where}: no partitions assigned yet; look at its consumer group and at the broker")
+    if loop.restoring:
+        reasons.append(
+            f"{where}: restoring {loop.restoring} of {loop.partitions} partitions; "
+            "watch wallaroo_restore_remaining_records go down"
+        )
+    if not loop.connected:
+        reasons.append(
+            f"{where}: its sink is not connected; see that the receiver listens, and wallaroo_sink_connected"
+        )
+    return reasons
+
+
+def _stopped(worker: int, loop: LoopStatus) -> str:
+    return f"worker {worker}, loop {loop.name!r} has stopped: {loop.problem}; look at the log of the worker"

@@ -1,0 +1,129 @@
+"""The HTTP pages of a process group; they ask `Sources` and decide nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal, TypeAlias, assert_never, get_args
+from urllib.parse import unquote_to_bytes
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from wallaroo.observability.answers import (
+    NoSuchKey,
+    NoSuchStage,
+    StateAnswer,
+    StateFound,
+    StateHidden,
+    StateUnavailable,
+)
+from wallaroo.observability.health import Report
+from wallaroo.observability.plain import to_json
+
+TopologyFormat: TypeAlias = Literal["json", "text", "mermaid"]
+TOPOLOGY_FORMATS: tuple[TopologyFormat, ...] = get_args(TopologyFormat)
+
+ENDPOINTS = {
+    "/metrics": "metrics of all workers, for Prometheus",
+    "/healthz": "200 while every worker lives and works, otherwise 503 and the reasons",
+    "/readyz": "200 once every worker is assigned, restored and connected, otherwise 503 and the reasons",
+    "/topology": "the compiled topology; ?format=json, text or mermaid",
+    "/state/{stage}/{key}": "the committed state of one key, where WALLAROO_EXPOSE_STATE=true",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Where the pages get their content; each runs in a thread of its own and may block for seconds."""
+
+    metrics: Callable[[str], tuple[str, bytes]]
+    """From the Accept header to (content type, body)."""
+    health: Callable[[], Report]
+    readiness: Callable[[], Report]
+    topology: Callable[[TopologyFormat], str]
+    state: Callable[[str, bytes], StateAnswer]
+    """From the name of a stage and a key."""
+
+
+def build_app(sources: Sources) -> Starlette:
+    """Return the application that serves the endpoints."""
+    routes = [
+        Route("/", _index),
+        Route("/metrics", lambda request: _metrics(sources, request)),
+        Route("/healthz", lambda _: _verdict(sources.health(), "healthy", "not healthy")),
+        Route("/readyz", lambda _: _verdict(sources.readiness(), "ready", "not ready")),
+        Route("/topology", lambda request: _topology(sources, request)),
+        Route("/state/{stage}/{key:path}", lambda request: _state(sources, request)),
+    ]
+    return Starlette(routes=routes, exception_handlers={HTTPException: _refused})
+
+
+def _index(_: Request) -> Response:
+    return PlainTextResponse("".join(f"{path:22}{meaning}\n" for path, meaning in ENDPOINTS.items()))
+
+
+def _metrics(sources: Sources, request: Request) -> Response:
+    content_type, body = sources.metrics(request.headers.get("accept", ""))
+    return Response(body, headers={"content-type": content_type})
+
+
+def _verdict(report: Report, good: str, bad: str) -> Response:
+    body = {"status": good if report.ok else bad, "reasons": report.reasons}
+    return _json(body, 200 if report.ok else 503)
+
+
+def _topology(sources: Sources, request: Request) -> Response:
+    wanted = request.query_params.get("format") or _accepted_format(request.headers.get("accept", ""))
+    for known in TOPOLOGY_FORMATS:
+        if wanted == known:
+            media_type = "application/json" if known == "json" else "text/plain"
+            return Response(sources.topology(known), media_type=media_type)
+    return _error(400, f"no format {wanted!r}; the formats are {', '.join(TOPOLOGY_FORMATS)}")
+
+
+def _accepted_format(accept: str) -> str:
+    return "text" if "text/plain" in accept and "json" not in accept else "json"
+
+
+def _state(sources: Sources, request: Request) -> Response:
+    # Of the raw path, because a key may hold %2F, and bytes that are no UTF-8.
+    stage_part, key_part = request.scope["raw_path"].split(b"/", 3)[2:]
+    stage, key = unquote_to_bytes(stage_part).decode("utf-8", "replace"), unquote_to_bytes(key_part)
+    answer = sources.state(stage, key)
+    match answer:
+        case StateFound(partition, worker, value):
+            body = {"stage": stage, "key": key, "partition": partition, "worker": worker, "value": value}
+            return _json(body, 200)
+        case NoSuchStage(stages):
+            return _error(404, f"no stage {stage!r} with state; there is {', '.join(stages) or 'none'}")
+        case NoSuchKey():
+            return _error(
+                404, f"stage {stage!r} has no state for key {key.decode('utf-8', 'backslashreplace')!r}"
+            )
+        case StateHidden():
+            return _error(403, "state is not shown; set WALLAROO_EXPOSE_STATE=true")
+        case StateUnavailable(reason):
+            return _error(503, reason)
+        case _:
+            assert_never(answer)
+
+
+def _refused(request: Request, error: Exception) -> Response:
+    if not isinstance(error, HTTPException):
+        raise error
+    problem = {"error": f"{request.method} {request.url.path}: {error.detail}", "endpoints": list(ENDPOINTS)}
+    return _json(problem, error.status_code, error.headers)
+
+
+def _error(status: int, message: str) -> Response:
+    return _json({"error": message}, status)
+
+
+def _json(body: object, status: int, headers: Mapping[str, str] | None = None) -> Response:
+    # A lone surrogate becomes \udXXX, which is what JSON calls it.
+    content = to_json(body).encode("utf-8", "backslashreplace")
+    return Response(content, status, headers, media_type="application/json")

@@ -1,0 +1,113 @@
+"""Compose the steps of a sub-topology into one function that takes a record through all of them."""
+
+from collections.abc import Callable
+from typing import Any
+
+from wallaroo.errors import RecordError
+from wallaroo.processing.keys import key_bytes
+from wallaroo.processing.targets import target
+from wallaroo.processing.wiring import Access, Emit, Wiring
+from wallaroo.topology.model import Apply, ApplyMulti, CheckKey, Step, SubTopology, Update, UpdateMulti
+
+Function = Callable[..., Any]
+
+
+def compose(sub_topology: SubTopology, wiring: Wiring) -> Emit:
+    """One function that takes a decoded record through every step and on to every target."""
+    emit = _fan_out([wiring.guard(end.name, target(end, wiring)) for end in sub_topology.targets])
+    for step in reversed(sub_topology.steps):
+        emit = wiring.guard(step.name, _step(step, wiring, emit))
+    return emit
+
+
+def _fan_out(emits: list[Emit]) -> Emit:
+    if len(emits) == 1:
+        return emits[0]
+
+    def send(value: Any, key: bytes | None, timestamp: int) -> None:
+        for emit in emits:
+            emit(value, key, timestamp)
+
+    return send
+
+
+def _step(step: Step, wiring: Wiring, emit: Emit) -> Emit:
+    match step:
+        case Apply(_, function):
+            return _apply(function, emit)
+        case ApplyMulti(name, function):
+            return _apply_multi(name, function, emit)
+        case Update(_, function, store):
+            return _update(function, wiring.access(wiring.stores[store.name]), emit)
+        case UpdateMulti(name, function, store):
+            return _update_multi(name, function, wiring.access(wiring.stores[store.name]), emit)
+        case CheckKey(name, extract):
+            return _check_key(name, extract, emit)
+
+
+def _apply(function: Function, emit: Emit) -> Emit:
+    def process(value: Any, key: bytes | None, timestamp: int) -> None:
+        result = function(value)
+        if result is not None:
+            emit(result, key, timestamp)
+
+    return process
+
+
+def _apply_multi(name: str, function: Function, emit: Emit) -> Emit:
+    def process(value: Any, key: bytes | None, timestamp: int) -> None:
+        for result in _results(name, function(value)):
+            emit(result, key, timestamp)
+
+    return process
+
+
+def _update(function: Function, access: Access, emit: Emit) -> Emit:
+    find, touch, mark = access
+
+    def process(value: Any, key: Any, timestamp: int) -> None:
+        state = find(key)
+        if state is None:
+            state = touch(key)
+        mark(key)
+        result = function(value, state)
+        if result is not None:
+            emit(result, key, timestamp)
+
+    return process
+
+
+def _update_multi(name: str, function: Function, access: Access, emit: Emit) -> Emit:
+    find, touch, mark = access
+
+    def process(value: Any, key: Any, timestamp: int) -> None:
+        state = find(key)
+        if state is None:
+            state = touch(key)
+        mark(key)
+        for result in _results(name, function(value, state)):
+            emit(result, key, timestamp)
+
+    return process
+
+
+def _check_key(name: str, extract: Function, emit: Emit) -> Emit:
+    def process(value: Any, key: bytes | None, timestamp: int) -> None:
+        wanted = extract(value)
+        wanted = wanted.encode() if type(wanted) is str else key_bytes(name, wanted)
+        if wanted != key:
+            raise RecordError(
+                f"the record's key is {key!r}, but {name!r} extracts {wanted!r}; the source was declared "
+                "partitioned by it: key the records so, or leave partitioned_by out"
+            )
+        emit(value, key, timestamp)
+
+    return process
+
+
+def _results(name: str, results: Any) -> list[Any]:
+    if results is None:
+        return []
+    if not isinstance(results, list):
+        raise RecordError(f"{name!r} returned {type(results).__name__}; return a list, or None")
+    return [result for result in results if result is not None]

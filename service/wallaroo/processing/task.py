@@ -1,0 +1,210 @@
+"""Task: one input partition of a sub-topology. It computes and never writes.
+
+Rules for whoever edits this file:
+1. The loop of `_process_fast` has no metric, log, clock read or callback per record.
+2. A record that cannot be decoded is rejected in place; it has touched no state.
+3. When user code raises, nothing of the slice can be trusted: ask for a rewind, and go through the
+   same records carefully, one by one, until past the failing one.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from wallaroo.errors import StateError, StopProcessing, StoredValueError
+from wallaroo.processing.processors import compose
+from wallaroo.processing.rejections import OnError, Rejections
+from wallaroo.processing.wiring import (
+    StageError,
+    Wiring,
+    fast_access,
+    guarded,
+    saving_access,
+    unguarded,
+)
+from wallaroo.record import Batch, Changes, Output, Partition, RawRecord, Rewind
+from wallaroo.state.codec import Codec
+from wallaroo.state.store import KeyedStore
+from wallaroo.topology.model import SubTopology
+
+_FIRST_PATIENCE = 1_000
+_LONGEST_PATIENCE = 64_000
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What all tasks of an application share."""
+
+    values: Codec
+    partitions: Mapping[str, int]
+    dead_letters: str
+    on_error: OnError = OnError.DEAD_LETTER
+
+
+class Task:
+    """Runs one partition from `start`, the first offset to process, over the given stores."""
+
+    def __init__(
+        self,
+        sub_topology: SubTopology,
+        partition: Partition,
+        start: int,
+        stores: Mapping[str, KeyedStore],
+        surroundings: Surroundings,
+    ) -> None:
+        self.partition = partition
+        self.stores = stores
+        self._input = sub_topology.input
+        self._decode = sub_topology.input.decode or surroundings.values.decode
+        self._committed_offset = self._next = start
+        self._oldest_timestamp: int | None = None
+        self._records = 0
+        self._careful_until = start - 1
+        self._patience = 0
+        self._outbox: list[Output] = []
+        self._changelogs = {store.name: store.changelog for store in sub_topology.stores}
+        append = self._outbox.append
+        self.rejections = Rejections(surroundings.on_error, surroundings.dead_letters, partition, append)
+        shared = (append, stores, partition.number, surroundings.partitions, surroundings.values)
+        self._fast = compose(sub_topology, Wiring(*shared, unguarded, fast_access))
+        self._careful = compose(sub_topology, Wiring(*shared, guarded, saving_access))
+
+    def process(self, records: Sequence[RawRecord]) -> Rewind | None:
+        """Take a slice, in offset order; a Rewind is to be answered with `rollback`.
+
+        Raises StoredValueError for an undecodable internal record or stored state, and StopProcessing
+        where the policy says so.
+        """
+        if records[0].offset() < self._next:
+            records = [record for record in records if record.offset() >= self._next]
+            if not records:
+                return None
+        if self._oldest_timestamp is None:
+            self._oldest_timestamp = records[0].timestamp()[1]
+        if records[0].offset() <= self._careful_until:
+            self._process_carefully(records)
+        elif rewind := self._process_fast(records):
+            return rewind
+        self._next = records[-1].offset() + 1
+        self._records += len(records)
+        return None
+
+    def collect(self) -> Batch | Rewind | None:
+        """Freeze what has been done since the last call; None where nothing has.
+
+        Raises StateError where state cannot be stored and no single record is to blame.
+        """
+        if not self._records:
+            return None
+        try:
+            changes = [Changes(s.name, self._changelogs[s.name], s.collect()) for s in self.stores.values()]
+        except StateError:
+            if self._careful_until >= self._next:
+                raise
+            return self._failed_at(self._next - 1)
+        batch = Batch(
+            self.partition, self._next, self._records, self._oldest_timestamp or 0, self._outbox[:], changes
+        )
+        self._start_batch()
+        return batch
+
+    def committed(self, batch: Batch) -> None:
+        """The batch is on record."""
+        self._committed_offset = batch.next_offset
+        for store in self.stores.values():
+            store.commit_succeeded()
+
+    def rollback(self) -> int:
+        """Forget everything since the last commit; returns the offset to read from again."""
+        for store in self.stores.values():
+            store.rollback()
+        self._start_batch()
+        self._next = self._committed_offset
+        return self._committed_offset
+
+    def move_to(self, offset: int) -> None:
+        """Go on at another offset, between batches: the records up to it are gone."""
+        self._committed_offset = self._next = offset
+
+    @property
+    def next_offset(self) -> int:
+        return self._next
+
+    @property
+    def pending_records(self) -> int:
+        return self._records
+
+    def _start_batch(self) -> None:
+        self._outbox.clear()
+        self._records = 0
+        self._oldest_timestamp = None
+
+    def _process_fast(self, records: Sequence[RawRecord]) -> Rewind | None:
+        decode, emit = self._decode, self._fast
+        record = records[0]
+        try:
+            for record in records:
+                try:
+                    value = decode(record.value())
+                except Exception as error:
+                    self._reject_undecodable(record, error)
+                    continue
+                if value is None:
+                    self.rejections.dropped[self._input.name, "filtered"] += 1
+                else:
+                    emit(value, record.key(), record.timestamp()[1])
+        except (StoredValueError, StopProcessing):
+            raise
+        except Exception:
+            return self._failed_at(record.offset())
+        return None
+
+    def _process_carefully(self, records: Sequence[RawRecord]) -> None:
+        for record in records:
+            try:
+                value = self._decode(record.value())
+            except Exception as error:
+                self._reject_undecodable(record, error)
+                continue
+            if value is None:
+                self.rejections.dropped[self._input.name, "filtered"] += 1
+            else:
+                self._try_record(record, value)
+
+    def _try_record(self, record: RawRecord, value: Any) -> None:
+        written = len(self._outbox)
+        try:
+            self._careful(value, record.key(), record.timestamp()[1])
+            for store in self.stores.values():
+                store.keep()
+        except StageError as failure:
+            self._undo(written)
+            self._reject_failed(record, str(failure), failure.__cause__ or failure)
+        except StateError as failure:
+            self._undo(written)
+            self._reject_failed(record, failure.stage, failure)
+
+    def _undo(self, written: int) -> None:
+        del self._outbox[written:]
+        for store in self.stores.values():
+            store.undo()
+
+    def _reject_failed(self, record: RawRecord, stage: str, error: BaseException) -> None:
+        # A stream that keeps failing is kept in careful form, or it would be read again and again.
+        self._careful_until = max(self._careful_until, record.offset() + self._patience)
+        self.rejections.reject(record, stage, error)
+
+    def _reject_undecodable(self, record: RawRecord, error: Exception) -> None:
+        if self._input.internal:
+            at = f"{self.partition.topic}[{self.partition.number}]@{record.offset()}"
+            raise StoredValueError(
+                f"the record {at} of an internal topic cannot be read: {error}; either something else writes "
+                "to this topic, or this is a bug: report it, and skip the record by moving the group's offset"
+            ) from error
+        self.rejections.reject(record, self._input.name, error)
+
+    def _failed_at(self, offset: int) -> Rewind:
+        recently = offset - self._careful_until < _LONGEST_PATIENCE and self._patience
+        self._patience = min(self._patience * 2, _LONGEST_PATIENCE) if recently else _FIRST_PATIENCE
+        self._careful_until = offset + self._patience
+        return Rewind(self.partition, offset)

@@ -1,0 +1,90 @@
+"""Put a worker together: the loops of its sub-topologies and deliveries, each with its own clients."""
+
+import logging
+from collections.abc import Mapping
+from typing import Protocol
+
+from confluent_kafka import KafkaError
+
+from wallaroo.clock import SystemClock
+from wallaroo.observability.health import LoopStatus
+from wallaroo.processing.rejections import OnError
+from wallaroo.processing.task import Surroundings, Task
+from wallaroo.record import Partition
+from wallaroo.runtime.application import Loaded
+from wallaroo.runtime.assignment import Assignment
+from wallaroo.runtime.clients import Member, admin_client, group_consumer, restore_consumer, task_producer
+from wallaroo.runtime.commit import Committer, Probe, at_least_once, exactly_once
+from wallaroo.runtime.delivery import DeliveryLoop
+from wallaroo.runtime.loop import Clients, Loop
+from wallaroo.runtime.protocol import WorkerSpec
+from wallaroo.runtime.restore import Restorer
+from wallaroo.runtime.retry import persist
+from wallaroo.settings import Guarantee
+from wallaroo.state.store import KeyedStore
+from wallaroo.topology.model import SubTopology
+
+_log = logging.getLogger("wallaroo.kafka")
+_INIT_SECONDS = 30.0
+
+
+class Runnable(Protocol):
+    """What a worker runs in a thread."""
+
+    name: str
+
+    def run(self) -> None: ...
+    def stop(self) -> None: ...
+    def status(self) -> LoopStatus: ...
+
+
+def build_loops(spec: WorkerSpec, loaded: Loaded, at: Probe) -> list[Loop]:
+    """One loop for each sub-topology."""
+    surroundings = Surroundings(
+        loaded.values, spec.partitions, loaded.topology.dead_letters, OnError(spec.settings.on_error)
+    )
+    return [_loop(sub, spec, loaded, surroundings, at) for sub in loaded.topology.sub_topologies]
+
+
+def build_deliveries(spec: WorkerSpec, loaded: Loaded) -> list[DeliveryLoop]:
+    """One loop for each sink outside the cluster."""
+    member = Member(spec.application_id, spec.instance, spec.index)
+    clock = SystemClock()
+    return [DeliveryLoop(d, spec.settings, member, clock) for d in loaded.topology.deliveries]
+
+
+def _loop(sub: SubTopology, spec: WorkerSpec, loaded: Loaded, surroundings: Surroundings, at: Probe) -> Loop:
+    def new_stores() -> dict[str, KeyedStore]:
+        return {s.name: KeyedStore(s.name, s.initial, loaded.state_codec(s.initial)) for s in sub.stores}
+
+    def new_task(partition: Partition, start: int, stores: Mapping[str, KeyedStore]) -> Task:
+        return Task(sub, partition, start, stores, surroundings)
+
+    assignment = Assignment(spec.settings, new_stores, new_task)
+    return Loop(sub, spec.settings, assignment, lambda: _open(sub, spec, assignment, at), SystemClock())
+
+
+def _open(sub: SubTopology, spec: WorkerSpec, assignment: Assignment, at: Probe) -> Clients:
+    settings = spec.settings
+    member = Member(spec.application_id, spec.instance, spec.index).named(sub.name)
+    failures: list[KafkaError] = []
+    producer = task_producer(settings, member, _log_client_error, failures)
+    consumer = group_consumer(settings, sub.group, member, _log_client_error)
+    if settings.processing_guarantee is Guarantee.EXACTLY_ONCE:
+        # Fences the worker that had this id before, and aborts what it left open.
+        persist(lambda: producer.init_transactions(_INIT_SECONDS))
+        write = exactly_once(producer, at)
+    else:
+        write = at_least_once(producer, consumer, failures, at)
+    restorer = Restorer(
+        {store.name: store.changelog for store in sub.stores},
+        lambda: restore_consumer(settings, member),
+        admin_client(settings, member),
+        assignment.restored.put,
+        at,
+    )
+    return Clients(consumer, Committer(write), restorer)
+
+
+def _log_client_error(error: KafkaError) -> None:
+    _log.warning("client", extra={"error": error.str()})

@@ -1,0 +1,120 @@
+"""How clients of Kafka are configured: in one place, and never after a fork."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from confluent_kafka import Consumer, KafkaError, Producer
+from confluent_kafka.admin import AdminClient
+
+from wallaroo.settings import Guarantee, Settings
+
+_log = logging.getLogger("wallaroo.kafka")
+
+# A full queue makes the fetcher sleep this long; the default of a second lets a fast consumer run dry.
+_FETCH_BACKOFF_MS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """Who a worker is on the cluster: stable over a restart, and nobody else's at the same time."""
+
+    application_id: str
+    instance: str
+    worker: int
+
+    def named(self, part: str) -> str:
+        """The id of this worker in one part of the application: a sub-topology or a delivery."""
+        return f"{self.application_id}-{part}-{self.instance}-{self.worker}"
+
+
+def common_config(settings: Settings, client_id: str) -> dict[str, Any]:
+    return {
+        "bootstrap.servers": settings.bootstrap_servers,
+        "client.id": client_id,
+        "logger": _log,
+        **settings.kafka,
+    }
+
+
+def group_consumer(
+    settings: Settings, group: str, member_id: str, on_error: Callable[[Any], None]
+) -> Consumer:
+    """A member of a consumer group that reads only what is committed and never commits by itself."""
+    return Consumer(
+        {
+            **common_config(settings, member_id),
+            "group.id": group,
+            "group.instance.id": member_id,
+            "enable.auto.commit": False,
+            "enable.partition.eof": True,
+            "auto.offset.reset": "error",
+            "isolation.level": "read_committed",
+            "fetch.queue.backoff.ms": _FETCH_BACKOFF_MS,
+            "allow.auto.create.topics": settings.embedded_broker,
+            "error_cb": on_error,
+            **_group_protocol(settings),
+            **settings.consumer,
+        }
+    )
+
+
+def _group_protocol(settings: Settings) -> dict[str, Any]:
+    if settings.group_protocol == "consumer":
+        return {"group.protocol": "consumer"}
+    return {
+        "group.protocol": "classic",
+        "partition.assignment.strategy": "cooperative-sticky",
+        "session.timeout.ms": settings.session_timeout_ms,
+        "heartbeat.interval.ms": min(3_000, settings.session_timeout_ms // 3),
+    }
+
+
+def restore_consumer(settings: Settings, client_id: str) -> Consumer:
+    """A consumer of changelogs: outside of every group, told when a partition ends."""
+    return Consumer(
+        {
+            **common_config(settings, client_id),
+            "group.id": f"{client_id}-restore",
+            "enable.auto.commit": False,
+            "enable.partition.eof": True,
+            "auto.offset.reset": "earliest",
+            "fetch.wait.max.ms": 10,
+            "isolation.level": "read_committed",
+            "fetch.queue.backoff.ms": _FETCH_BACKOFF_MS,
+            "allow.auto.create.topics": settings.embedded_broker,
+            **settings.consumer,
+        }
+    )
+
+
+def task_producer(
+    settings: Settings, transactional_id: str, on_error: Callable[[Any], None], failures: list[KafkaError]
+) -> Producer:
+    """The producer of one loop; transactional where the guarantee is exactly once.
+
+    Otherwise `failures` collects what could not be delivered; a transaction knows that by itself.
+    """
+    config = {
+        **common_config(settings, transactional_id),
+        "enable.idempotence": True,
+        "compression.type": "lz4",
+        "partitioner": "murmur2_random",
+        "linger.ms": 1,
+        "message.max.bytes": settings.max_message_bytes,
+        "queue.buffering.max.messages": 1_000_000,
+        "queue.buffering.max.kbytes": 1_048_576,
+        "delivery.report.only.error": True,
+        "error_cb": on_error,
+    }
+    if settings.processing_guarantee is Guarantee.EXACTLY_ONCE:
+        config["transactional.id"] = transactional_id
+        config["transaction.timeout.ms"] = settings.transaction_timeout_ms
+    else:
+        config["on_delivery"] = lambda error, _message: failures.append(error) if error else None
+    return Producer({**config, **settings.producer})
+
+
+def admin_client(settings: Settings, client_id: str) -> AdminClient:
+    return AdminClient(common_config(settings, client_id))

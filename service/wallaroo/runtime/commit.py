@@ -1,0 +1,192 @@
+"""The one place where a transaction is committed. User code never runs inside it.
+
+Rules for whoever edits this file:
+1. A transaction begins and ends inside `write_exactly_once`; it is never open while user code runs.
+2. The offsets go with the group's metadata as it was when the batches were collected: that is what
+   fences a worker whose partitions have moved on (KIP-447).
+3. ABORTED means that nothing of it is visible to readers; anything but that or COMMITTED is raised,
+   and the process ends.
+"""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from enum import Enum, StrEnum
+from typing import Any, Protocol
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
+
+from wallaroo.errors import KafkaSetupError
+from wallaroo.record import Batch
+from wallaroo.runtime.retry import persist
+
+_QUEUE_FULL_SECONDS = 0.1
+_FLUSH_SECONDS = 60.0
+
+
+class Outcome(Enum):
+    COMMITTED = "committed"
+    ABORTED = "aborted"
+
+
+class Point(StrEnum):
+    """Named moments of a commit and a restore, for tests that kill a worker there."""
+
+    BEFORE_BEGIN = "before_begin"
+    AFTER_PRODUCE = "after_produce"
+    AFTER_OFFSETS = "after_offsets"
+    AFTER_COMMIT = "after_commit"
+    DURING_RESTORE = "during_restore"
+
+
+Probe = Callable[[Point], None]
+
+
+def unprobed(_point: Point) -> None:
+    """The probe of every process that is not under test."""
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """What is committed together: the batches of one loop's tasks, and the group they belong to."""
+
+    batches: Sequence[Batch]
+    group: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Landing:
+    """How a commit ended; `reason` says why it was aborted."""
+
+    outcome: Outcome
+    reason: str = ""
+
+    @property
+    def committed(self) -> bool:
+        return self.outcome is Outcome.COMMITTED
+
+
+class Writer(Protocol):
+    def __call__(self, commit: Commit) -> Landing: ...
+
+
+def exactly_once(producer: Producer, at: Probe) -> Writer:
+    """Outputs, changelog and offsets in one transaction."""
+
+    def write(commit: Commit) -> Landing:
+        try:
+            at(Point.BEFORE_BEGIN)
+            producer.begin_transaction()
+            _produce(producer, commit.batches)
+            at(Point.AFTER_PRODUCE)
+            persist(lambda: producer.send_offsets_to_transaction(_offsets(commit), commit.group))
+            at(Point.AFTER_OFFSETS)
+            persist(producer.commit_transaction)
+            at(Point.AFTER_COMMIT)
+        except KafkaException as error:
+            return _abort(producer, error)
+        return Landing(Outcome.COMMITTED)
+
+    return write
+
+
+def at_least_once(producer: Producer, consumer: Consumer, failures: list[KafkaError], at: Probe) -> Writer:
+    """Outputs and changelog first, then the offsets: a crash in between repeats records.
+
+    `failures` is where the producer's delivery callback leaves its errors.
+    """
+
+    def write(commit: Commit) -> Landing:
+        at(Point.BEFORE_BEGIN)
+        failures.clear()
+        _produce(producer, commit.batches)
+        at(Point.AFTER_PRODUCE)
+        unsent = producer.flush(_FLUSH_SECONDS)
+        if unsent or failures:
+            return Landing(Outcome.ABORTED, f"{unsent} records unsent, errors: {failures[:3]}")
+        at(Point.AFTER_OFFSETS)
+        try:
+            persist(lambda: consumer.commit(offsets=_offsets(commit), asynchronous=False))
+        except KafkaException as error:
+            if error.args[0].fatal():
+                raise
+            return Landing(Outcome.ABORTED, str(error))
+        at(Point.AFTER_COMMIT)
+        return Landing(Outcome.COMMITTED)
+
+    return write
+
+
+class Committer:
+    """At most one commit in flight, on a thread of its own."""
+
+    def __init__(self, write: Writer) -> None:
+        self._write = write
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="commit")
+        self._flight: Future[Landing] | None = None
+        self._commit: Commit | None = None
+
+    @property
+    def in_flight(self) -> bool:
+        return self._flight is not None
+
+    @property
+    def landed(self) -> bool:
+        return self._flight is not None and self._flight.done()
+
+    def start(self, commit: Commit) -> None:
+        self._commit = commit
+        self._flight = self._thread.submit(self._write, commit)
+
+    def land(self) -> tuple[Commit, Landing] | None:
+        """Wait for the commit in flight; its fatal error, if it has one, is raised here."""
+        if self._flight is None or self._commit is None:
+            return None
+        flight, commit = self._flight, self._commit
+        self._flight = self._commit = None
+        return commit, flight.result()
+
+    def close(self) -> None:
+        self._thread.shutdown(wait=True)
+
+
+def _offsets(commit: Commit) -> list[TopicPartition]:
+    return [TopicPartition(b.partition.topic, b.partition.number, b.next_offset) for b in commit.batches]
+
+
+def _produce(producer: Producer, batches: Sequence[Batch]) -> None:
+    produce = producer.produce
+    for batch in batches:
+        for output in batch.outputs:
+            try:
+                produce(*output)
+            except BufferError:
+                _wait_and_produce(producer, output)
+        partition = batch.partition.number
+        for changes in batch.changes:
+            topic = changes.topic
+            for key, value in changes.values.items():
+                try:
+                    produce(topic, value, key, partition)
+                except BufferError:
+                    _wait_and_produce(producer, (topic, value, key, partition))
+
+
+def _wait_and_produce(producer: Producer, output: tuple[Any, ...]) -> None:
+    """The client's queue is full: let it drain, as long as it does."""
+    while True:
+        producer.poll(_QUEUE_FULL_SECONDS)
+        try:
+            producer.produce(*output)
+        except BufferError:
+            continue
+        return
+
+
+def _abort(producer: Producer, error: KafkaException) -> Landing:
+    """Abort where that mends it; a fatal error (fenced, say) ends the process."""
+    cause: KafkaError = error.args[0]
+    if cause.fatal():
+        raise KafkaSetupError(f"the transactional producer cannot go on: {cause.str()}") from error
+    persist(producer.abort_transaction)
+    return Landing(Outcome.ABORTED, cause.str())

@@ -1,0 +1,260 @@
+"""The loop of one sub-topology in one worker: poll, process, commit.
+
+Rules for whoever edits this file:
+1. One thread runs all of it, the group's callbacks included; only the commit itself waits elsewhere.
+2. After an aborted commit the records in hand are dropped: their tasks have been rewound.
+3. A commit starts as soon as the input has run dry, and under load by interval; while one is in flight
+   the next batch grows, up to `commit_every` records.
+"""
+
+import logging
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+
+from wallaroo.clock import Clock
+from wallaroo.errors import KafkaSetupError
+from wallaroo.observability.health import LoopStatus
+from wallaroo.processing.task import Task
+from wallaroo.record import Batch, Rewind
+from wallaroo.runtime.assignment import Assignment
+from wallaroo.runtime.commit import Commit, Committer
+from wallaroo.runtime.measure import LoopMeasures
+from wallaroo.runtime.restore import Restorer
+from wallaroo.settings import Settings
+from wallaroo.topology.model import SubTopology
+
+_log = logging.getLogger(__name__)
+
+_IDLE_SECONDS = 0.1
+# While a commit is in flight, its landing is looked for this often.
+_FLIGHT_SECONDS = 0.002
+_LOOK_SECONDS = 1.0
+_MOST_ABORTS_IN_A_ROW = 10
+_FORBIDDEN = (KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.GROUP_AUTHORIZATION_FAILED)
+
+
+@dataclass(frozen=True, slots=True)
+class Clients:
+    """A loop's ways to Kafka."""
+
+    consumer: Consumer
+    committer: Committer
+    restorer: Restorer
+
+
+class Loop:
+    """Runs the tasks of one sub-topology until told to stop; `open_clients` is called in its own thread."""
+
+    def __init__(
+        self,
+        sub: SubTopology,
+        settings: Settings,
+        assignment: Assignment,
+        open_clients: Callable[[], Clients],
+        clock: Clock,
+    ) -> None:
+        self.name = sub.name
+        self.measures = LoopMeasures(sub.name)
+        self.assignment = assignment
+        self._topic = sub.input.topic
+        self._settings = settings
+        self._clock = clock
+        self._open_clients = open_clients
+        self._stopping = threading.Event()
+        self._upheavals = 0
+        self._aborts = 0
+        self._commit_started = self._looked = clock.monotonic()
+        self._ends: dict[int, int] = {}
+
+    def stop(self) -> None:
+        self._stopping.set()
+
+    def status(self) -> LoopStatus:
+        restoring, running = len(self.assignment.restoring), len(self.assignment.tasks)
+        return LoopStatus(
+            self.name, self.assignment.answered, restoring + running, restoring, connected=True, problem=None
+        )
+
+    def run(self) -> None:
+        """Until stopped; then commit what has been done and leave."""
+        clients = self._open_clients()
+        self._consumer, self._committer = clients.consumer, clients.committer
+        self._restorer = clients.restorer
+        self._consumer.subscribe(
+            [self._topic], on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
+        )
+        while not self._stopping.is_set():
+            self._turn()
+        self._commit_now()
+        self._consumer.close()
+        self._committer.close()
+
+    def _turn(self) -> None:
+        self.assignment.admit(self._consumer)
+        upheavals = self._upheavals
+        messages = self._poll()
+        for task, records in self._slices(messages):
+            if self._upheavals == upheavals:
+                self._process(task, records)
+        self._commit_when_due(dry=len(messages) < self._settings.consume_batch)
+        self._look_when_due()
+
+    def _poll(self) -> list[Message]:
+        """Whatever is there, and if nothing is, the first that comes."""
+        messages = self._consumer.consume(self._settings.consume_batch, 0)
+        if messages:
+            return messages
+        first = self._consumer.poll(_FLIGHT_SECONDS if self._committer.in_flight else _IDLE_SECONDS)
+        return [] if first is None else [first, *self._consumer.consume(self._settings.consume_batch - 1, 0)]
+
+    def _slices(self, messages: list[Message]) -> Iterator[tuple[Task, list[Message]]]:
+        by_partition: defaultdict[int, list[Message]] = defaultdict(list)
+        for message in messages:
+            if message.error() is None:
+                by_partition[message.partition() or 0].append(message)
+            else:
+                self._hear(message)
+        for number, records in by_partition.items():
+            task = self.assignment.tasks.get(number)
+            if task is not None:
+                yield task, records
+
+    def _process(self, task: Task, records: list[Message]) -> None:
+        started = self._clock.monotonic()
+        rewind = task.process(records)
+        self.measures.slice_done(task, len(records), self._clock.monotonic() - started)
+        if rewind is not None:
+            self._rewind(task, rewind)
+
+    def _rewind(self, task: Task, rewind: Rewind) -> None:
+        """User code failed: back to the last commit, and through the same records carefully."""
+        self._land()
+        _log.info("rewinding", extra={"partition": rewind.partition, "failed_offset": rewind.failed_offset})
+        self._seek(task, task.rollback())
+
+    def _seek(self, task: Task, offset: int) -> None:
+        self._consumer.seek(TopicPartition(task.partition.topic, task.partition.number, offset))
+
+    def _commit_when_due(self, *, dry: bool) -> None:
+        if self._committer.landed:
+            self._land()
+        pending = sum(task.pending_records for task in self.assignment.tasks.values())
+        if not pending:
+            return
+        if self._committer.in_flight:
+            if pending < self._settings.commit_every:
+                return
+            self._land()
+        elapsed = self._clock.monotonic() - self._commit_started
+        if (
+            dry
+            or elapsed * 1000 >= self._settings.commit_interval_ms
+            or pending >= self._settings.commit_every
+        ):
+            self._start_commit()
+
+    def _commit_now(self) -> None:
+        self._land()
+        self._start_commit()
+        self._land()
+
+    def _start_commit(self) -> None:
+        batches: list[Batch] = []
+        for task in list(self.assignment.tasks.values()):
+            self.measures.rejected(task.rejections)
+            collected = task.collect()
+            if isinstance(collected, Rewind):
+                self._rewind(task, collected)
+            elif collected is not None:
+                batches.append(collected)
+        self._commit_started = self._clock.monotonic()
+        if batches:
+            self._committer.start(Commit(batches, self._consumer.consumer_group_metadata()))
+
+    def _land(self) -> None:
+        """Wait for the commit in flight, and tell its tasks how it ended."""
+        landed = self._committer.land()
+        if landed is None:
+            return
+        commit, landing = landed
+        seconds = self._clock.monotonic() - self._commit_started
+        self.measures.commit_landed(landing, commit.batches, seconds, self._clock.now_ms())
+        if not landing.committed:
+            self._roll_back(landing.reason)
+            return
+        self._aborts = 0
+        for batch in commit.batches:
+            task = self.assignment.tasks.get(batch.partition.number)
+            if task is not None:
+                task.committed(batch)
+
+    def _roll_back(self, reason: str) -> None:
+        self._upheavals += 1
+        self._aborts += 1
+        _log.warning("commit aborted", extra={"sub_topology": self.name, "reason": reason})
+        if self._aborts > _MOST_ABORTS_IN_A_ROW:
+            raise KafkaSetupError(f"{self._aborts} commits of {self.name!r} in a row were aborted: {reason}")
+        for task in self.assignment.tasks.values():
+            self._seek(task, task.rollback())
+
+    def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        self._log_rebalance("partitions assigned", partitions)
+        self.assignment.assign(consumer, partitions, self._restorer)
+        self.measures.rebalanced(self.status().partitions)
+
+    def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        self._log_rebalance("partitions revoked", partitions)
+        self._commit_now()
+        self._give_up(consumer, partitions)
+
+    def _on_lost(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        self._log_rebalance("partitions lost", partitions)
+        self._give_up(consumer, partitions)
+        self._land()
+
+    def _give_up(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        self._upheavals += 1
+        self.assignment.drop(consumer, partitions)
+        self.measures.revoked(partitions)
+        self.measures.rebalanced(self.status().partitions)
+
+    def _log_rebalance(self, event: str, partitions: list[TopicPartition]) -> None:
+        numbers = sorted(tp.partition for tp in partitions)
+        _log.info(event, extra={"sub_topology": self.name, "topic": self._topic, "partitions": numbers})
+
+    def _hear(self, message: Message) -> None:
+        """An event of the client in the guise of a message."""
+        error = message.error()
+        if error is None:
+            return
+        number = message.partition() or 0
+        if error.code() == KafkaError._PARTITION_EOF:
+            self._ends[number] = message.offset() or 0
+        elif error.code() == KafkaError._AUTO_OFFSET_RESET:
+            self._out_of_range(number)
+        elif error.code() in _FORBIDDEN:
+            raise KafkaSetupError(f"{error.str()}: allow this client to read {self._topic} in its group")
+        elif error.fatal():
+            raise KafkaException(error)
+        else:
+            _log.warning("consumer error", extra={"sub_topology": self.name, "error": error.str()})
+
+    def _out_of_range(self, number: int) -> None:
+        task = self.assignment.tasks[number]
+        at = TopicPartition(self._topic, number, task.next_offset)
+        low, high = self._consumer.get_watermark_offsets(at)
+        self._commit_now()
+        task.move_to(self.assignment.out_of_range(at, low, high))
+        self._seek(task, task.next_offset)
+
+    def _look_when_due(self) -> None:
+        now = self._clock.monotonic()
+        if now - self._looked >= _LOOK_SECONDS:
+            self._looked = now
+            self.measures.restore_progress(self._restorer)
+            for number, task in self.assignment.tasks.items():
+                self.measures.look_at(self._consumer, task, self._ends.get(number, 0))

@@ -1,0 +1,73 @@
+"""What a loop reports of itself: a few numbers per slice and per commit, never per record."""
+
+from collections import Counter
+from collections.abc import Iterable
+
+from confluent_kafka import Consumer, TopicPartition
+
+from wallaroo.observability import metrics
+from wallaroo.observability.measurements import Measurements
+from wallaroo.processing.rejections import Rejections
+from wallaroo.processing.task import Task
+from wallaroo.record import Batch
+from wallaroo.runtime.commit import Landing
+from wallaroo.runtime.restore import Restorer
+
+
+class LoopMeasures:
+    """The measurements of one loop."""
+
+    def __init__(self, sub_topology: str) -> None:
+        self.values = Measurements()
+        self._name = sub_topology
+
+    def slice_done(self, task: Task, records: int, seconds: float) -> None:
+        topic, number = task.partition.topic, task.partition.number
+        self.values.count(metrics.RECORDS_CONSUMED, records, self._name, topic, number)
+        self.values.count(metrics.RECORDS_PROCESSED, records, self._name, number)
+        self.values.observe(metrics.PROCESS_DURATION, seconds, self._name)
+
+    def commit_landed(self, landing: Landing, batches: Iterable[Batch], seconds: float, now_ms: int) -> None:
+        self.values.observe(metrics.COMMIT_DURATION, seconds, self._name)
+        self.values.count(metrics.COMMITS, 1, self._name, landing.outcome.value)
+        if landing.committed:
+            for batch in batches:
+                self._batch_committed(batch, now_ms)
+
+    def _batch_committed(self, batch: Batch, now_ms: int) -> None:
+        latency = max(0, now_ms - batch.oldest_timestamp_ms) / 1000
+        self.values.observe(metrics.END_TO_END_LATENCY, latency, self._name)
+        for topic, records in Counter(output[0] for output in batch.outputs).items():
+            self.values.count(metrics.RECORDS_PRODUCED, records, topic)
+        for changes in batch.changes:
+            self.values.count(metrics.CHANGELOG_RECORDS, len(changes.values), changes.store)
+
+    def rejected(self, rejections: Rejections) -> None:
+        """Take over the counts of a task, leaving them at zero."""
+        for (stage, error), n in rejections.dead_letters.items():
+            self.values.count(metrics.DEAD_LETTERS, n, stage, error)
+        for (stage, reason), n in rejections.dropped.items():
+            self.values.count(metrics.RECORDS_DROPPED, n, stage, reason)
+        rejections.dead_letters.clear()
+        rejections.dropped.clear()
+
+    def rebalanced(self, partitions: int) -> None:
+        self.values.count(metrics.REBALANCES, 1, self._name)
+        self.values.set(metrics.ASSIGNED_PARTITIONS, partitions, self._name)
+
+    def revoked(self, partitions: Iterable[TopicPartition]) -> None:
+        for tp in partitions:
+            self.values.forget_partition(tp.topic, tp.partition)
+
+    def restore_progress(self, restorer: Restorer) -> None:
+        for (store, partition), remaining in list(restorer.remaining.items()):
+            self.values.set(metrics.RESTORE_REMAINING, remaining, store, partition)
+
+    def look_at(self, consumer: Consumer, task: Task, end_seen: int) -> None:
+        """Lag and state size of one task: once a second is enough."""
+        topic, number = task.partition.topic, task.partition.number
+        _, high = consumer.get_watermark_offsets(TopicPartition(topic, number), cached=True)
+        lag = max(0, high - max(task.next_offset, end_seen))
+        self.values.set(metrics.CONSUMER_LAG, lag, self._name, topic, number)
+        for store in task.stores.values():
+            self.values.set(metrics.STATE_ENTRIES, len(store.committed), store.name, number)

@@ -1,0 +1,58 @@
+"""What supervisor and worker say to each other: over a pipe while both live, by exit code afterwards."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import TypeAlias
+
+from wallaroo.observability.answers import StateAnswer
+from wallaroo.observability.health import LoopStatus
+from wallaroo.observability.measurements import Snapshot
+from wallaroo.settings import Settings
+
+
+class Exit(IntEnum):
+    """How a process of ours ends."""
+
+    CLEAN = 0
+    CRASHED = 1
+    # Settings, application or topics: trying again without a change is no use.
+    REFUSED = 2
+    # A record failed and on_error is 'stop'.
+    STOPPED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSpec:
+    """All that a worker process needs to know."""
+
+    index: int
+    instance: str
+    module: str
+    args: Sequence[str]
+    application_id: str
+    settings: Settings
+    partitions: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class StatusRequest:
+    """How are you?"""
+
+
+@dataclass(frozen=True, slots=True)
+class StatusReply:
+    loops: tuple[LoopStatus, ...]
+    measured: Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class StateRequest:
+    """What does this store hold for this key?"""
+
+    store: str
+    key: bytes
+
+
+Request: TypeAlias = StatusRequest | StateRequest
+Reply: TypeAlias = StatusReply | StateAnswer

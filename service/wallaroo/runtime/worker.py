@@ -1,0 +1,117 @@
+"""A worker process: a thread for every loop, and the main thread answers the supervisor."""
+
+import gc
+import logging
+import os
+import signal
+import threading
+from multiprocessing.connection import Connection
+
+from wallaroo.errors import KafkaSetupError, SettingsError, StopProcessing, TopologyError
+from wallaroo.observability import logging as log_setup
+from wallaroo.observability.answers import NoSuchKey, StateAnswer, StateFound, StateUnavailable
+from wallaroo.observability.measurements import merged
+from wallaroo.observability.plain import plain
+from wallaroo.runtime.application import load
+from wallaroo.runtime.build import Runnable, build_deliveries, build_loops
+from wallaroo.runtime.commit import Probe, unprobed
+from wallaroo.runtime.delivery import DeliveryLoop
+from wallaroo.runtime.loop import Loop
+from wallaroo.runtime.protocol import Exit, Reply, Request, StateRequest, StatusReply, WorkerSpec
+
+_log = logging.getLogger(__name__)
+
+_LISTEN_SECONDS = 0.1
+_STOP_SECONDS = 25.0
+# Records are tracked objects and short-lived: the default threshold collects a quarter of the time away.
+_GC_THRESHOLD = 50_000
+
+
+def main(spec: WorkerSpec, connection: Connection, probe: Probe = unprobed) -> None:
+    """Run until told to stop, by SIGTERM or by the supervisor's end; leaves with an `Exit` code."""
+    stopping = threading.Event()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda _signal, _frame: stopping.set())
+    settings = spec.settings
+    log_setup.configure(settings.log_level, settings.log_format, worker=spec.index)
+    gc.set_threshold(_GC_THRESHOLD, 20, 20)
+    try:
+        loaded = load(spec.module, spec.args, spec.application_id)
+        worker = Worker(build_loops(spec, loaded, probe), build_deliveries(spec, loaded))
+        code = worker.run(connection, stopping)
+    except (SettingsError, TopologyError) as error:
+        _log.error("refused", extra={"error": str(error)})  # noqa: TRY400 - the text is the message
+        code = Exit.REFUSED
+    logging.shutdown()
+    # Client threads may outlive a failure; nothing of theirs is worth waiting for.
+    os._exit(code)
+
+
+class Worker:
+    """The loops of one process."""
+
+    def __init__(self, loops: list[Loop], deliveries: list[DeliveryLoop]) -> None:
+        self._loops = loops
+        self._running: list[Loop | DeliveryLoop] = [*loops, *deliveries]
+        self._failure: BaseException | None = None
+
+    def run(self, connection: Connection, stopping: threading.Event) -> Exit:
+        """Start everything, answer questions, and stop everything when asked or when one loop fails."""
+        threads = [
+            threading.Thread(target=self._run, args=(runnable,), name=runnable.name, daemon=True)
+            for runnable in self._running
+        ]
+        for thread in threads:
+            thread.start()
+        while not stopping.is_set() and self._failure is None:
+            if not self._answer_one(connection):
+                break
+        for runnable in self._running:
+            runnable.stop()
+        for thread in threads:
+            thread.join(_STOP_SECONDS)
+        return self._exit(any(thread.is_alive() for thread in threads))
+
+    def _run(self, runnable: Runnable) -> None:
+        try:
+            runnable.run()
+        except BaseException as error:
+            self._failure = error
+            known = isinstance(error, StopProcessing | KafkaSetupError)
+            details = {"loop": runnable.name, "error": str(error)}
+            _log.error("loop failed", extra=details, exc_info=None if known else error)
+
+    def _exit(self, hanging: bool) -> Exit:
+        if isinstance(self._failure, StopProcessing):
+            return Exit.STOPPED
+        if hanging:
+            _log.error("a loop did not stop in time", extra={"seconds": _STOP_SECONDS})
+        return Exit.CRASHED if hanging or self._failure is not None else Exit.CLEAN
+
+    def _answer_one(self, connection: Connection) -> bool:
+        """Wait a moment for a question; False once the supervisor has gone."""
+        try:
+            if connection.poll(_LISTEN_SECONDS):
+                connection.send(self._answer(connection.recv()))
+        except (EOFError, OSError):
+            _log.warning("supervisor gone", extra={"action": "stopping"})
+            return False
+        return True
+
+    def _answer(self, request: Request) -> Reply:
+        if isinstance(request, StateRequest):
+            return self._state(request)
+        measured = merged(runnable.measures.values.snapshot() for runnable in self._running)
+        return StatusReply(tuple(runnable.status() for runnable in self._running), measured)
+
+    def _state(self, request: StateRequest) -> StateAnswer:
+        restoring = False
+        for loop in self._loops:
+            restoring = restoring or bool(loop.assignment.restoring)
+            for task in list(loop.assignment.tasks.values()):
+                store = task.stores.get(request.store)
+                if store is not None and request.key in store.committed:
+                    return StateFound(task.partition.number, 0, plain(store.peek(request.key)))
+        if restoring:
+            return StateUnavailable("partitions are being restored; ask again in a moment")
+        return NoSuchKey()

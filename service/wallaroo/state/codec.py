@@ -1,0 +1,157 @@
+"""Bytes of keyed state: every object comes back exactly as it was.
+
+A stored value is `<format version><kind><payload>`, the first two characters readable:
+
+    1J{"total":2286}     the attributes of a plain object, as JSON
+    1D...                the attributes of a plain object, pickled, where JSON would not be exact
+    1M{"total":2286}     a pydantic model as JSON
+    1P...                anything else, pickled whole
+    1U...                whatever the application's own `serialize` made
+
+Reading never trusts the bytes: StoredValueError is all that a damaged or forged value can cause.
+"""
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import msgspec
+from pydantic import BaseModel
+
+from wallaroo.errors import StoredValueError
+from wallaroo.state.models import dump_model, is_data_model, load_model
+from wallaroo.state.pickles import RestrictedPickle
+
+_JSON, _DICT, _MODEL, _PICKLE, _USER = b"1J", b"1D", b"1M", b"1P", b"1U"
+
+_json_encode = msgspec.json.Encoder().encode
+_json_decode = msgspec.json.Decoder().decode
+_EXACT_IN_JSON = frozenset({int, float, str, bool, type(None)})
+# Longer than this, an integer in it may have too many digits to be read back.
+_LONGEST_JSON_BYTES = 4000
+# Defined by a class, any of these says that its __dict__ alone is not the object.
+_OWN_PICKLING = ("__reduce__", "__reduce_ex__", "__getstate__", "__setstate__", "__getnewargs__", "__slots__")
+
+Encode = Callable[[Any], bytes]
+Decode = Callable[[bytes], Any]
+
+
+class Codec(Protocol):
+    """`encode` and `decode` are each other's inverse."""
+
+    def encode(self, value: Any) -> bytes: ...
+    def decode(self, data: bytes) -> Any: ...
+
+
+class StateCodec:
+    """Bytes of one store: `encode` and `decode` are each other's inverse for every state object."""
+
+    def __init__(self, initial: Callable[[], Any], pickles: RestrictedPickle) -> None:
+        self._initial = initial
+        self._pickles = pickles
+        self._encoders: dict[type, Encode] = {}
+        self._class: type | None = initial if isinstance(initial, type) else None
+
+    def encode(self, value: Any) -> bytes:
+        encoder = self._encoders.get(type(value))
+        if encoder is None:
+            encoder = self._encoders[type(value)] = self._encoder_for(type(value))
+        return encoder(value)
+
+    def decode(self, data: bytes) -> Any:
+        """The object; StoredValueError where the bytes are not what `encode` makes."""
+        kind, payload = data[:2], data[2:]
+        try:
+            match kind:
+                case b"1J":
+                    return _revive(self._state_class(), _json_object(payload))
+                case b"1D":
+                    return _revive(self._state_class(), self._pickles.loads(payload))
+                case b"1M":
+                    return load_model(self._state_class(), payload)
+                case b"1P":
+                    return self._pickles.loads(payload)
+        except StoredValueError:
+            raise
+        except Exception as error:
+            raise StoredValueError(f"a stored state cannot be read: {data[:80]!r}: {error!r}") from error
+        raise StoredValueError(f"a stored state has the unknown format {kind!r}: {data[:80]!r}")
+
+    def _encoder_for(self, kind: type) -> Encode:
+        if kind is not self._state_class():
+            return self._encode_whole
+        if issubclass(kind, BaseModel):
+            return self._encode_model if is_data_model(kind) else self._encode_whole
+        return self._encode_attributes if _is_plain(kind) else self._encode_whole
+
+    def _encode_attributes(self, value: Any) -> bytes:
+        attributes = value.__dict__
+        for item in attributes.values():
+            if type(item) not in _EXACT_IN_JSON:
+                return _DICT + self._pickles.dumps(attributes)
+        try:
+            made = _json_encode(attributes)
+        except (UnicodeEncodeError, TypeError, OverflowError):
+            return _DICT + self._pickles.dumps(attributes)
+        # null may be None, or what JSON has for infinity and not-a-number.
+        if b"null" in made or len(made) > _LONGEST_JSON_BYTES:
+            return _DICT + self._pickles.dumps(attributes)
+        return _JSON + made
+
+    def _encode_model(self, value: Any) -> bytes:
+        made = dump_model(value)
+        return self._encode_whole(value) if made is None else _MODEL + made
+
+    def _encode_whole(self, value: Any) -> bytes:
+        return _PICKLE + self._pickles.dumps(value)
+
+    def _state_class(self) -> type:
+        if self._class is None:
+            self._class = type(self._initial())
+        return self._class
+
+
+class UserCodec:
+    """The application's own `serialize` and `deserialize`, for state and for what crosses a topic."""
+
+    def __init__(self, serialize: Encode, deserialize: Decode) -> None:
+        self._serialize = serialize
+        self._deserialize = deserialize
+
+    def encode(self, value: Any) -> bytes:
+        return _USER + self._serialize(value)
+
+    def decode(self, data: bytes) -> Any:
+        """The value; StoredValueError where `deserialize` fails or the bytes are of another codec."""
+        if data[:2] != _USER:
+            raise StoredValueError(
+                f"a stored value was not made by the application's serialize: {data[:80]!r}"
+            )
+        try:
+            return self._deserialize(data[2:])
+        except Exception as error:
+            raise StoredValueError(f"deserialize failed on {data[:80]!r}: {error!r}") from error
+
+
+def _is_plain(kind: type) -> bool:
+    """Whether an object of this class is its __dict__ and nothing more."""
+    parents = kind.__mro__[:-1]
+    return all(isinstance(p, type) and not any(n in p.__dict__ for n in _OWN_PICKLING) for p in parents) and (
+        kind.__basicsize__ == _Plain.__basicsize__
+    )
+
+
+class _Plain:
+    pass
+
+
+def _revive(kind: Any, attributes: dict[str, Any]) -> Any:
+    revived = kind.__new__(kind)
+    revived.__dict__.update(attributes)
+    return revived
+
+
+def _json_object(payload: bytes) -> dict[str, Any]:
+    found = _json_decode(payload)
+    if type(found) is not dict:
+        raise StoredValueError(f"a stored state is no JSON object: {payload[:80]!r}")
+    return found

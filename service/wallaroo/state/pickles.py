@@ -1,0 +1,115 @@
+"""Pickle for bytes that come from a topic: exact on the way out, restricted on the way in."""
+
+import importlib
+import io
+import pickle
+import sys
+import sysconfig
+from collections.abc import Iterable
+from types import ModuleType
+from typing import Any
+
+from wallaroo.errors import StoredValueError
+
+_VALUE_TYPES = frozenset(
+    {
+        ("builtins", "bytearray"),
+        ("builtins", "complex"),
+        ("builtins", "frozenset"),
+        ("builtins", "range"),
+        ("builtins", "set"),
+        ("builtins", "slice"),
+        ("collections", "Counter"),
+        ("collections", "OrderedDict"),
+        ("collections", "defaultdict"),
+        ("collections", "deque"),
+        ("datetime", "date"),
+        ("datetime", "datetime"),
+        ("datetime", "time"),
+        ("datetime", "timedelta"),
+        ("datetime", "timezone"),
+        ("decimal", "Decimal"),
+        ("fractions", "Fraction"),
+        ("uuid", "UUID"),
+        ("uuid", "SafeUUID"),
+        ("zoneinfo", "ZoneInfo._unpickle"),
+        # what a defaultdict may be given to make its values with
+        ("builtins", "dict"),
+        ("builtins", "float"),
+        ("builtins", "int"),
+        ("builtins", "list"),
+        ("builtins", "str"),
+    }
+)
+
+
+class RestrictedPickle:
+    """Loads only value types and the classes of the application's own, already imported modules.
+
+    A forged record can name anything; what is not on the list is refused before it runs, so it
+    becomes a StoredValueError and not code.
+    """
+
+    def __init__(self, own_modules: Iterable[str] = ()) -> None:
+        self._own_packages = frozenset(name.partition(".")[0] for name in own_modules)
+
+    def dumps(self, value: Any) -> bytes:
+        return pickle.dumps(value, protocol=5)
+
+    def loads(self, data: bytes) -> Any:
+        """The value; StoredValueError where the bytes are damaged or name something not allowed."""
+        try:
+            return _Unpickler(io.BytesIO(data), self).load()
+        except StoredValueError:
+            raise
+        except Exception as error:  # damaged pickles raise nearly anything
+            raise StoredValueError(f"a pickled value cannot be read: {error!r}") from error
+
+    def find_class(self, module: str, name: str) -> Any:
+        """Resolve a name of a pickle; StoredValueError where it is not allowed."""
+        if (module, name) in _VALUE_TYPES:
+            return _attribute(importlib.import_module(module), name)
+        if self._is_own(module) and module in sys.modules:
+            found = _attribute(sys.modules[module], name)
+            # A class that the module merely imported (subprocess.Popen, say) is not its own.
+            if isinstance(found, type) and self._is_own(found.__module__):
+                return found
+        raise StoredValueError(
+            f"a stored value names {module}.{name}, which is neither a value type nor a class of the "
+            "application's own modules; if it is yours, define serialize and deserialize in the application"
+        )
+
+    def _is_own(self, module: str) -> bool:
+        package = module.partition(".")[0]
+        return package in self._own_packages or _is_a_persons_file(sys.modules.get(module))
+
+
+class _Unpickler(pickle.Unpickler):
+    def __init__(self, stream: io.BytesIO, rules: RestrictedPickle) -> None:
+        super().__init__(stream)
+        self._rules = rules
+
+    def find_class(self, module: str, name: str) -> Any:
+        return self._rules.find_class(module, name)
+
+    def persistent_load(self, pid: Any) -> Any:
+        raise StoredValueError(f"a stored value refers to something outside of itself: {pid!r}")
+
+
+def _attribute(module: Any, qualified_name: str) -> Any:
+    found = module
+    for part in qualified_name.split("."):
+        found = getattr(found, part)
+    return found
+
+
+_LIBRARY_FOLDERS = ("site-packages", "dist-packages")
+_STANDARD_LIBRARY = (sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"))
+
+
+def _is_a_persons_file(module: ModuleType | None) -> bool:
+    """Whether a module lies outside the standard library, the installed libraries and this package."""
+    file = getattr(module, "__file__", None)
+    if module is None or not file or module.__name__.partition(".")[0] == "wallaroo":
+        return False
+    return not file.startswith(_STANDARD_LIBRARY) and not any(part in file for part in _LIBRARY_FOLDERS)

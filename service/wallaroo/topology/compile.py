@@ -1,0 +1,217 @@
+"""Compile a declared pipeline into sub-topologies.
+
+Rules for whoever edits this file:
+1. A key change ends a sub-topology: every branch writes into one repartition topic, which one
+   sub-topology reads.
+2. A key change becomes a topic only when the next stage is known, since that stage can lend it a name.
+3. A keyed stage reads exactly one topic.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from wallaroo.api.pipeline import Application, Collect, KeyBy, Merge, Pipeline, Source, To, ToSinks
+from wallaroo.api.sinks import DefaultKafkaSinkCLIParser, KafkaSinkConfig, TCPSinkConfig
+from wallaroo.api.sources import DefaultKafkaSourceCLIParser, KafkaSourceConfig
+from wallaroo.api.stages import Computation, ComputationMulti, KeyExtractor, StateComputation
+from wallaroo.errors import TopologyError
+from wallaroo.topology.model import (
+    Apply,
+    ApplyMulti,
+    CheckKey,
+    Delivery,
+    Input,
+    Repartition,
+    Step,
+    Store,
+    SubTopology,
+    Target,
+    ToOutbox,
+    Topology,
+    ToTopic,
+    Update,
+    UpdateMulti,
+)
+from wallaroo.topology.names import Names, slug
+
+_COLLECT_KEY = b"collect"
+
+
+@dataclass(frozen=True, slots=True)
+class _KeyChange:
+    """A key that has been asked for and not been made yet."""
+
+    name: str
+    extract: Callable[[Any], Any] | None = None
+    key: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Branch:
+    """A sub-topology whose end is still open."""
+
+    name: str
+    input: Input
+    partitioned_by: KeyExtractor | None = None
+    steps: tuple[Step, ...] = ()
+    keyed: bool = False
+    change: _KeyChange | None = None
+
+
+def compile_topology(
+    application: Application, application_id: str | None = None, args: Sequence[str] = ()
+) -> Topology:
+    """The topology of an application.
+
+    `application_id` defaults to the slug of the application's name. `args` are the command line that
+    the `Default...CLIParser` configurations read their topics from. Raises TopologyError where the
+    pipeline cannot run as it is declared.
+    """
+    identity = application_id or slug(application.name)
+    compiler = _Compiler(Names(identity), args)
+    compiler.compile(application.pipeline)
+    return Topology(
+        application=application.name,
+        application_id=identity,
+        dead_letters=compiler.names.dead_letters(),
+        sub_topologies=tuple(compiler.finished),
+        deliveries=tuple(compiler.deliveries),
+    )
+
+
+class _Compiler:
+    def __init__(self, names: Names, args: Sequence[str]) -> None:
+        self.names = names
+        self.args = args
+        self.finished: list[SubTopology] = []
+        self.deliveries: list[Delivery] = []
+
+    def compile(self, pipeline: Pipeline) -> list[_Branch]:
+        branches = self._origin(pipeline.origin)
+        for step in pipeline.steps:
+            branches = self._step(step, branches)
+        return branches
+
+    def _origin(self, origin: Source | Merge) -> list[_Branch]:
+        if isinstance(origin, Merge):
+            return self.compile(origin.left) + self.compile(origin.right)
+        return [self._source(origin)]
+
+    def _step(self, step: object, branches: list[_Branch]) -> list[_Branch]:
+        match step:
+            case To(stage):
+                return self._stage(stage, branches)
+            case KeyBy(extractor):
+                return [_change_key(branch, extractor) for branch in branches]
+            case Collect():
+                change = _KeyChange("collect", key=_COLLECT_KEY)
+                return [replace(branch, change=change) for branch in branches]
+            case ToSinks(sinks):
+                return self._sinks(sinks, branches)
+            case _:
+                raise TopologyError(f"this version cannot run the step {step!r}")
+
+    def _source(self, source: Source) -> _Branch:
+        config = source.config
+        if isinstance(config, DefaultKafkaSourceCLIParser):
+            config = config.resolve(self.args)
+        if not isinstance(config, KafkaSourceConfig):
+            raise TopologyError(
+                f"source {source.name!r} is a {type(config).__name__}; this version reads Kafka sources "
+                "only: use wallaroo.KafkaSourceConfig"
+            )
+        name = self.names.take(slug(source.name), f"the source {source.name!r}")
+        read = Input(source.name, config.topic, config.decoder.decode, tuple(config.brokers or ()))
+        return _Branch(name, read, partitioned_by=config.partitioned_by)
+
+    def _stage(self, stage: Any, branches: list[_Branch]) -> list[_Branch]:
+        if not isinstance(stage, Computation):
+            raise TopologyError(
+                f"this version cannot run {type(stage).__name__}; it runs computations and state computations"
+            )
+        branches = self._settle(branches, stage.name(), stateful=isinstance(stage, StateComputation))
+        step = self._compiled(stage)
+        return [replace(branch, steps=(*branch.steps, step)) for branch in branches]
+
+    def _compiled(self, stage: Any) -> Step:
+        name, multi = stage.name(), isinstance(stage, ComputationMulti)
+        if not stage.is_stateful:
+            return ApplyMulti(name, stage.compute_multi) if multi else Apply(name, stage.compute)
+        store = self._store(name, stage.initial_state)
+        return UpdateMulti(name, stage.compute_multi, store) if multi else Update(name, stage.compute, store)
+
+    def _store(self, name: str, initial: Callable[[], Any]) -> Store:
+        taken = self.names.take(f"{slug(name)}-changelog", f"the state of {name!r}")
+        short = taken.removesuffix("-changelog")
+        return Store(short, self.names.topic(short, "changelog"), initial)
+
+    def _settle(self, branches: list[_Branch], following: str, *, stateful: bool) -> list[_Branch]:
+        """Make the key changes that were asked for, or that the stage called `following` needs."""
+        if any(branch.change for branch in branches):
+            return [self._hop(branches, following)]
+        if not stateful or (len(branches) == 1 and branches[0].keyed):
+            return branches
+        return [self._hop([self._implied_key(b, branches, following) for b in branches], following)]
+
+    def _implied_key(self, branch: _Branch, all_branches: list[_Branch], following: str) -> _Branch:
+        keyed = [b.name for b in all_branches if b.keyed]
+        if keyed and not branch.keyed:
+            raise TopologyError(
+                f"{following!r} keeps state, and its input has a key on the branch from {keyed[0]!r} but "
+                f"none on the branch from {branch.name!r}; put .key_by(...) behind the merge or on both branches"
+            )
+        key = None if branch.keyed else _COLLECT_KEY
+        return replace(branch, change=_KeyChange(slug(following), key=key))
+
+    def _hop(self, branches: list[_Branch], following: str) -> _Branch:
+        changes = [branch.change for branch in branches if branch.change]
+        wanted = "-".join(dict.fromkeys(slug(change.name) for change in changes))
+        name = wanted if self.names.free(wanted) else f"{wanted}-{slug(following)}"
+        self.names.take(name, f"the key change before {following!r}")
+        topic = self.names.topic(name, "repartition")
+        for branch, change in zip(branches, changes, strict=True):
+            self._finish(branch, (Repartition(change.name, topic, change.extract, change.key),))
+        return _Branch(name, Input(name, topic), keyed=True)
+
+    def _sinks(self, sinks: Sequence[Any], branches: list[_Branch]) -> list[_Branch]:
+        first = self._sink_config(sinks[0])
+        branches = self._settle(branches, first.encoder.name(), stateful=False)
+        targets = tuple(self._sink(self._sink_config(sink)) for sink in sinks)
+        for branch in branches:
+            self._finish(branch, targets)
+        return []
+
+    def _sink_config(self, sink: Any) -> Any:
+        return sink.resolve(self.args) if isinstance(sink, DefaultKafkaSinkCLIParser) else sink
+
+    def _sink(self, config: Any) -> Target:
+        match config:
+            case KafkaSinkConfig():
+                return ToTopic(config.encoder.name(), config.topic, config.encoder.encode)
+            case TCPSinkConfig():
+                return self._delivery(config)
+            case _:
+                raise TopologyError(f"this version cannot write to a {type(config).__name__}")
+
+    def _delivery(self, config: TCPSinkConfig) -> ToOutbox:
+        wanted = slug(config.name or config.encoder.name())
+        address = f"{config.host}:{config.port}"
+        name = wanted if self.names.free(f"{wanted}-outbox") else f"{wanted}-{slug(address)}"
+        self.names.take(f"{name}-outbox", f"the TCP sink {address}")
+        topic = self.names.topic(name, "outbox")
+        group = self.names.group(f"{name}-delivery")
+        self.deliveries.append(Delivery(name, group, topic, config.host, int(config.port)))
+        return ToOutbox(config.encoder.name(), topic, config.encoder.encode)
+
+    def _finish(self, branch: _Branch, targets: tuple[Target, ...]) -> None:
+        group = self.names.group(branch.name)
+        self.finished.append(SubTopology(branch.name, group, branch.input, branch.steps, targets))
+
+
+def _change_key(branch: _Branch, extractor: KeyExtractor) -> _Branch:
+    # The extractor names the repartition topic; a source that is partitioned by this very key needs none.
+    name = extractor.name()
+    if branch.partitioned_by is extractor and not branch.keyed:
+        return replace(branch, keyed=True, steps=(*branch.steps, CheckKey(name, extractor.func)))
+    return replace(branch, change=_KeyChange(name, extractor.func))

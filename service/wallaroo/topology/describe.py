@@ -1,0 +1,144 @@
+"""Draw a topology: as text for a terminal, as Mermaid for a page, as JSON for programs."""
+
+import json
+from collections.abc import Iterator
+from typing import Any, Literal
+
+from wallaroo.topology.model import (
+    Apply,
+    ApplyMulti,
+    CheckKey,
+    Repartition,
+    Step,
+    SubTopology,
+    Target,
+    ToOutbox,
+    Topology,
+    ToTopic,
+    Update,
+    UpdateMulti,
+)
+
+Format = Literal["text", "json", "mermaid"]
+
+
+def describe(topology: Topology, format: Format = "text") -> str:  # noqa: A002 - the option's name
+    """The sub-topologies, groups, topics and stores of an application."""
+    match format:
+        case "text":
+            return "\n".join(_text(topology)) + "\n"
+        case "json":
+            return json.dumps(_plain(topology), indent=2) + "\n"
+        case "mermaid":
+            return "\n".join(_mermaid(topology)) + "\n"
+
+
+def _kind(step: Step) -> str:
+    match step:
+        case Apply():
+            return "computation"
+        case ApplyMulti():
+            return "computation, multi"
+        case Update():
+            return "state computation"
+        case UpdateMulti():
+            return "state computation, multi"
+        case CheckKey():
+            return "key check"
+
+
+def _target(target: Target) -> tuple[str, str]:
+    match target:
+        case Repartition(name):
+            return "repartition", name
+        case ToTopic(name):
+            return "topic", name
+        case ToOutbox(name):
+            return "outbox", name
+
+
+def _text(topology: Topology) -> Iterator[str]:
+    yield f"Topology {topology.application_id} ({topology.application})"
+    for sub in topology.sub_topologies:
+        yield f"  Sub-topology {sub.name}"
+        yield f"    group    {sub.group}"
+        yield f"    reads    {sub.input.topic}{' (internal)' if sub.input.internal else ''}"
+        for step in sub.steps:
+            yield f"    stage    {step.name} ({_kind(step)}){_state(step)}"
+        for target in sub.targets:
+            kind, by = _target(target)
+            yield f"    writes   {target.topic} ({kind}, by {by})"
+    for delivery in topology.deliveries:
+        yield f"  Delivery {delivery.name}"
+        yield f"    group    {delivery.group}"
+        yield f"    reads    {delivery.outbox} (internal)"
+        yield f"    sends    tcp {delivery.host}:{delivery.port}"
+    yield f"  Dead letters {topology.dead_letters}"
+
+
+def _state(step: Step) -> str:
+    return f", state in {step.store.changelog}" if isinstance(step, Update | UpdateMulti) else ""
+
+
+def _plain(topology: Topology) -> dict[str, Any]:
+    return {
+        "application": topology.application,
+        "application_id": topology.application_id,
+        "sub_topologies": [_plain_sub(sub) for sub in topology.sub_topologies],
+        "deliveries": [
+            {"name": d.name, "group": d.group, "reads": d.outbox, "sends": f"tcp {d.host}:{d.port}"}
+            for d in topology.deliveries
+        ],
+        "dead_letters": topology.dead_letters,
+    }
+
+
+def _plain_sub(sub: SubTopology) -> dict[str, Any]:
+    return {
+        "name": sub.name,
+        "group": sub.group,
+        "reads": {"topic": sub.input.topic, "internal": sub.input.internal},
+        "stages": [{"name": step.name, "kind": _kind(step)} for step in sub.steps],
+        "stores": [{"name": store.name, "changelog": store.changelog} for store in sub.stores],
+        "writes": [{"topic": t.topic, "kind": _target(t)[0], "by": _target(t)[1]} for t in sub.targets],
+    }
+
+
+def _mermaid(topology: Topology) -> Iterator[str]:
+    yield "flowchart LR"
+    for number, sub in enumerate(topology.sub_topologies):
+        yield f"  subgraph s{number}[{_label(sub.group)}]"
+        yield from (f"    {_id(number, at)}[{_label(step.name)}]" for at, step in enumerate(sub.steps))
+        if not sub.steps:
+            yield f"    {_id(number, 0)}[{_label(sub.targets[0].name)}]"
+        yield "  end"
+        nodes = [_id(number, at) for at in range(max(1, len(sub.steps)))]
+        yield f"  {_topic(sub.input.topic)} --> {nodes[0]}"
+        yield from (f"  {a} --> {b}" for a, b in zip(nodes, nodes[1:], strict=False))
+        yield from (f"  {nodes[-1]} --> {_topic(target.topic)}" for target in sub.targets)
+        for at, step in enumerate(sub.steps):
+            if isinstance(step, Update | UpdateMulti):
+                yield f"  {nodes[at]} -.- {_store(step.store.changelog)}"
+    for delivery in topology.deliveries:
+        receiver = f"tcp {delivery.host}:{delivery.port}"
+        yield f"  {_topic(delivery.outbox)} --> {_node(receiver)}[{_label(receiver)}]"
+
+
+def _id(sub: int, at: int) -> str:
+    return f"s{sub}n{at}"
+
+
+def _node(name: str) -> str:
+    return "t_" + "".join(c if c.isascii() and c.isalnum() else f"_{ord(c):x}_" for c in name)
+
+
+def _topic(name: str) -> str:
+    return f"{_node(name)}([{_label(name)}])"
+
+
+def _store(name: str) -> str:
+    return f"{_node(name)}[({_label(name)})]"
+
+
+def _label(text: str) -> str:
+    return '"' + text.replace('"', "#quot;") + '"'

@@ -1,0 +1,93 @@
+"""Where the tests' Kafka comes from: the environment, else this machine's Java, else a Docker daemon."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from scripts.kafka.broker import KafkaBroker, answers
+from scripts.kafka.errors import KafkaStartError, KafkaUnavailableError
+from scripts.kafka.process import dismiss, free_port, guard
+from scripts.kafka.properties import as_environment, in_container
+from tests.kafka.cluster import wait_until
+
+IMAGE = "apache/kafka:4.3.1"
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """A Kafka to test on, and the handle on its broker if this run may stop it."""
+
+    bootstrap_servers: str
+    broker: KafkaBroker | None = None
+
+
+@contextmanager
+def any_kafka() -> Iterator[Cluster]:
+    """The first that can be had; KafkaUnavailableError with every reason when none can."""
+    reasons = []
+    with ExitStack() as stack:
+        for provider in _providers():
+            try:
+                cluster = stack.enter_context(provider())
+            except KafkaUnavailableError as error:
+                reasons.append(str(error))
+                continue
+            yield cluster
+            return
+    raise KafkaUnavailableError("; ".join(reasons))
+
+
+def _providers() -> list[Callable[[], AbstractContextManager[Cluster]]]:
+    if os.environ.get("KAFKA_BOOTSTRAP_SERVERS"):
+        return [_from_environment]
+    return [_from_jars, _from_docker]
+
+
+@contextmanager
+def _from_environment() -> Iterator[Cluster]:
+    servers = os.environ["KAFKA_BOOTSTRAP_SERVERS"]
+    if not answers(servers, timeout_seconds=15):
+        raise KafkaStartError(f"KAFKA_BOOTSTRAP_SERVERS is {servers}, and no Kafka answers there")
+    yield Cluster(servers)
+
+
+@contextmanager
+def _from_jars() -> Iterator[Cluster]:
+    with tempfile.TemporaryDirectory(prefix="wallaroo-kafka-") as folder:
+        broker = KafkaBroker(Path(folder))
+        broker.start()
+        try:
+            yield Cluster(broker.bootstrap_servers, broker)
+        finally:
+            broker.stop()
+
+
+@contextmanager
+def _from_docker() -> Iterator[Cluster]:
+    port = free_port()
+    name = f"wallaroo-kafka-{port}"
+    removal = ["docker", "rm", "--force", name]
+    _docker_run(name, port)
+    guarding = guard(removal)
+    try:
+        servers = f"127.0.0.1:{port}"
+        wait_until(lambda: answers(servers), timeout_seconds=90)
+        yield Cluster(servers)
+    finally:
+        dismiss(guarding)
+        subprocess.run(removal, capture_output=True, check=False)
+
+
+def _docker_run(name: str, port: int) -> None:
+    if shutil.which("docker") is None:
+        raise KafkaUnavailableError("no docker found")
+    variables = [f"--env={key}={value}" for key, value in as_environment(in_container(port)).items()]
+    command = ["docker", "run", "--detach", "--rm", f"--name={name}", f"--publish=127.0.0.1:{port}:{port}"]
+    done = subprocess.run([*command, *variables, IMAGE], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise KafkaUnavailableError(f"no container: {' '.join(done.stderr.split())}")

@@ -1,0 +1,114 @@
+"""What window builders and aggregations refuse, and how they say so."""
+
+import pytest
+
+import wallaroo
+from tests.unit.api.samples import Count
+
+
+def refused(match):
+    return pytest.raises(wallaroo.WallarooParameterError, match=match)
+
+
+NO_SPAN = [0, -1, 1.5, wallaroo.seconds(1.5), "9", None, True]
+
+
+@pytest.mark.parametrize("span", NO_SPAN)
+def test_a_range_is_a_positive_int_of_nanoseconds(span):
+    with refused("the range must be an int of at least 1.*wallaroo.seconds"):
+        wallaroo.range_windows(span)
+
+
+@pytest.mark.parametrize("span", NO_SPAN)
+def test_a_slide_is_a_positive_int_of_nanoseconds(span):
+    builder = wallaroo.range_windows(9)
+    with refused("the slide must be an int of at least 1.*wallaroo.seconds"):
+        builder.with_slide(span)
+
+
+@pytest.mark.parametrize("span", [-1, 1.5, "9", None, False])
+def test_a_delay_is_an_int_of_nanoseconds_that_is_not_negative(span):
+    builder = wallaroo.range_windows(9)
+    with refused("the delay must be an int of at least 0.*wallaroo.seconds"):
+        builder.with_delay(span)
+
+
+def test_a_slide_longer_than_the_range_is_refused():
+    builder = wallaroo.range_windows(9)
+    with refused("the slide 10 is longer than the range 9"):
+        builder.with_slide(10)
+
+
+def test_a_slide_as_long_as_the_range_is_tumbling():
+    assert wallaroo.range_windows(9).with_slide(9).over(Count).slide == 9
+
+
+def test_directly_made_windows_are_checked_as_well():
+    with refused("the slide 10 is longer than the range 9"):
+        wallaroo.RangeWindows(9, 10, 0, Count(), "drop")
+
+
+@pytest.mark.parametrize("count", [0, -1, 1.5, "9", None, True])
+def test_a_count_is_a_positive_int(count):
+    with refused("the count must be an int of at least 1"):
+        wallaroo.count_windows(count)
+
+
+@pytest.mark.parametrize("policy", ["ignore", "", None, "DROP", 1, "fire per message"])
+def test_an_unknown_late_data_policy_is_refused(policy):
+    builder = wallaroo.range_windows(9)
+    with refused("Invalid value for late_data_policy: .*'place-in-oldest-window'"):
+        builder.with_late_data_policy(policy)
+
+
+@pytest.mark.parametrize(
+    ("method", "value"), [("with_slide", 3), ("with_delay", 0), ("with_late_data_policy", "drop")]
+)
+def test_each_specification_is_made_once(method, value):
+    builder = getattr(wallaroo.range_windows(9), method)(value)
+    with refused(rf"Only call `{method}\(\)` once per window specification"):
+        getattr(builder, method)(value)
+
+
+@pytest.mark.parametrize("builder", [wallaroo.range_windows(9), wallaroo.count_windows(9)])
+@pytest.mark.parametrize("method", ["initial_accumulator", "update", "combine", "output"])
+def test_an_aggregation_has_all_methods(builder, method):
+    incomplete = type("Incomplete", (Count,), {method: None})
+    with refused(f"Aggregation must have method '{method}'.*the class Incomplete"):
+        builder.over(incomplete)
+
+
+def test_an_aggregation_without_the_base_class_names_itself():
+    methods = {name: vars(Count)[name] for name in ("initial_accumulator", "update", "combine", "output")}
+    with refused("Aggregation must have method 'name'"):
+        wallaroo.count_windows(9).over(type("Nameless", (), methods))
+
+
+def test_an_aggregation_method_without_self_is_refused():
+    forgetful = type("Forgetful", (Count,), {"update": lambda input, acc: acc})  # noqa: A006
+    with refused(r"method 'update' must be def update\(self, input, acc\)"):
+        wallaroo.count_windows(9).over(forgetful)
+
+
+def test_an_aggregation_name_is_a_name():
+    blank = type("Blank", (Count,), {"name": lambda self: ""})
+    with refused(r"name\(\) needs a name"):
+        wallaroo.count_windows(9).over(blank)
+
+
+@pytest.mark.parametrize("aggregation", [None, "Count", object()])
+def test_windows_go_over_a_class(aggregation):
+    with refused("the aggregation must be a class or function"):
+        wallaroo.range_windows(9).over(aggregation)
+
+
+def test_an_aggregation_is_made_without_arguments():
+    needy = type("Needy", (Count,), {"__init__": lambda self, size: None})
+    with refused("must be callable without arguments"):
+        wallaroo.range_windows(9).over(needy)
+
+
+@pytest.mark.parametrize("span", ["9", None, True])
+def test_units_count_numbers(span):
+    with refused("needs a number"):
+        wallaroo.seconds(span)
