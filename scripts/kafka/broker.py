@@ -136,9 +136,9 @@ class KafkaBroker:
 
 
 def _complaints(log: Path) -> list[str]:
-    """The lines that tell why: neither progress nor stack frames, which begin with a tab."""
+    """The lines that tell why: neither progress nor stack frames, which are indented."""
     lines = log.read_text(errors="replace").splitlines() if log.exists() else []
-    return [line for line in lines if "] INFO " not in line and not line.startswith("\t")]
+    return [line for line in lines if "] INFO " not in line and not line[:1].isspace()]
 
 
 def answers(bootstrap_servers: str, timeout_seconds: float = 5) -> bool:

@@ -61,6 +61,11 @@ def test_the_base_class_is_not_required():
     assert wallaroo.range_windows(10).over(Duck).name() == "duck"
 
 
+def test_a_built_in_function_may_be_a_method_of_an_aggregation():
+    largest = type("Largest", (Sum,), {"update": staticmethod(max), "combine": staticmethod(max)})
+    assert wallaroo.range_windows(10).over(largest).name() == "Largest"
+
+
 def test_windows_are_named_after_their_aggregation():
     assert wallaroo.range_windows(10).over(Sum).name() == "Sum"
     assert wallaroo.count_windows(10).over(Sum).name() == "Sum"

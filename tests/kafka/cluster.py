@@ -20,7 +20,12 @@ from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, OffsetS
 
 T = TypeVar("T")
 TIMEOUT_SECONDS = 30
-SETTLING = {KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE}
+SETTLING = {
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.UNKNOWN_LEADER_EPOCH,
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+}
 
 
 @dataclass(frozen=True, slots=True)

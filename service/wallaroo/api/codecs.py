@@ -1,10 +1,10 @@
 """Ready-made ways between messages and bytes."""
 
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from datetime import UTC, datetime
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 from pydantic import PydanticUndefinedAnnotation, PydanticUserError, TypeAdapter
@@ -33,7 +33,7 @@ def json_decoder(model: type[Any]) -> Decoder:
     """
     if not isinstance(model, type):
         raise WallarooParameterError(f"json_decoder needs a pydantic model class, not {model!r}")
-    return _json_decoder(model)
+    return _json_decoder(cast(Hashable, model))
 
 
 @cache

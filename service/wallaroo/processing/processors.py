@@ -7,6 +7,7 @@ from wallaroo.errors import RecordError
 from wallaroo.processing.keys import key_bytes
 from wallaroo.processing.targets import target
 from wallaroo.processing.wiring import Access, Emit, Wiring
+from wallaroo.record import RawRecord
 from wallaroo.topology.model import Apply, ApplyMulti, CheckKey, Step, SubTopology, Update, UpdateMulti
 
 Function = Callable[..., Any]
@@ -24,9 +25,9 @@ def _fan_out(emits: list[Emit]) -> Emit:
     if len(emits) == 1:
         return emits[0]
 
-    def send(value: Any, key: bytes | None, timestamp: int) -> None:
+    def send(value: Any, key: bytes | None, origin: RawRecord) -> None:
         for emit in emits:
-            emit(value, key, timestamp)
+            emit(value, key, origin)
 
     return send
 
@@ -46,53 +47,51 @@ def _step(step: Step, wiring: Wiring, emit: Emit) -> Emit:
 
 
 def _apply(function: Function, emit: Emit) -> Emit:
-    def process(value: Any, key: bytes | None, timestamp: int) -> None:
+    def process(value: Any, key: bytes | None, origin: RawRecord) -> None:
         result = function(value)
         if result is not None:
-            emit(result, key, timestamp)
+            emit(result, key, origin)
 
     return process
 
 
 def _apply_multi(name: str, function: Function, emit: Emit) -> Emit:
-    def process(value: Any, key: bytes | None, timestamp: int) -> None:
+    def process(value: Any, key: bytes | None, origin: RawRecord) -> None:
         for result in _results(name, function(value)):
-            emit(result, key, timestamp)
+            emit(result, key, origin)
 
     return process
 
 
 def _update(function: Function, access: Access, emit: Emit) -> Emit:
-    find, touch, mark = access
+    find, touch = access
 
-    def process(value: Any, key: Any, timestamp: int) -> None:
+    def process(value: Any, key: Any, origin: RawRecord) -> None:
         state = find(key)
         if state is None:
             state = touch(key)
-        mark(key)
         result = function(value, state)
         if result is not None:
-            emit(result, key, timestamp)
+            emit(result, key, origin)
 
     return process
 
 
 def _update_multi(name: str, function: Function, access: Access, emit: Emit) -> Emit:
-    find, touch, mark = access
+    find, touch = access
 
-    def process(value: Any, key: Any, timestamp: int) -> None:
+    def process(value: Any, key: Any, origin: RawRecord) -> None:
         state = find(key)
         if state is None:
             state = touch(key)
-        mark(key)
         for result in _results(name, function(value, state)):
-            emit(result, key, timestamp)
+            emit(result, key, origin)
 
     return process
 
 
 def _check_key(name: str, extract: Function, emit: Emit) -> Emit:
-    def process(value: Any, key: bytes | None, timestamp: int) -> None:
+    def process(value: Any, key: bytes | None, origin: RawRecord) -> None:
         wanted = extract(value)
         wanted = wanted.encode() if type(wanted) is str else key_bytes(name, wanted)
         if wanted != key:
@@ -100,7 +99,7 @@ def _check_key(name: str, extract: Function, emit: Emit) -> Emit:
                 f"the record's key is {key!r}, but {name!r} extracts {wanted!r}; the source was declared "
                 "partitioned by it: key the records so, or leave partitioned_by out"
             )
-        emit(value, key, timestamp)
+        emit(value, key, origin)
 
     return process
 

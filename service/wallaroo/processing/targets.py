@@ -7,7 +7,7 @@ from zlib import crc32
 from wallaroo.errors import RecordError
 from wallaroo.processing.keys import key_bytes
 from wallaroo.processing.wiring import Emit, Wiring
-from wallaroo.record import ANY_PARTITION, Output
+from wallaroo.record import ANY_PARTITION, Output, RawRecord
 from wallaroo.topology.model import Repartition, Target, ToOutbox, ToTopic
 
 
@@ -32,10 +32,10 @@ def target(end: Target, wiring: Wiring) -> Emit:
 def _by_extracted_key(name: str, extract: Callable[[Any], Any], topic: str, wiring: Wiring) -> Emit:
     append, encode, partitions = wiring.append, wiring.values.encode, wiring.partitions[topic]
 
-    def send(value: Any, _key: bytes | None, timestamp: int) -> None:
+    def send(value: Any, _key: bytes | None, origin: RawRecord) -> None:
         key = extract(value)
         key = key.encode() if type(key) is str else key_bytes(name, key)
-        append((topic, encode(value), key, crc32(key) % partitions, None, None, timestamp))
+        append((topic, encode(value), key, crc32(key) % partitions, None, None, origin.timestamp()[1]))
 
     return send
 
@@ -43,56 +43,63 @@ def _by_extracted_key(name: str, extract: Callable[[Any], Any], topic: str, wiri
 def _by_known_key(constant: bytes | None, topic: str, wiring: Wiring) -> Emit:
     append, encode, partitions = wiring.append, wiring.values.encode, wiring.partitions[topic]
 
-    def send(value: Any, key: bytes | None, timestamp: int) -> None:
+    def send(value: Any, key: bytes | None, origin: RawRecord) -> None:
         known = key if constant is None else constant
         if known is None:
             raise RecordError(f"a record without a key cannot go to {topic}; this is a bug of the compiler")
-        append((topic, encode(value), known, partition_of(known, partitions), None, None, timestamp))
+        append(
+            (topic, encode(value), known, partition_of(known, partitions), None, None, origin.timestamp()[1])
+        )
 
     return send
 
 
 def _to_topic(name: str, encode: Callable[[Any], Any], topic: str, append: Callable[[Output], None]) -> Emit:
-    def send(value: Any, key: bytes | None, timestamp: int) -> None:
+    def send(value: Any, key: bytes | None, origin: RawRecord) -> None:
         made = encode(value)
-        if type(made) is bytes:
-            append((topic, made, key, ANY_PARTITION, None, None, timestamp))
-        elif made is not None:
-            append(_addressed(name, made, topic, key, timestamp))
+        partition = ANY_PARTITION
+        if type(made) is tuple:
+            made, key, partition = _addressed(name, made)
+        elif made is None:
+            return
+        if type(made) is not bytes:
+            made = _text(name, made)
+        append((topic, made, key, partition, None, None, origin.timestamp()[1]))
 
     return send
 
 
-def _addressed(name: str, made: Any, topic: str, key: bytes | None, timestamp: int) -> Output:
-    """An encoder's result that is not plain bytes: str, (value, key) or (value, key, partition)."""
-    match made:
-        case str() | bytes():
-            return (topic, _text(made), key, ANY_PARTITION, None, None, timestamp)
-        case (str() | bytes() | None as value, str() | bytes() | None as own):
-            return (topic, _text(value), _text(own), ANY_PARTITION, None, None, timestamp)
-        case (str() | bytes() | None as value, str() | bytes() | None as own, int() | None as partition):
-            chosen = ANY_PARTITION if partition is None else partition
-            return (topic, _text(value), _text(own), chosen, None, None, timestamp)
-    raise RecordError(
-        f"the encoder {name!r} returned {made!r}; return bytes, str, (value, key) or (value, key, partition)"
-    )
+def _addressed(name: str, made: tuple[Any, ...]) -> tuple[Any, bytes | None, int]:
+    """An encoder's (value, key) or (value, key, partition), where key and partition may be None."""
+    value, key, *partition = made if len(made) > 1 else (made, made)
+    if type(key) is str:
+        key = key.encode()
+    chosen = partition[0] if partition and partition[0] is not None else ANY_PARTITION
+    if len(partition) > 1 or not isinstance(key, bytes | None) or not isinstance(chosen, int):
+        raise RecordError(
+            f"the encoder {name!r} returned {made!r}; return bytes, str, (value, key) or (value, key, partition)"
+        )
+    return value, key, chosen
 
 
 def _to_outbox(name: str, encode: Callable[[Any], Any], topic: str, wiring: Wiring) -> Emit:
     append, own, partitions = wiring.append, wiring.partition, wiring.partitions[topic]
 
-    def send(value: Any, key: bytes | None, timestamp: int) -> None:
+    def send(value: Any, key: bytes | None, origin: RawRecord) -> None:
         made = encode(value)
         if made is None:
             return
-        if not isinstance(made, str | bytes):
-            raise RecordError(f"the encoder {name!r} returned {type(made).__name__}; return bytes or str")
         # Without a key, records of one input partition stay in order among themselves.
         partition = own % partitions if key is None else partition_of(key, partitions)
-        append((topic, _text(made), key, partition, None, None, timestamp))
+        append((topic, _text(name, made), key, partition, None, None, origin.timestamp()[1]))
 
     return send
 
 
-def _text(value: str | bytes | None) -> bytes | None:
-    return value.encode() if isinstance(value, str) else value
+def _text(name: str, made: Any) -> bytes | None:
+    match made:
+        case str():
+            return made.encode()
+        case bytes() | None:
+            return made
+    raise RecordError(f"the encoder {name!r} returned a {type(made).__name__} as value; return bytes or str")

@@ -152,7 +152,7 @@ class Task:
                 if value is None:
                     self.rejections.dropped[self._input.name, "filtered"] += 1
                 else:
-                    emit(value, record.key(), record.timestamp()[1])
+                    emit(value, record.key(), record)
         except (StoredValueError, StopProcessing):
             raise
         except Exception:
@@ -174,7 +174,7 @@ class Task:
     def _try_record(self, record: RawRecord, value: Any) -> None:
         written = len(self._outbox)
         try:
-            self._careful(value, record.key(), record.timestamp()[1])
+            self._careful(value, record.key(), record)
             for store in self.stores.values():
                 store.keep()
         except StageError as failure:

@@ -9,20 +9,19 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from wallaroo.errors import StoredValueError
-from wallaroo.record import Output
+from wallaroo.record import Output, RawRecord
 from wallaroo.state.codec import Codec
 from wallaroo.state.store import KeyedStore
 
-# (value, key, timestamp in milliseconds): hand a record on.
-Emit = Callable[[Any, bytes | None, int], None]
+# (value, key, the record it came from): hand a result on. Its time is asked for where it is written.
+Emit = Callable[[Any, bytes | None, RawRecord], None]
 
 
 class Access(NamedTuple):
-    """A stage's way to its state: `find` the live object or else `touch` it; `mark` it as changed."""
+    """A stage's way to its state: `find` a live object that is dirty already, or else `touch` it."""
 
     find: Callable[[bytes], Any]
     touch: Callable[[bytes], Any]
-    mark: Callable[[bytes], object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +48,9 @@ def unguarded(_name: str, emit: Emit) -> Emit:
 def guarded(name: str, emit: Emit) -> Emit:
     """Name the stage in which a record fails; an undecodable stored value is no fault of the record."""
 
-    def process(value: Any, key: bytes | None, timestamp: int) -> None:
+    def process(value: Any, key: bytes | None, origin: RawRecord) -> None:
         try:
-            emit(value, key, timestamp)
+            emit(value, key, origin)
         except (StageError, StoredValueError):
             raise
         except Exception as error:
@@ -61,17 +60,13 @@ def guarded(name: str, emit: Emit) -> Emit:
 
 
 def fast_access(store: KeyedStore) -> Access:
-    return Access(store.live.get, store.touch, store.dirty.add)
+    return Access(store.dirty.get, store.touch)
 
 
 def saving_access(store: KeyedStore) -> Access:
-    """Every access by way of `touch_saving`, which finds, marks and saves in one."""
-    return Access(_find_nothing, store.touch_saving, _mark_nothing)
+    """Every access by way of `touch_saving`."""
+    return Access(_find_nothing, store.touch_saving)
 
 
 def _find_nothing(_key: bytes) -> None:
-    return None
-
-
-def _mark_nothing(_key: bytes) -> None:
     return None

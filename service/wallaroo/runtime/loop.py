@@ -9,7 +9,6 @@ Rules for whoever edits this file:
 
 import logging
 import threading
-from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -112,16 +111,16 @@ class Loop:
         return [] if first is None else [first, *self._consumer.consume(self._settings.consume_batch - 1, 0)]
 
     def _slices(self, messages: list[Message]) -> Iterator[tuple[Task, list[Message]]]:
-        by_partition: defaultdict[int, list[Message]] = defaultdict(list)
-        for message in messages:
-            if message.error() is None:
-                by_partition[message.partition() or 0].append(message)
-            else:
+        if [message for message in messages if message.error() is not None]:
+            for message in messages:
                 self._hear(message)
-        for number, records in by_partition.items():
-            task = self.assignment.tasks.get(number)
+            messages = [message for message in messages if message.error() is None]
+        numbers = {message.partition() for message in messages}
+        for number in numbers:
+            task = self.assignment.tasks.get(number or 0)
             if task is not None:
-                yield task, records
+                alone = len(numbers) == 1
+                yield task, messages if alone else [m for m in messages if m.partition() == number]
 
     def _process(self, task: Task, records: list[Message]) -> None:
         started = self._clock.monotonic()

@@ -2,7 +2,8 @@
 
 Rules for whoever edits this file:
 1. `committed` changes only when Kafka has the bytes: by a restore, or by `committed_changes`.
-2. User code mutates live objects; whoever hands one out marks its key dirty.
+2. User code mutates live objects; one that is handed out is in `dirty` until the next commit, which is
+   where a stage looks first.
 3. `collect` freezes the dirty keys as bytes; until the commit is decided they are in flight, and a
    rollback forgets the live objects of both the dirty keys and those in flight.
 """
@@ -23,23 +24,33 @@ class KeyedStore:
         self.name = name
         self.committed: dict[bytes, bytes] = {}
         self.live: dict[bytes, Any] = {}
-        self.dirty: set[bytes] = set()
+        self.dirty: dict[bytes, Any] = {}
         self._initial = initial
         self._codec = codec
         self._in_flight: dict[bytes, bytes] = {}
         self._saved: dict[bytes, bytes | None] = {}
 
     def touch(self, key: bytes) -> Any:
-        """The live object of a key that has none yet: decoded if it is stored, else new."""
-        stored = self.committed.get(key)
-        found = self._initial() if stored is None else self._codec.decode(stored)
-        self.live[key] = found
+        """Make a key dirty and return its live object: decoded if it is stored, else new."""
+        found = self.live.get(key)
+        if found is None:
+            stored = self.committed.get(key)
+            found = self._initial() if stored is None else self._codec.decode(stored)
+            self.live[key] = found
+        self.dirty[key] = found
         return found
 
     def collect(self) -> Mapping[bytes, bytes]:
         """Freeze the dirty keys; StateError, with nothing changed, where one cannot be encoded."""
-        live, known, encode = self.live, self.committed.get, self._encode
-        changes = {key: made for key in self.dirty if (made := encode(key, live[key])) != known(key)}
+        known, encode = self.committed.get, self._codec.encode
+        try:
+            changes = {
+                key: made for key, value in self.dirty.items() if (made := encode(value)) != known(key)
+            }
+        except Exception:  # whatever the user's own pickling raises; say for which key
+            for key, value in self.dirty.items():
+                self._encode(key, value)
+            raise
         self.dirty.clear()
         self._in_flight = changes
         return changes
@@ -57,20 +68,20 @@ class KeyedStore:
         self._in_flight = {}
 
     def touch_saving(self, key: bytes) -> Any:
-        """The live object of a key, marked dirty, so that `undo` can put it back as it is now."""
-        found = self.live.get(key)
-        if found is None:
-            found = self.touch(key)
-        if key not in self._saved:
-            # A clean object is what is committed: forgetting it puts it back.
-            self._saved[key] = self._encode(key, found) if key in self.dirty else None
-        self.dirty.add(key)
-        return found
+        """As `touch`, so that `undo` can put the object back as it is now."""
+        found = self.dirty.get(key)
+        if found is not None:
+            if key not in self._saved:
+                self._saved[key] = self._encode(key, found)
+            return found
+        # A clean object is what is committed: forgetting it puts it back.
+        self._saved.setdefault(key, None)
+        return self.touch(key)
 
     def keep(self) -> None:
         """Let stand what was done since the last `keep` or `undo`; StateError if it cannot be encoded."""
         for key in self._saved:
-            self._encode(key, self.live[key])
+            self._encode(key, self.dirty[key])
         self._saved.clear()
 
     def undo(self) -> None:
@@ -78,9 +89,9 @@ class KeyedStore:
         for key, saved in self._saved.items():
             if saved is None:
                 self.live.pop(key, None)
-                self.dirty.discard(key)
+                self.dirty.pop(key, None)
             else:
-                self.live[key] = self._codec.decode(saved)
+                self.live[key] = self.dirty[key] = self._codec.decode(saved)
         self._saved.clear()
 
     def peek(self, key: bytes) -> Any:

@@ -44,6 +44,8 @@ def test_a_sink_needs_an_encoder(configure, encoder):
 def test_a_topic_has_a_name_that_kafka_allows(topic):
     with refused("is no name for a topic"):
         wallaroo.KafkaSourceConfig(topic, decoder=text)
+    with refused("is no name for a topic"):
+        wallaroo.KafkaSinkConfig(topic, encoder=line)
 
 
 @pytest.mark.parametrize("brokers", ["localhost:9092", ["localhost:9092"], [("a", 1, 2)], 7, [None]])
@@ -61,6 +63,8 @@ def test_a_broker_among_others_needs_a_host():
 def test_a_log_level_is_one_of_four(log_level):
     with refused("log_level must be one of Fine, Info, Warn, Error"):
         wallaroo.KafkaSourceConfig("topic", None, log_level, text)
+    with refused("log_level must be one of Fine, Info, Warn, Error"):
+        wallaroo.KafkaSinkConfig("topic", None, log_level, encoder=line)
 
 
 @pytest.mark.parametrize("port", ["", "70x", "-1", -1, 65536, "65536", 7.0, None, True, "７０"])
@@ -73,6 +77,8 @@ def test_a_port_is_a_number_up_to_65535(port):
 def test_a_host_is_a_name(host):
     with refused("the host must be a str"):
         wallaroo.TCPSourceConfig("in", host, "7010", text)
+    with refused("the host must be a str"):
+        wallaroo.TCPSinkConfig(host, "7010", line)
 
 
 @pytest.mark.parametrize("limit", ["parallelism", "max_size", "max_received_count"])
@@ -115,6 +121,8 @@ def test_a_blank_name_is_refused(configure):
 def test_only_a_key_extractor_tells_how_a_topic_is_partitioned(promise):
     with refused("partitioned_by cannot be .*@wallaroo.key_extractor"):
         wallaroo.KafkaSourceConfig("topic", decoder=text, partitioned_by=promise)
+    with refused("partitioned_by cannot be .*@wallaroo.key_extractor"):
+        wallaroo.DefaultKafkaSourceCLIParser(text, partitioned_by=promise)
 
 
 @pytest.mark.parametrize("event_time", ["timestamp", 7, double, user])

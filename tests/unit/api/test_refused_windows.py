@@ -43,9 +43,23 @@ def test_a_slide_as_long_as_the_range_is_tumbling():
     assert wallaroo.range_windows(9).with_slide(9).over(Count).slide == 9
 
 
-def test_directly_made_windows_are_checked_as_well():
-    with refused("the slide 10 is longer than the range 9"):
-        wallaroo.RangeWindows(9, 10, 0, Count(), "drop")
+@pytest.mark.parametrize(
+    ("numbers", "match"),
+    [
+        ((0, 1, 0), "the range must be an int"),
+        ((9, 0, 0), "the slide must be an int"),
+        ((9, 9, -1), "the delay must be an int"),
+        ((9, 10, 0), "the slide 10 is longer than the range 9"),
+    ],
+)
+def test_directly_made_range_windows_are_checked_as_well(numbers, match):
+    with refused(match):
+        wallaroo.RangeWindows(*numbers, Count(), "drop")
+
+
+def test_directly_made_count_windows_are_checked_as_well():
+    with refused("the count must be an int"):
+        wallaroo.CountWindows(0, Count())
 
 
 @pytest.mark.parametrize("count", [0, -1, 1.5, "9", None, True])
