@@ -101,6 +101,6 @@ def load_settings(options: dict[str, Any], file: str | None = None) -> Settings:
 def _explain(problem: Any) -> str:
     name = ".".join(str(part) for part in problem["loc"])
     return (
-        f"setting {name!r}: {problem['msg']}, got {problem['input']!r}; set it with --{name.replace('_', '-')}, "
-        f"WALLAROO_{name.upper()} or in the settings file"
+        f"setting {name!r}: {problem['msg']}, got {problem['input']!r}; "
+        f"set it with --{name.replace('_', '-')}, WALLAROO_{name.upper()} or in the settings file"
     )

@@ -77,7 +77,8 @@ def _addressed(name: str, made: tuple[Any, ...]) -> tuple[Any, bytes | None, int
     chosen = partition[0] if partition and partition[0] is not None else ANY_PARTITION
     if len(partition) > 1 or not isinstance(key, bytes | None) or not isinstance(chosen, int):
         raise RecordError(
-            f"the encoder {name!r} returned {made!r}; return bytes, str, (value, key) or (value, key, partition)"
+            f"the encoder {name!r} returned {made!r}; return bytes, str, (value, key) or "
+            "(value, key, partition)"
         )
     return value, key, chosen
 

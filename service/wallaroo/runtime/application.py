@@ -2,17 +2,14 @@
 
 import importlib
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 from wallaroo.api.pipeline import Application
 from wallaroo.errors import SettingsError
-from wallaroo.state.codec import Codec, StateCodec, UserCodec
-from wallaroo.state.pickles import RestrictedPickle
-from wallaroo.state.values import ValueCodec
+from wallaroo.state.codecs import Codecs, codecs_of
 from wallaroo.topology.compile import compile_topology
 from wallaroo.topology.model import Topology
 
@@ -22,8 +19,7 @@ class Loaded:
     """A compiled application and how its values become bytes."""
 
     topology: Topology
-    values: Codec
-    state_codec: Callable[[Callable[[], Any]], Codec]
+    codecs: Codecs
 
 
 def load(module_name: str, args: Sequence[str], application_id: str | None = None) -> Loaded:
@@ -39,15 +35,10 @@ def load(module_name: str, args: Sequence[str], application_id: str | None = Non
     application = setup(list(args))
     if not isinstance(application, Application):
         raise SettingsError(
-            f"{module_name}.application_setup returned {application!r}; return wallaroo.build_application(...)"
+            f"{module_name}.application_setup returned {application!r}; "
+            "return wallaroo.build_application(...)"
         )
-    topology = compile_topology(application, application_id, args)
-    serialize, deserialize = getattr(module, "serialize", None), getattr(module, "deserialize", None)
-    if callable(serialize) and callable(deserialize):
-        own = UserCodec(serialize, deserialize)
-        return Loaded(topology, own, lambda _initial: own)
-    pickles = RestrictedPickle([module.__name__])
-    return Loaded(topology, ValueCodec(pickles), lambda initial: StateCodec(initial, pickles))
+    return Loaded(compile_topology(application, application_id, args), codecs_of(module))
 
 
 def _import(name: str) -> ModuleType:

@@ -17,12 +17,12 @@ from wallaroo.errors import KafkaSetupError
 from wallaroo.processing.task import Task
 from wallaroo.record import Partition
 from wallaroo.runtime.restore import Restoration, Restorer
+from wallaroo.runtime.retry import persist
 from wallaroo.settings import Settings
 from wallaroo.state.store import KeyedStore
 
 _log = logging.getLogger(__name__)
 
-_ATTEMPTS = 12
 _REQUEST_SECONDS = 10.0
 
 
@@ -103,8 +103,8 @@ class Assignment:
     def out_of_range(self, at: TopicPartition, low: int, high: int) -> int:
         """Where to go on when the topic no longer holds the next offset; KafkaSetupError to not go on."""
         text = (
-            f"{at.topic}[{at.partition}] holds the offsets {low} to {high}, but this group is at {at.offset}: "
-            "records were deleted before they were read, or the topic was made anew"
+            f"{at.topic}[{at.partition}] holds the offsets {low} to {high}, but this group is at "
+            f"{at.offset}: records were deleted before they were read, or the topic was made anew"
         )
         match self._settings.on_offset_out_of_range:
             case "earliest":
@@ -127,16 +127,12 @@ def _is_incremental(settings: Settings) -> bool:
 def _committed(consumer: Consumer, partitions: Iterable[TopicPartition]) -> list[TopicPartition]:
     """The group's committed offsets, once no transaction on them is open any more."""
     wanted = list(partitions)
-    for attempt in range(1, _ATTEMPTS + 1):
-        try:
-            found = consumer.committed(wanted, timeout=_REQUEST_SECONDS) if wanted else []
-            for tp in found:
-                if tp.error is not None:
-                    raise KafkaException(tp.error)
-        except KafkaException as error:
-            if attempt == _ATTEMPTS or not error.args[0].retriable():
-                raise
-            _log.warning("waiting for stable offsets", extra={"error": str(error)})
-        else:
-            return found
-    return []
+    return persist(lambda: _ask_committed(consumer, wanted)) if wanted else []
+
+
+def _ask_committed(consumer: Consumer, partitions: list[TopicPartition]) -> list[TopicPartition]:
+    found = consumer.committed(partitions, timeout=_REQUEST_SECONDS)
+    for tp in found:
+        if tp.error is not None:
+            raise KafkaException(tp.error)
+    return found

@@ -41,7 +41,7 @@ class Runnable(Protocol):
 def build_loops(spec: WorkerSpec, loaded: Loaded, at: Probe) -> list[Loop]:
     """One loop for each sub-topology."""
     surroundings = Surroundings(
-        loaded.values, spec.partitions, loaded.topology.dead_letters, OnError(spec.settings.on_error)
+        loaded.codecs.values, spec.partitions, loaded.topology.dead_letters, OnError(spec.settings.on_error)
     )
     return [_loop(sub, spec, loaded, surroundings, at) for sub in loaded.topology.sub_topologies]
 
@@ -55,7 +55,7 @@ def build_deliveries(spec: WorkerSpec, loaded: Loaded) -> list[DeliveryLoop]:
 
 def _loop(sub: SubTopology, spec: WorkerSpec, loaded: Loaded, surroundings: Surroundings, at: Probe) -> Loop:
     def new_stores() -> dict[str, KeyedStore]:
-        return {s.name: KeyedStore(s.name, s.initial, loaded.state_codec(s.initial)) for s in sub.stores}
+        return {s.name: KeyedStore(s.name, s.initial, loaded.codecs.state(s.initial)) for s in sub.stores}
 
     def new_task(partition: Partition, start: int, stores: Mapping[str, KeyedStore]) -> Task:
         return Task(sub, partition, start, stores, surroundings)

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, Message, TopicPartition
 
 from wallaroo.clock import Clock
 from wallaroo.errors import KafkaSetupError
@@ -21,7 +21,9 @@ from wallaroo.processing.task import Task
 from wallaroo.record import Batch, Rewind
 from wallaroo.runtime.assignment import Assignment
 from wallaroo.runtime.commit import Commit, Committer
+from wallaroo.runtime.events import Event, understand
 from wallaroo.runtime.measure import LoopMeasures
+from wallaroo.runtime.pacing import Pace
 from wallaroo.runtime.restore import Restorer
 from wallaroo.settings import Settings
 from wallaroo.topology.model import SubTopology
@@ -29,11 +31,10 @@ from wallaroo.topology.model import SubTopology
 _log = logging.getLogger(__name__)
 
 _IDLE_SECONDS = 0.1
-# While a commit is in flight, its landing is looked for this often.
-_FLIGHT_SECONDS = 0.002
+# While there is something to commit or to land, the input is waited for no longer than this.
+_BUSY_SECONDS = 0.002
 _LOOK_SECONDS = 1.0
 _MOST_ABORTS_IN_A_ROW = 10
-_FORBIDDEN = (KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.GROUP_AUTHORIZATION_FAILED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,9 @@ class Loop:
         self._stopping = threading.Event()
         self._upheavals = 0
         self._aborts = 0
-        self._commit_started = self._looked = clock.monotonic()
+        self._pending = 0
+        now = self._looked = clock.monotonic()
+        self._pace = Pace(settings.commit_interval_ms / 1000, settings.commit_every, started=now, landed=now)
         self._ends: dict[int, int] = {}
 
     def stop(self) -> None:
@@ -107,13 +110,14 @@ class Loop:
         messages = self._consumer.consume(self._settings.consume_batch, 0)
         if messages:
             return messages
-        first = self._consumer.poll(_FLIGHT_SECONDS if self._committer.in_flight else _IDLE_SECONDS)
+        busy = self._pending or self._committer.in_flight
+        first = self._consumer.poll(_BUSY_SECONDS if busy else _IDLE_SECONDS)
         return [] if first is None else [first, *self._consumer.consume(self._settings.consume_batch - 1, 0)]
 
     def _slices(self, messages: list[Message]) -> Iterator[tuple[Task, list[Message]]]:
         if [message for message in messages if message.error() is not None]:
-            for message in messages:
-                self._hear(message)
+            for event in [message for message in messages if message.error() is not None]:
+                self._hear(event)
             messages = [message for message in messages if message.error() is None]
         numbers = {message.partition() for message in messages}
         for number in numbers:
@@ -141,19 +145,10 @@ class Loop:
     def _commit_when_due(self, *, dry: bool) -> None:
         if self._committer.landed:
             self._land()
-        pending = sum(task.pending_records for task in self.assignment.tasks.values())
-        if not pending:
-            return
-        if self._committer.in_flight:
-            if pending < self._settings.commit_every:
-                return
+        self._pending = sum(task.pending_records for task in self.assignment.tasks.values())
+        in_flight = self._committer.in_flight
+        if self._pace.due(self._clock.monotonic(), self._pending, dry=dry, in_flight=in_flight):
             self._land()
-        elapsed = self._clock.monotonic() - self._commit_started
-        if (
-            dry
-            or elapsed * 1000 >= self._settings.commit_interval_ms
-            or pending >= self._settings.commit_every
-        ):
             self._start_commit()
 
     def _commit_now(self) -> None:
@@ -170,7 +165,8 @@ class Loop:
                 self._rewind(task, collected)
             elif collected is not None:
                 batches.append(collected)
-        self._commit_started = self._clock.monotonic()
+        self._pace.started = self._clock.monotonic()
+        self._pending = 0
         if batches:
             self._committer.start(Commit(batches, self._consumer.consumer_group_metadata()))
 
@@ -180,7 +176,8 @@ class Loop:
         if landed is None:
             return
         commit, landing = landed
-        seconds = self._clock.monotonic() - self._commit_started
+        self._pace.landed = self._clock.monotonic()
+        seconds = self._pace.landed - self._pace.started
         self.measures.commit_landed(landing, commit.batches, seconds, self._clock.now_ms())
         if not landing.committed:
             self._roll_back(landing.reason)
@@ -226,21 +223,11 @@ class Loop:
         _log.info(event, extra={"sub_topology": self.name, "topic": self._topic, "partitions": numbers})
 
     def _hear(self, message: Message) -> None:
-        """An event of the client in the guise of a message."""
-        error = message.error()
-        if error is None:
-            return
-        number = message.partition() or 0
-        if error.code() == KafkaError._PARTITION_EOF:
-            self._ends[number] = message.offset() or 0
-        elif error.code() == KafkaError._AUTO_OFFSET_RESET:
-            self._out_of_range(number)
-        elif error.code() in _FORBIDDEN:
-            raise KafkaSetupError(f"{error.str()}: allow this client to read {self._topic} in its group")
-        elif error.fatal():
-            raise KafkaException(error)
-        else:
-            _log.warning("consumer error", extra={"sub_topology": self.name, "error": error.str()})
+        match understand(message):
+            case Event.END_OF_PARTITION:
+                self._ends[message.partition() or 0] = message.offset() or 0
+            case Event.OUT_OF_RANGE:
+                self._out_of_range(message.partition() or 0)
 
     def _out_of_range(self, number: int) -> None:
         task = self.assignment.tasks[number]

@@ -15,11 +15,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from confluent_kafka import Consumer, IsolationLevel, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Consumer, IsolationLevel, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
 
 from wallaroo.record import Partition
 from wallaroo.runtime.commit import Point, Probe
+from wallaroo.runtime.events import Event, understand
 from wallaroo.state.store import KeyedStore
 
 _log = logging.getLogger(__name__)
@@ -141,16 +142,11 @@ class Restorer:
 
 def _is_the_end(message: Message, reading: _Reading) -> bool:
     """Take one message of a changelog; True for the event that says there is no more."""
-    error = message.error()
-    if error is None:
+    if message.error() is None:
         value = message.value()
         if value is None:
             reading.store.committed.pop(message.key(), None)
         else:
             reading.store.committed[message.key()] = value
         return False
-    if error.code() == KafkaError._PARTITION_EOF:
-        return int(message.offset()) >= reading.end
-    if error.fatal() or not error.retriable():
-        raise KafkaException(error)
-    return False
+    return understand(message) is Event.END_OF_PARTITION and int(message.offset()) >= reading.end

@@ -76,7 +76,7 @@ class Service:
                 threading.Thread(target=self._purge, name="purge", daemon=True).start()
             return self.supervisor.run()
         except (KafkaSetupError, SettingsError) as error:
-            _log.error("refused", extra={"error": str(error)})  # noqa: TRY400 - the text is the message
+            _log.error("refused", extra={"error": str(error)})
             return Exit.REFUSED
         finally:
             self._ended.set()
@@ -103,7 +103,7 @@ class Service:
             metrics=self._metrics,
             health=self.supervisor.health,
             readiness=self.supervisor.readiness,
-            topology=lambda format: describe(self._topology, format),
+            topology=lambda form: describe(self._topology, form),
             state=lambda stage, key: state_of(
                 stage, key, self._topology, self.supervisor.workers, exposed=self._settings.expose_state
             ),

@@ -3,12 +3,10 @@
 import logging
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 
 from confluent_kafka import KafkaException
 
 from wallaroo.clock import Clock
-from wallaroo.errors import KafkaSetupError
 from wallaroo.observability.health import Limits, Report, health, readiness
 from wallaroo.runtime.handle import WorkerHandle
 from wallaroo.runtime.protocol import Exit

@@ -40,7 +40,7 @@ def main(spec: WorkerSpec, connection: Connection, probe: Probe = unprobed) -> N
         worker = Worker(build_loops(spec, loaded, probe), build_deliveries(spec, loaded))
         code = worker.run(connection, stopping)
     except (SettingsError, TopologyError) as error:
-        _log.error("refused", extra={"error": str(error)})  # noqa: TRY400 - the text is the message
+        _log.error("refused", extra={"error": str(error)})
         code = Exit.REFUSED
     logging.shutdown()
     # Client threads may outlive a failure; nothing of theirs is worth waiting for.

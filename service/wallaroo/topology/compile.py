@@ -159,7 +159,8 @@ class _Compiler:
         if keyed and not branch.keyed:
             raise TopologyError(
                 f"{following!r} keeps state, and its input has a key on the branch from {keyed[0]!r} but "
-                f"none on the branch from {branch.name!r}; put .key_by(...) behind the merge or on both branches"
+                f"none on the branch from {branch.name!r}; put .key_by(...) behind the merge or on "
+                "both branches"
             )
         key = None if branch.keyed else _COLLECT_KEY
         return replace(branch, change=_KeyChange(slug(following), key=key))

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any, Literal
 
 from wallaroo.topology.model import (
@@ -114,7 +115,7 @@ def _mermaid(topology: Topology) -> Iterator[str]:
         yield "  end"
         nodes = [_id(number, at) for at in range(max(1, len(sub.steps)))]
         yield f"  {_topic(sub.input.topic)} --> {nodes[0]}"
-        yield from (f"  {a} --> {b}" for a, b in zip(nodes, nodes[1:], strict=False))
+        yield from (f"  {a} --> {b}" for a, b in pairwise(nodes))
         yield from (f"  {nodes[-1]} --> {_topic(target.topic)}" for target in sub.targets)
         for at, step in enumerate(sub.steps):
             if isinstance(step, Update | UpdateMulti):

@@ -1,0 +1,175 @@
+"""ApplicationDriver: an application on the real tasks, in memory, one record at a time if need be."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from types import ModuleType
+from typing import Any
+
+from wallaroo.api.pipeline import Application
+from wallaroo.clock import ManualClock
+from wallaroo.errors import WallarooError, WallarooParameterError
+from wallaroo.processing.keys import key_bytes
+from wallaroo.processing.rejections import OnError
+from wallaroo.processing.task import Surroundings
+from wallaroo.record import ANY_PARTITION, Partition
+from wallaroo.state.codecs import codecs_of
+from wallaroo.testing.group import Group
+from wallaroo.testing.logs import Headers, Logs, Record
+from wallaroo.testing.pace import Pace, Turn
+from wallaroo.testing.places import outbox_of, partition_counts, store_of
+from wallaroo.testing.rejected import DeadLetter
+from wallaroo.topology.compile import compile_topology
+from wallaroo.topology.describe import Format, describe
+
+Text = str | bytes | None
+
+
+class ApplicationDriver:
+    """An application on in-memory topics, without a broker, threads or sleep.
+
+    `partitions` is the number for every topic, or a mapping that names some and leaves the others at 4.
+    `on_error` is the policy for records that fail: dead_letter, skip or stop. `module` is where
+    `application_setup` is, for its `serialize` and `deserialize`; `args` is what the `...CLIParser`
+    configurations read. Every method raises WallarooParameterError for a name that there is not.
+    """
+
+    def __init__(
+        self,
+        application: Application,
+        partitions: int | Mapping[str, int] = 4,
+        on_error: str = "dead_letter",
+        pace: Pace | None = None,
+        module: ModuleType | None = None,
+        args: Sequence[str] = (),
+    ) -> None:
+        codecs = codecs_of(module)
+        self.topology = compile_topology(application, args=args)
+        self._pace = pace or Pace()
+        self._clock = ManualClock()
+        self._logs = Logs(partition_counts(self.topology, partitions))
+        dead_letters, counts = self.topology.dead_letters, self._logs.partitions
+        surroundings = Surroundings(codecs.values, counts, dead_letters, OnError(on_error))
+        subs = self.topology.sub_topologies
+        self._groups = {sub.name: Group(sub, self._logs, codecs.state, surroundings) for sub in subs}
+
+    def send(
+        self,
+        topic: str,
+        value: Text,
+        key: Text = None,
+        timestamp_ms: int | None = None,
+        headers: Headers = (),
+        partition: int | None = None,
+    ) -> None:
+        """Write a record to a source topic; str as UTF-8, now, to the partition of its key."""
+        sources = [source.topic for source in self.topology.sources]
+        if topic not in sources:
+            raise WallarooParameterError(f"no source reads {topic!r}; the sources read {', '.join(sources)}")
+        now = self._clock.now_ms() if timestamp_ms is None else timestamp_ms
+        number = ANY_PARTITION if partition is None else partition
+        self._logs.append((topic, _bytes(value), _bytes(key), number, None, None, now, headers))
+
+    def run(self) -> None:
+        """Process and commit until no topic holds anything that has not been read."""
+        while self._turns() or self._pending():
+            if not self.step(self._pace.slice_size):
+                self.commit()
+
+    def step(self, records: int = 1) -> int:
+        """Process so many records, or what there is; returns how many. Commits by `commit_every` alone.
+
+        What a sub-topology writes can be read by the next one when it has been committed.
+        """
+        done = 0
+        while done < records and (turns := self._turns()):
+            turn = self._pace.order(turns)
+            done += self._process(turn, min(records - done, self._pace.slice_size))
+        return done
+
+    def begin_commit(self) -> None:
+        """Put everything processed in flight; `commit` or `abort` decides about it.
+
+        Meanwhile `step` can go on: this is what a service does while it waits for Kafka.
+        """
+        with self._worker():
+            for group in self._groups.values():
+                group.collect()
+
+    def commit(self) -> None:
+        """Commit everything processed, what is in flight first."""
+        with self._worker():
+            for group in self._groups.values():
+                group.commit()
+
+    def abort(self) -> None:
+        """Fail the commit in flight; everything since the last one is undone, to be processed again."""
+        for group in self._groups.values():
+            group.abort()
+
+    def crash(self) -> None:
+        """Kill the service: what is not committed is lost, and state is restored from the changelogs."""
+        for group in self._groups.values():
+            group.crash()
+
+    def advance(self, milliseconds: int) -> None:
+        """Move the clock."""
+        self._clock.advance(milliseconds)
+
+    def read(self, sink: str) -> list[bytes | None]:
+        """The values in a topic, or waiting for the TCP sink with the address `host:port`."""
+        return [record.value for record in self.records(sink)]
+
+    def records(self, sink: str) -> list[Record]:
+        """The committed records of a topic, internal ones too, in the order of their commits."""
+        topic = outbox_of(self.topology, sink) or sink
+        if topic not in self._logs.partitions:
+            topics = ", ".join(sorted(self._logs.partitions))
+            raise WallarooParameterError(f"there is no topic {sink!r}; there are {topics}")
+        return self._logs.records(topic)
+
+    def dead_letters(self) -> list[DeadLetter]:
+        """The records that failed, in the order of their commits."""
+        return [DeadLetter.of(record) for record in self.records(self.topology.dead_letters)]
+
+    def state(self, stage: str, key: str | bytes | int | None = None) -> Any:
+        """A copy of a stage's committed state for a key; None where there is none yet.
+
+        Without a key, the state of a stage that has one for the whole stream.
+        """
+        sub, store = store_of(self.topology, stage)
+        states = self._groups[sub.name].states(store.name)
+        if key is None and len(states) == 1:
+            return next(iter(states.values()))
+        return None if key is None else states.get(key_bytes(stage, key))
+
+    def describe(self, format: Format = "text") -> str:  # noqa: A002 - as the command's option
+        """The topology, as `wallaroo describe` prints it."""
+        return describe(self.topology, format)
+
+    def _turns(self) -> list[Turn]:
+        groups = self._groups.items()
+        return [Turn(name, at.topic, at.number) for name, group in groups for at in group.ready]
+
+    def _process(self, turn: Turn, most: int) -> int:
+        group, every = self._groups[turn.sub_topology], self._pace.commit_every
+        with self._worker():
+            done = group.process(Partition(turn.topic, turn.partition), most)
+            if every is not None and group.pending_records >= every:
+                group.commit()
+        return done
+
+    @contextmanager
+    def _worker(self) -> Iterator[None]:
+        """What ends a worker loses all that is not committed."""
+        try:
+            yield
+        except WallarooError:
+            self.crash()
+            raise
+
+    def _pending(self) -> bool:
+        return any(group.unfinished for group in self._groups.values())
+
+
+def _bytes(text: Text) -> bytes | None:
+    return text.encode() if isinstance(text, str) else text

@@ -1,0 +1,129 @@
+"""One sub-topology on in-memory logs: what its consumer group and transactional producer would do.
+
+Rules for whoever edits this file:
+1. Only a commit writes to the logs: outputs, changelogs and offsets at once.
+2. What it does to tasks, and when, is what `runtime/loop.py` does.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from wallaroo.processing.task import Surroundings, Task
+from wallaroo.record import Batch, Partition, Rewind
+from wallaroo.state.codec import Codec
+from wallaroo.state.store import KeyedStore
+from wallaroo.testing.logs import Logs
+from wallaroo.topology.model import SubTopology
+
+StateCodecs = Callable[[Callable[[], Any]], Codec]
+
+
+class Group:
+    """The tasks of one sub-topology and their committed offsets."""
+
+    def __init__(
+        self, sub: SubTopology, logs: Logs, state_codecs: StateCodecs, surroundings: Surroundings
+    ) -> None:
+        self.sub = sub
+        self._logs = logs
+        self._state_codecs = state_codecs
+        self._surroundings = surroundings
+        self._partitions = [Partition(sub.input.topic, n) for n in range(logs.partitions[sub.input.topic])]
+        self._committed = dict.fromkeys(self._partitions, 0)
+        self._positions = dict(self._committed)
+        self._tasks: dict[Partition, Task] = {}
+        self._in_flight: list[Batch] = []
+
+    @property
+    def ready(self) -> list[Partition]:
+        """The partitions with records that have not been read."""
+        return [at for at, position in self._positions.items() if self._logs.has_from(at, position)]
+
+    @property
+    def pending_records(self) -> int:
+        return sum(task.pending_records for task in self._tasks.values())
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether something has been processed and not been committed."""
+        return bool(self._in_flight or self.pending_records)
+
+    def process(self, at: Partition, most: int) -> int:
+        """Give a task its next records, `most` or fewer; returns how many."""
+        task = self._task(at)
+        records = self._logs.read(at, self._positions[at], most)
+        self._positions[at] = records[-1].offset() + 1
+        if task.process(records) is not None:
+            self.land()
+            self._positions[at] = task.rollback()
+        return len(records)
+
+    def collect(self) -> None:
+        """Put all that has been done in flight; what was in flight before has landed."""
+        self.land()
+        for at, task in self._tasks.items():
+            collected = task.collect()
+            if isinstance(collected, Rewind):
+                self._positions[at] = task.rollback()
+            elif collected is not None:
+                self._in_flight.append(collected)
+
+    def land(self) -> None:
+        """What is in flight is committed."""
+        for batch in self._in_flight:
+            self._write(batch)
+        self._end_transaction()
+        for batch in self._in_flight:
+            self._tasks[batch.partition].committed(batch)
+        self._in_flight = []
+
+    def commit(self) -> None:
+        """Commit all that has been done."""
+        self.collect()
+        self.land()
+
+    def abort(self) -> None:
+        """What is in flight is not committed; all tasks go back to the last commit."""
+        self._end_transaction()
+        self._in_flight = []
+        for at, task in self._tasks.items():
+            self._positions[at] = task.rollback()
+
+    def crash(self) -> None:
+        """Lose everything but what is in the logs."""
+        self._end_transaction()
+        self._in_flight = []
+        self._tasks = {}
+        self._positions = dict(self._committed)
+
+    def states(self, store: str) -> dict[bytes, Any]:
+        """A copy of the committed state of every key."""
+        stores = [self._task(at).stores[store] for at in self._partitions]
+        return {key: found.peek(key) for found in stores for key in found.committed}
+
+    def _task(self, at: Partition) -> Task:
+        task = self._tasks.get(at)
+        if task is None:
+            stores = {store.name: self._restored(store.name, at) for store in self.sub.stores}
+            task = Task(self.sub, at, self._committed[at], stores, self._surroundings)
+            self._tasks[at] = task
+        return task
+
+    def _restored(self, name: str, at: Partition) -> KeyedStore:
+        declared = next(store for store in self.sub.stores if store.name == name)
+        store = KeyedStore(name, declared.initial, self._state_codecs(declared.initial))
+        store.committed.update(self._logs.compacted(Partition(declared.changelog, at.number)))
+        return store
+
+    def _write(self, batch: Batch) -> None:
+        for output in batch.outputs:
+            self._logs.append(output)
+        for changes in batch.changes:
+            for key, value in changes.values.items():
+                self._logs.append((changes.topic, value, key, batch.partition.number))
+        self._committed[batch.partition] = batch.next_offset
+
+    def _end_transaction(self) -> None:
+        outputs = {output[0] for batch in self._in_flight for output in batch.outputs}
+        changes = {changes.topic for batch in self._in_flight for changes in batch.changes}
+        self._logs.end_transaction(outputs | changes)

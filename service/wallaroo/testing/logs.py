@@ -1,0 +1,107 @@
+"""In-memory topics of several partitions, holding what a reader of committed records would see.
+
+As on a broker, offsets have gaps: the end of every transaction takes up an offset in each partition.
+"""
+
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from zlib import crc32
+
+from wallaroo.record import ANY_PARTITION, Output, Partition
+
+Headers = Sequence[tuple[str, bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One record of a topic."""
+
+    topic: str
+    partition: int
+    offset: int
+    value: bytes | None
+    key: bytes | None
+    timestamp_ms: int
+    headers: Headers = ()
+
+
+class Message:
+    """A record in the form in which the Kafka client hands it over."""
+
+    __slots__ = ("_record",)
+
+    def __init__(self, record: Record) -> None:
+        self._record = record
+
+    def value(self) -> bytes | None:
+        return self._record.value
+
+    def key(self) -> bytes | None:
+        return self._record.key
+
+    def offset(self) -> int:
+        return self._record.offset
+
+    def timestamp(self) -> tuple[int, int]:
+        return 1, self._record.timestamp_ms
+
+    def headers(self) -> list[tuple[str, bytes]] | None:
+        return list(self._record.headers) or None
+
+
+class Logs:
+    """All topics of a cluster, by their numbers of partitions."""
+
+    def __init__(self, partitions: Mapping[str, int]) -> None:
+        self.partitions = partitions
+        self._topics: dict[str, list[Record]] = {topic: [] for topic in partitions}
+        self._logs: dict[Partition, list[Record]] = {at: [] for t in partitions for at in self._all(t)}
+        self._ends = dict.fromkeys(self._logs, 0)
+
+    def append(self, output: Output) -> None:
+        """Add a record."""
+        topic, value, key, partition, *rest = output
+        timestamp_ms, headers = (*rest[2:], ())[:2] if rest else (0, ())
+        at = Partition(topic, self._choose(topic, key) if partition == ANY_PARTITION else partition)
+        record = Record(topic, at.number, self._ends[at], value, key, timestamp_ms, tuple(headers))
+        self._ends[at] += 1
+        self._topics[topic].append(record)
+        self._logs[at].append(record)
+
+    def end_transaction(self, topics: Iterable[str]) -> None:
+        """Leave the mark of a transaction, committed or aborted, that wrote to these topics."""
+        for topic in topics:
+            for at in self._all(topic):
+                self._ends[at] += 1
+
+    def read(self, at: Partition, offset: int, most: int) -> list[Message]:
+        """Up to `most` records of a partition, from an offset on."""
+        log = self._logs[at]
+        first = bisect_left(log, offset, key=_offset)
+        return [Message(record) for record in log[first : first + most]]
+
+    def has_from(self, at: Partition, offset: int) -> bool:
+        """Whether a partition holds a record at this offset or behind it."""
+        log = self._logs[at]
+        return bool(log) and log[-1].offset >= offset
+
+    def compacted(self, at: Partition) -> dict[bytes, bytes]:
+        """What compaction leaves of a partition: the last value of each key that has one."""
+        last = {record.key: record.value for record in self._logs[at]}
+        return {key: value for key, value in last.items() if key is not None and value is not None}
+
+    def records(self, topic: str) -> list[Record]:
+        """All records of a topic, in the order in which they were added."""
+        return list(self._topics[topic])
+
+    def _all(self, topic: str) -> list[Partition]:
+        return [Partition(topic, number) for number in range(self.partitions[topic])]
+
+    def _choose(self, topic: str, key: bytes | None) -> int:
+        chosen = len(self._topics[topic]) if key is None else crc32(key)
+        return chosen % self.partitions[topic]
+
+
+def _offset(record: Record) -> int:
+    return record.offset

@@ -1,0 +1,42 @@
+"""Where things are in a topology: partition counts, outboxes, stores."""
+
+from collections.abc import Mapping
+
+from wallaroo.errors import WallarooParameterError
+from wallaroo.topology.model import Store, SubTopology, Topology, Update, UpdateMulti
+
+_DEFAULT_PARTITIONS = 4
+
+
+def partition_counts(topology: Topology, wanted: int | Mapping[str, int]) -> dict[str, int]:
+    """The number of partitions of every topic; a changelog has as many as its sub-topology's input."""
+    outboxes = [delivery.outbox for delivery in topology.deliveries]
+    sources = [source.topic for source in topology.sources]
+    topics = [*sources, *topology.repartitions, *topology.sinks, *outboxes, topology.dead_letters]
+    named = dict.fromkeys(topics, wanted) if isinstance(wanted, int) else wanted
+    if strange := sorted(named.keys() - set(topics)):
+        raise WallarooParameterError(f"there is no topic {strange[0]!r} to give partitions to")
+    counts = {topic: named.get(topic, _DEFAULT_PARTITIONS) for topic in topics}
+    inputs = {s.changelog: sub.input.topic for sub in topology.sub_topologies for s in sub.stores}
+    return counts | {changelog: counts[topic] for changelog, topic in inputs.items()}
+
+
+def outbox_of(topology: Topology, address: str) -> str | None:
+    """The outbox topic of the TCP sink at `host:port`."""
+    found = (d.outbox for d in topology.deliveries if f"{d.host}:{d.port}" == address)
+    return next(found, None)
+
+
+def store_of(topology: Topology, stage: str) -> tuple[SubTopology, Store]:
+    """The store of a stage, by the name its decorator was given."""
+    stores = {
+        step.name: (sub, step.store)
+        for sub in topology.sub_topologies
+        for step in sub.steps
+        if isinstance(step, Update | UpdateMulti)
+    }
+    if stage not in stores:
+        raise WallarooParameterError(
+            f"no stage {stage!r} keeps state; those that do: {', '.join(sorted(stores)) or 'none'}"
+        )
+    return stores[stage]

@@ -1,0 +1,62 @@
+"""The stateful alerts over topics of any name, with user code that fails on demand."""
+
+import argparse
+
+import wallaroo
+from pydantic import BaseModel
+from schemas.transaction import Transaction
+
+LIMIT = 2000
+
+
+class Alert(BaseModel):
+    kind: str
+    user: str
+    total: int | float
+
+
+class Total:
+    total = 0
+
+
+def application_setup(args):
+    options = _options(args)
+    source = wallaroo.KafkaSourceConfig(
+        options.in_topic,
+        decoder=wallaroo.json_decoder(Transaction),
+        partitioned_by=extract_user if options.partitioned_by_user else None,
+    )
+    transactions = wallaroo.source("transactions", source)
+    alerts = transactions.key_by(extract_user).to(add_up)
+    sink = wallaroo.KafkaSinkConfig(options.out_topic, encoder=encode_alert)
+    return wallaroo.build_application("alerts", alerts.to_sink(sink))
+
+
+@wallaroo.key_extractor
+def extract_user(transaction):
+    return transaction.user
+
+
+@wallaroo.state_computation(name="add up", state=Total)
+def add_up(transaction, state):
+    state.total += transaction.amount
+    if transaction.user.startswith("faulty"):
+        raise ValueError(f"{transaction.user} is not welcome")
+    if state.total > LIMIT:
+        return Alert(kind="deposit", user=transaction.user, total=state.total)
+    if state.total < -LIMIT:
+        return Alert(kind="withdrawal", user=transaction.user, total=state.total)
+    return None
+
+
+@wallaroo.encoder
+def encode_alert(alert):
+    return alert.model_dump_json().encode(), alert.user
+
+
+def _options(args):
+    parser = argparse.ArgumentParser(prog="apps")
+    parser.add_argument("--in-topic", required=True)
+    parser.add_argument("--out-topic", required=True)
+    parser.add_argument("--partitioned-by-user", action="store_true")
+    return parser.parse_known_args(args)[0]
