@@ -1,0 +1,1 @@
+"""Applications: one file each, written with nothing but `wallaroo` and the schemas."""

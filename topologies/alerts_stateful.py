@@ -1,4 +1,4 @@
-"""Stateful alerts: a running total per user, an alert whenever it is beyond the limit."""
+"""Stateful alerts: a running total per user, and an alert whenever it is beyond the limit."""
 
 import argparse
 
@@ -10,19 +10,25 @@ LIMIT = 2000
 
 
 def application_setup(args):
-    options = _options(args)
+    """Transactions in; alerts out to the topic `alerts`, or with --out to TCP."""
+    options = parse_options(args)
     source = wallaroo.KafkaSourceConfig(
         "transactions",
         decoder=wallaroo.json_decoder(Transaction),
         partitioned_by=extract_user if options.partitioned_by_user else None,
     )
+    sinks = [wallaroo.KafkaSinkConfig("alerts", encoder=encode_json)]
+    if options.out:
+        addresses = wallaroo.tcp_parse_output_addrs(args)
+        sinks = [wallaroo.TCPSinkConfig(host, port, encode_line) for host, port in addresses]
     transactions = wallaroo.source("transactions", source)
-    pipeline = transactions.key_by(extract_user).to(check_transaction_total).to_sink(
-        wallaroo.KafkaSinkConfig("alerts", encoder=encode_alert))
+    pipeline = transactions.key_by(extract_user).to(check_transaction_total).to_sinks(sinks)
     return wallaroo.build_application("alerts-stateful", pipeline)
 
 
 class TransactionTotal:
+    """What a user's transactions add up to."""
+
     total = 0
 
 
@@ -35,16 +41,25 @@ def extract_user(transaction):
 def check_transaction_total(transaction, state):
     state.total += transaction.amount
     if state.total > LIMIT:
-        return TotalAlert(kind="deposit", user=transaction.user, total=state.total)
+        return TotalAlert("deposit", transaction.user, state.total)
     if state.total < -LIMIT:
-        return TotalAlert(kind="withdrawal", user=transaction.user, total=state.total)
+        return TotalAlert("withdrawal", transaction.user, state.total)
     return None
 
-@wallaroo.encoder
-def encode_alert(alert):
-    return alert.model_dump_json().encode(), alert.user
 
-def _options(args):
+@wallaroo.encoder
+def encode_json(alert):
+    return alert.to_json(), alert.user
+
+
+@wallaroo.encoder
+def encode_line(alert):
+    line = f"{alert.kind.title()} Alert for {alert.user}: {alert.total}"
+    return line.replace("\n", "\\n") + "\n"
+
+
+def parse_options(args):
     parser = argparse.ArgumentParser(prog="alerts_stateful")
-    parser.add_argument("--partitioned-by-user", action="store_true")
+    parser.add_argument("-o", "--out", help="HOST:PORT[,...] of a TCP receiver of text lines")
+    parser.add_argument("--partitioned-by-user", action="store_true", help="producers key by user already")
     return parser.parse_known_args(args)[0]

@@ -53,6 +53,9 @@ class Batch:
     oldest_timestamp_ms: int
     outputs: Sequence[Output]
     changes: Sequence[Changes]
+    # By (stage, class of the error) and by (stage, reason).
+    dead_letters: Mapping[tuple[str, str], int]
+    dropped: Mapping[tuple[str, str], int]
 
 
 @dataclass(frozen=True, slots=True)

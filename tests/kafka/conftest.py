@@ -1,8 +1,12 @@
 """Everything in this folder needs a real Kafka."""
 
+import os
+import random
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.kafka.scenario import Scenario
 
 HERE = Path(__file__).parent
 
@@ -11,3 +15,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(HERE):
             item.add_marker(pytest.mark.kafka)
+
+
+@pytest.fixture
+def rng() -> random.Random:
+    """Seeded from WALLAROO_TEST_SEED, else from pytest-randomly's seed; a failed test shows it."""
+    seed = int(os.environ.get("WALLAROO_TEST_SEED") or random.getrandbits(32))
+    print(f"repeat with WALLAROO_TEST_SEED={seed}")
+    return random.Random(seed)
+
+
+@pytest.fixture
+def scenario(bootstrap_servers: str, application_id: str, tmp_path: Path) -> Iterator[Scenario]:
+    """An application on topics of its own; whatever it started is gone afterwards."""
+    made = Scenario(bootstrap_servers, application_id, tmp_path).create_topics()
+    yield made
+    made.dispose()

@@ -103,7 +103,14 @@ class Task:
                 raise
             return self._failed_at(self._next - 1)
         batch = Batch(
-            self.partition, self._next, self._records, self._oldest_timestamp or 0, self._outbox[:], changes
+            self.partition,
+            self._next,
+            self._records,
+            self._oldest_timestamp or 0,
+            self._outbox[:],
+            changes,
+            dict(self.rejections.dead_letters),
+            dict(self.rejections.dropped),
         )
         self._start_batch()
         return batch
@@ -136,6 +143,8 @@ class Task:
 
     def _start_batch(self) -> None:
         self._outbox.clear()
+        self.rejections.dead_letters.clear()
+        self.rejections.dropped.clear()
         self._records = 0
         self._oldest_timestamp = None
 

@@ -73,7 +73,7 @@ class Assignment:
         else:
             consumer.unassign()
 
-    def admit(self, consumer: Consumer) -> list[Task]:
+    def admit(self, consumer: Consumer) -> list[Restoration]:
         """Turn what has been restored into running tasks; a failed restore is raised."""
         admitted = []
         while not self.restored.empty():
@@ -87,7 +87,7 @@ class Assignment:
             task = self._new_task(restoration.partition, restoration.start, restoration.stores)
             self.tasks[number] = task
             consumer.resume([TopicPartition(task.partition.topic, number)])
-            admitted.append(task)
+            admitted.append(restoration)
         return admitted
 
     def _start_of(self, consumer: Consumer, found: TopicPartition) -> TopicPartition:

@@ -2,7 +2,7 @@
 
 Rules for whoever edits this file:
 1. One thread runs all of it, the group's callbacks included; only the commit itself waits elsewhere.
-2. After an aborted commit the records in hand are dropped: their tasks have been rewound.
+2. Records in hand of a task that has been rewound meanwhile are dropped: they will be fetched again.
 3. A commit starts as soon as the input has run dry, and under load by interval; while one is in flight
    the next batch grows, up to `commit_every` records.
 """
@@ -65,7 +65,7 @@ class Loop:
         self._clock = clock
         self._open_clients = open_clients
         self._stopping = threading.Event()
-        self._upheavals = 0
+        self._rewound: set[int] = set()
         self._aborts = 0
         self._pending = 0
         now = self._looked = clock.monotonic()
@@ -96,11 +96,12 @@ class Loop:
         self._committer.close()
 
     def _turn(self) -> None:
-        self.assignment.admit(self._consumer)
-        upheavals = self._upheavals
+        for restoration in self.assignment.admit(self._consumer):
+            self.measures.restored(restoration)
+        self._rewound.clear()
         messages = self._poll()
         for task, records in self._slices(messages):
-            if self._upheavals == upheavals:
+            if task.partition.number not in self._rewound:
                 self._process(task, records)
         self._commit_when_due(dry=len(messages) < self._settings.consume_batch)
         self._look_when_due()
@@ -140,6 +141,7 @@ class Loop:
         self._seek(task, task.rollback())
 
     def _seek(self, task: Task, offset: int) -> None:
+        self._rewound.add(task.partition.number)
         self._consumer.seek(TopicPartition(task.partition.topic, task.partition.number, offset))
 
     def _commit_when_due(self, *, dry: bool) -> None:
@@ -159,7 +161,6 @@ class Loop:
     def _start_commit(self) -> None:
         batches: list[Batch] = []
         for task in list(self.assignment.tasks.values()):
-            self.measures.rejected(task.rejections)
             collected = task.collect()
             if isinstance(collected, Rewind):
                 self._rewind(task, collected)
@@ -189,7 +190,6 @@ class Loop:
                 task.committed(batch)
 
     def _roll_back(self, reason: str) -> None:
-        self._upheavals += 1
         self._aborts += 1
         _log.warning("commit aborted", extra={"sub_topology": self.name, "reason": reason})
         if self._aborts > _MOST_ABORTS_IN_A_ROW:
@@ -213,7 +213,6 @@ class Loop:
         self._land()
 
     def _give_up(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        self._upheavals += 1
         self.assignment.drop(consumer, partitions)
         self.measures.revoked(partitions)
         self.measures.rebalanced(self.status().partitions)
@@ -230,7 +229,9 @@ class Loop:
                 self._out_of_range(message.partition() or 0)
 
     def _out_of_range(self, number: int) -> None:
-        task = self.assignment.tasks[number]
+        task = self.assignment.tasks.get(number)
+        if task is None:
+            return
         at = TopicPartition(self._topic, number, task.next_offset)
         low, high = self._consumer.get_watermark_offsets(at)
         self._commit_now()
@@ -241,6 +242,6 @@ class Loop:
         now = self._clock.monotonic()
         if now - self._looked >= _LOOK_SECONDS:
             self._looked = now
-            self.measures.restore_progress(self._restorer)
+            self.measures.restoring(self.assignment.restoring.values())
             for number, task in self.assignment.tasks.items():
                 self.measures.look_at(self._consumer, task, self._ends.get(number, 0))

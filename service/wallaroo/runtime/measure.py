@@ -7,11 +7,10 @@ from confluent_kafka import Consumer, TopicPartition
 
 from wallaroo.observability import metrics
 from wallaroo.observability.measurements import Measurements
-from wallaroo.processing.rejections import Rejections
 from wallaroo.processing.task import Task
 from wallaroo.record import Batch
 from wallaroo.runtime.commit import Landing
-from wallaroo.runtime.restore import Restorer
+from wallaroo.runtime.restore import Restoration
 
 
 class LoopMeasures:
@@ -41,15 +40,10 @@ class LoopMeasures:
             self.values.count(metrics.RECORDS_PRODUCED, records, topic)
         for changes in batch.changes:
             self.values.count(metrics.CHANGELOG_RECORDS, len(changes.values), changes.store)
-
-    def rejected(self, rejections: Rejections) -> None:
-        """Take over the counts of a task, leaving them at zero."""
-        for (stage, error), n in rejections.dead_letters.items():
+        for (stage, error), n in batch.dead_letters.items():
             self.values.count(metrics.DEAD_LETTERS, n, stage, error)
-        for (stage, reason), n in rejections.dropped.items():
+        for (stage, reason), n in batch.dropped.items():
             self.values.count(metrics.RECORDS_DROPPED, n, stage, reason)
-        rejections.dead_letters.clear()
-        rejections.dropped.clear()
 
     def rebalanced(self, partitions: int) -> None:
         self.values.count(metrics.REBALANCES, 1, self._name)
@@ -59,9 +53,16 @@ class LoopMeasures:
         for tp in partitions:
             self.values.forget_partition(tp.topic, tp.partition)
 
-    def restore_progress(self, restorer: Restorer) -> None:
-        for (store, partition), remaining in list(restorer.remaining.items()):
-            self.values.set(metrics.RESTORE_REMAINING, remaining, store, partition)
+    def restoring(self, restorations: Iterable[Restoration]) -> None:
+        for restoration in restorations:
+            for store, remaining in dict(restoration.remaining).items():
+                self.values.set(metrics.RESTORE_REMAINING, remaining, store, restoration.partition.number)
+
+    def restored(self, restoration: Restoration) -> None:
+        for store, records in restoration.records.items():
+            self.values.set(metrics.RESTORE_REMAINING, 0, store, restoration.partition.number)
+            self.values.count(metrics.RESTORED_RECORDS, records, store)
+            self.values.observe(metrics.RESTORE_DURATION, restoration.seconds, store)
 
     def look_at(self, consumer: Consumer, task: Task, end_seen: int) -> None:
         """Lag and state size of one task: once a second is enough."""

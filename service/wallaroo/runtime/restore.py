@@ -21,6 +21,7 @@ from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-d
 from wallaroo.record import Partition
 from wallaroo.runtime.commit import Point, Probe
 from wallaroo.runtime.events import Event, understand
+from wallaroo.runtime.retry import persist
 from wallaroo.state.store import KeyedStore
 
 _log = logging.getLogger(__name__)
@@ -32,11 +33,17 @@ _REQUEST_SECONDS = 30.0
 
 @dataclass(slots=True)
 class Restoration:
-    """The stores of one task-to-be; cancelled when its partition is revoked meanwhile."""
+    """The stores of one task-to-be; cancelled when its partition is revoked meanwhile.
+
+    `remaining` and `records` say, by store, how far its restore has come.
+    """
 
     partition: Partition
     start: int
     stores: dict[str, KeyedStore]
+    remaining: dict[str, int] = field(default_factory=dict)
+    records: dict[str, int] = field(default_factory=dict)
+    seconds: float = 0.0
     cancelled: threading.Event = field(default_factory=threading.Event)
 
 
@@ -47,6 +54,7 @@ class _Reading:
     restoration: Restoration
     store: KeyedStore
     end: int
+    position: int = 0
     records: int = 0
 
 
@@ -71,8 +79,6 @@ class Restorer:
         self._admin = admin
         self._done = done
         self._at = at
-        self.remaining: dict[tuple[str, int], int] = {}
-        self.records: dict[tuple[str, int], int] = {}
 
     def start(self, restorations: Sequence[Restoration]) -> None:
         """Begin; `done` is called once for each restoration that was not cancelled, or with an error."""
@@ -85,7 +91,7 @@ class Restorer:
             self._done(error)
 
     def _restore(self, restorations: Sequence[Restoration]) -> None:
-        started = time.monotonic()
+        self._started = time.monotonic()
         readings = self._readings(restorations)
         for restoration in restorations:
             self._finish(restoration, readings)
@@ -97,7 +103,7 @@ class Restorer:
             finally:
                 consumer.close()
         details = {"partitions": sorted(r.partition.number for r in restorations)}
-        _log.info("restored", extra={**details, "seconds": round(time.monotonic() - started, 3)})
+        _log.info("restored", extra={**details, "seconds": round(time.monotonic() - self._started, 3)})
 
     def _readings(self, restorations: Sequence[Restoration]) -> _Readings:
         """What there is to read; an empty changelog is none of it."""
@@ -118,10 +124,11 @@ class Restorer:
         if not wanted:
             return {}
         latest: OffsetSpec = OffsetSpec.latest()  # type: ignore[no-untyped-call]
+        return persist(lambda: self._ask_ends(dict.fromkeys(wanted, latest)))
+
+    def _ask_ends(self, wanted: dict[TopicPartition, OffsetSpec]) -> dict[tuple[str, int], int]:
         futures = self._admin.list_offsets(
-            dict.fromkeys(wanted, latest),
-            isolation_level=IsolationLevel.READ_UNCOMMITTED,
-            request_timeout=_REQUEST_SECONDS,
+            wanted, isolation_level=IsolationLevel.READ_UNCOMMITTED, request_timeout=_REQUEST_SECONDS
         )
         return {(tp.topic, tp.partition): future.result().offset for tp, future in futures.items()}
 
@@ -133,17 +140,27 @@ class Restorer:
                 reading = readings.get(at)
                 if reading is not None and _is_the_end(message, reading):
                     del readings[at]
+                    reading.restoration.records[reading.store.name] = reading.records
                     self._finish(reading.restoration, readings)
+            _note_progress(readings)
 
     def _finish(self, restoration: Restoration, unread: _Readings) -> None:
         if not any(reading.restoration is restoration for reading in unread.values()):
+            restoration.seconds = time.monotonic() - self._started
             self._done(restoration)
+
+
+def _note_progress(readings: _Readings) -> None:
+    for reading in readings.values():
+        reading.restoration.remaining[reading.store.name] = reading.end - reading.position
 
 
 def _is_the_end(message: Message, reading: _Reading) -> bool:
     """Take one message of a changelog; True for the event that says there is no more."""
     if message.error() is None:
         value = message.value()
+        reading.position = message.offset()
+        reading.records += 1
         if value is None:
             reading.store.committed.pop(message.key(), None)
         else:

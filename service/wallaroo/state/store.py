@@ -74,8 +74,8 @@ class KeyedStore:
             if key not in self._saved:
                 self._saved[key] = self._encode(key, found)
             return found
-        # A clean object is what is committed: forgetting it puts it back.
-        self._saved.setdefault(key, None)
+        # A clean object is what is in flight, or else what is committed: forgetting it puts that back.
+        self._saved.setdefault(key, self._in_flight.get(key))
         return self.touch(key)
 
     def keep(self) -> None:

@@ -84,8 +84,7 @@ def test_a_forgotten_worker_leaves_only_its_restarts():
 def test_restarts_are_counted_per_worker_and_shown_from_zero():
     collector = make_collector()
     collector.set_restarts(0, 0)
-    collector.set_restarts(1, 1)
-    collector.set_restarts(1, 1)
+    collector.set_restarts(1, 2)
     samples = samples_of(collector)
     assert samples["wallaroo_worker_restarts_total", "0"] == 0
     assert samples["wallaroo_worker_restarts_total", "1"] == 2
