@@ -2,8 +2,9 @@
 
 import argparse
 
-import wallaroo
 from pydantic import BaseModel
+
+import wallaroo
 from schemas.transaction import Transaction
 
 LIMIT = 2000

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from tests.kafka.scenario import Scenario
 
 HERE = Path(__file__).parent
@@ -22,7 +23,7 @@ def rng() -> random.Random:
     """Seeded from WALLAROO_TEST_SEED, else from pytest-randomly's seed; a failed test shows it."""
     seed = int(os.environ.get("WALLAROO_TEST_SEED") or random.getrandbits(32))
     print(f"repeat with WALLAROO_TEST_SEED={seed}")
-    return random.Random(seed)
+    return random.Random(seed)  # noqa: S311 - chance, not secrets
 
 
 @pytest.fixture

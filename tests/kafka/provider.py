@@ -17,6 +17,14 @@ from tests.kafka.cluster import wait_until
 
 IMAGE = "apache/kafka:4.3.1"
 
+# In a group of the new protocol the broker decides how long a silent member is waited for: 45 s.
+IMPATIENT = {
+    "group.consumer.min.session.timeout.ms": "6000",
+    "group.consumer.session.timeout.ms": "6000",
+    "group.consumer.min.heartbeat.interval.ms": "500",
+    "group.consumer.heartbeat.interval.ms": "500",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
@@ -59,7 +67,7 @@ def _from_environment() -> Iterator[Cluster]:
 @contextmanager
 def _from_jars() -> Iterator[Cluster]:
     with tempfile.TemporaryDirectory(prefix="wallaroo-kafka-") as folder:
-        broker = KafkaBroker(Path(folder))
+        broker = KafkaBroker(Path(folder), properties=IMPATIENT)
         broker.start()
         try:
             yield Cluster(broker.bootstrap_servers, broker)
@@ -86,7 +94,8 @@ def _from_docker() -> Iterator[Cluster]:
 def _docker_run(name: str, port: int) -> None:
     if shutil.which("docker") is None:
         raise KafkaUnavailableError("no docker found")
-    variables = [f"--env={key}={value}" for key, value in as_environment(in_container(port)).items()]
+    properties = {**in_container(port), **IMPATIENT}
+    variables = [f"--env={key}={value}" for key, value in as_environment(properties).items()]
     command = ["docker", "run", "--detach", "--rm", f"--name={name}", f"--publish=127.0.0.1:{port}:{port}"]
     done = subprocess.run([*command, *variables, IMAGE], capture_output=True, text=True, check=False)
     if done.returncode:

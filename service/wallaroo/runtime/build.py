@@ -17,6 +17,7 @@ from wallaroo.runtime.clients import Member, admin_client, group_consumer, resto
 from wallaroo.runtime.commit import Committer, Probe, at_least_once, exactly_once
 from wallaroo.runtime.delivery import DeliveryLoop
 from wallaroo.runtime.loop import Clients, Loop
+from wallaroo.runtime.offsets import First
 from wallaroo.runtime.protocol import WorkerSpec
 from wallaroo.runtime.restore import Restorer
 from wallaroo.runtime.retry import persist
@@ -60,7 +61,8 @@ def _loop(sub: SubTopology, spec: WorkerSpec, loaded: Loaded, surroundings: Surr
     def new_task(partition: Partition, start: int, stores: Mapping[str, KeyedStore]) -> Task:
         return Task(sub, partition, start, stores, surroundings)
 
-    assignment = Assignment(spec.settings, new_stores, new_task)
+    first: First = "earliest" if sub.input.is_ours else spec.settings.auto_offset_reset
+    assignment = Assignment(spec.settings, first, new_stores, new_task)
     return Loop(sub, spec.settings, assignment, lambda: _open(sub, spec, assignment, at), SystemClock())
 
 

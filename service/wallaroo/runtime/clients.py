@@ -14,6 +14,8 @@ _log = logging.getLogger("wallaroo.kafka")
 
 # A full queue makes the fetcher sleep this long; the default of a second lets a fast consumer run dry.
 _FETCH_BACKOFF_MS = 5
+# Members learn of a rebalance by the answer to their heartbeat, and moved partitions rest until all know.
+_HEARTBEAT_MS = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,6 @@ def group_consumer(
         {
             **common_config(settings, member_id),
             "group.id": group,
-            "group.instance.id": member_id,
             "enable.auto.commit": False,
             "enable.partition.eof": True,
             "auto.offset.reset": "error",
@@ -54,20 +55,22 @@ def group_consumer(
             "fetch.queue.backoff.ms": _FETCH_BACKOFF_MS,
             "allow.auto.create.topics": settings.embedded_broker,
             "error_cb": on_error,
-            **_group_protocol(settings),
+            **_group_protocol(settings, member_id),
             **settings.consumer,
         }
     )
 
 
-def _group_protocol(settings: Settings) -> dict[str, Any]:
+def _group_protocol(settings: Settings, member_id: str) -> dict[str, Any]:
     if settings.group_protocol == "consumer":
+        # No static member: the broker would refuse a restarted worker until its dead self has timed out.
         return {"group.protocol": "consumer"}
     return {
         "group.protocol": "classic",
+        "group.instance.id": member_id,
         "partition.assignment.strategy": "cooperative-sticky",
         "session.timeout.ms": settings.session_timeout_ms,
-        "heartbeat.interval.ms": min(3_000, settings.session_timeout_ms // 3),
+        "heartbeat.interval.ms": _HEARTBEAT_MS,
     }
 
 

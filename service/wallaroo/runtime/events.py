@@ -33,7 +33,8 @@ def understand(message: Any) -> Event:
         return Event.OUT_OF_RANGE
     if error.code() in _FORBIDDEN:
         raise KafkaSetupError(f"{error.str()}: allow this client to read {message.topic()} in its group")
-    if error.fatal():
+    # As a message, a fatal error has lost its mark: `fatal()` is false.
+    if error.fatal() or error.code() == KafkaError._FATAL:  # noqa: SLF001 - the client's public name for it
         raise KafkaException(error)
     _log.warning("consumer event", extra={"topic": message.topic(), "error": error.str()})
     return Event.PASSING

@@ -33,6 +33,10 @@ class WorkerHandle:
         self.start()
 
     def start(self) -> None:
+        with self._asking:
+            self._start()
+
+    def _start(self) -> None:
         self._connection, theirs = _processes.Pipe()
         self.process: SpawnProcess = _processes.Process(
             target=self._main,
@@ -42,6 +46,7 @@ class WorkerHandle:
         )
         self.process.start()
         theirs.close()
+        self._unanswered = 0
         self._status = None
         self.measured = {}
         self._started = self._heard = self._clock.monotonic()
@@ -51,7 +56,8 @@ class WorkerHandle:
         now = self._clock.monotonic()
         self.backoff = self.backoff.after_death(now - self._started)
         self._due = now + self.backoff.seconds
-        self._connection.close()
+        with self._asking:
+            self._connection.close()
 
     @property
     def due(self) -> bool:
@@ -66,16 +72,28 @@ class WorkerHandle:
         if not self._asking.acquire(timeout=timeout_seconds):
             return None
         try:
-            self._connection.send(request)
-            while self._connection.poll(timeout_seconds):
-                reply: Reply = self._connection.recv()
-                if isinstance(reply, StatusReply) == isinstance(request, StatusRequest):
-                    return reply
+            return self._ask(request, self._clock.monotonic() + timeout_seconds)
         except (OSError, EOFError):
             return None
         finally:
             self._asking.release()
-        return None
+
+    def _ask(self, request: Request, deadline: float) -> Reply | None:
+        """Answers come in the order of the questions: those to earlier ones, asked in vain, come first."""
+        while self._unanswered:
+            if self._answer(deadline) is None:
+                # One more question would only fill the pipe of a worker that hangs.
+                return None
+        self._connection.send(request)
+        self._unanswered += 1
+        return self._answer(deadline)
+
+    def _answer(self, deadline: float) -> Reply | None:
+        if not self._connection.poll(max(0.0, deadline - self._clock.monotonic())):
+            return None
+        reply: Reply = self._connection.recv()
+        self._unanswered -= 1
+        return reply
 
     def refresh(self, timeout_seconds: float) -> None:
         """Ask for status and measurements, and keep the last answer."""

@@ -1,4 +1,4 @@
-"""Delete what has been read from repartition and outbox topics, as Kafka Streams does.
+"""Delete what has been read from repartition, ingest and outbox topics, as Kafka Streams does.
 
 These topics have no retention, so that nothing unread is ever lost; without this they would only grow.
 """
@@ -18,8 +18,8 @@ _REQUEST_SECONDS = 10.0
 
 def readers(topology: Topology) -> Mapping[str, str]:
     """The topics that one group of ours alone reads, and that group."""
-    repartitions = {s.input.topic: s.group for s in topology.sub_topologies if s.input.internal}
-    return repartitions | {delivery.outbox: delivery.group for delivery in topology.deliveries}
+    inputs = {s.input.topic: s.group for s in topology.sub_topologies if s.input.is_ours}
+    return inputs | {delivery.outbox: delivery.group for delivery in topology.deliveries}
 
 
 def purge(admin: AdminClient, topology: Topology) -> None:

@@ -14,7 +14,9 @@ from wallaroo.runtime.protocol import Exit
 _log = logging.getLogger(__name__)
 
 _TICK_SECONDS = 0.1
-_REFRESH_SECONDS = 1.0
+_REFRESH_SECONDS = 0.2
+# Watching must not wait for one worker while another one dies; whoever asks for metrics can.
+_GLANCE_SECONDS = 0.02
 _ANSWER_SECONDS = 2.0
 _STOP_SECONDS = 30.0
 _KAFKA_RETRY_SECONDS = 2.0
@@ -69,11 +71,11 @@ class Supervisor:
             else readiness([w.status() for w in self.workers])
         )
 
-    def refresh(self) -> None:
+    def refresh(self, timeout_seconds: float = _ANSWER_SECONDS) -> None:
         """Fresh measurements and statuses of all workers, or their last ones where a worker is busy."""
         for worker in self.workers:
             if worker.process.is_alive():
-                worker.refresh(_ANSWER_SECONDS)
+                worker.refresh(timeout_seconds)
 
     def _prepared(self) -> Mapping[str, int] | None:
         """See to the topics, and wait for a cluster that is not there yet."""
@@ -101,7 +103,7 @@ class Supervisor:
                     "worker restarted", extra={"worker": worker.spec.index, "restarts": worker.restarts}
                 )
         if self._clock.monotonic() - self._refreshed >= _REFRESH_SECONDS:
-            self.refresh()
+            self.refresh(_GLANCE_SECONDS)
             self._refreshed = self._clock.monotonic()
         return None
 

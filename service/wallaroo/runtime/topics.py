@@ -28,7 +28,12 @@ _REQUEST_SECONDS = 15.0
 _KEEP_FOREVER = {"retention.ms": "-1"}
 _COMPACT = {"cleanup.policy": "compact"}
 
-Purpose = Literal["source", "sink", "repartition", "changelog", "outbox", "dead letters"]
+# One record counts, the last; small segments are what compaction needs to keep it at that.
+_LAST_ONLY = {**_COMPACT, "segment.bytes": "16777216"}
+
+Purpose = Literal[
+    "source", "sink", "ingest", "generator", "repartition", "changelog", "outbox", "dead letters"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +53,21 @@ def plan(topology: Topology, existing: Mapping[str, int], default_partitions: in
     def count(topic: str, otherwise: int) -> int:
         return existing.get(topic, otherwise)
 
-    sources = {s.topic: count(s.topic, default_partitions) for s in topology.sources}
-    widest = max(sources.values())
-    plans = [TopicPlan(topic, "source", partitions) for topic, partitions in sources.items()]
+    plans = [
+        *(
+            TopicPlan(s.topic, "source", count(s.topic, default_partitions))
+            for s in topology.external_sources
+        ),
+        *(
+            TopicPlan(i.topic, "ingest", count(i.topic, default_partitions), _KEEP_FOREVER)
+            for i in topology.ingests
+        ),
+    ]
+    # A generator is one stream in one order: its topic says nothing about how wide the rest is to be.
+    widest = max((p.partitions for p in plans), default=default_partitions)
+    for generator in topology.generators:
+        plans.append(TopicPlan(generator.topic, "ingest", count(generator.topic, 1), _KEEP_FOREVER))
+        plans.append(TopicPlan(generator.positions, "generator", 1, _LAST_ONLY))
     for topic in topology.repartitions:
         plans.append(TopicPlan(topic, "repartition", count(topic, widest), _KEEP_FOREVER))
     read = {p.name: p.partitions for p in plans}
@@ -102,11 +119,11 @@ def _check(admin: AdminClient, plans: list[TopicPlan], existing: Mapping[str, in
                 f"{p.partitions}: state would go to the wrong place; give the input its old number of "
                 "partitions, or start under a new application_id"
             )
-    changelogs = [p.name for p in plans if p.purpose == "changelog"]
-    for name, policy in _configs(admin, changelogs, "cleanup.policy").items():
+    compacted = {p.name: p.purpose for p in plans if p.config.get("cleanup.policy") == "compact"}
+    for name, policy in _configs(admin, list(compacted), "cleanup.policy").items():
         if "compact" not in policy:
             raise KafkaSetupError(
-                f"the changelog topic {name} has cleanup.policy={policy}: state would be deleted; "
+                f"the {compacted[name]} topic {name} has cleanup.policy={policy}: state would be deleted; "
                 "set cleanup.policy=compact on it"
             )
 

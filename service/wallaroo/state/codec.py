@@ -12,13 +12,14 @@ Reading never trusts the bytes: StoredValueError is all that a damaged or forged
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Protocol
 
 import msgspec
 from pydantic import BaseModel
 
 from wallaroo.errors import StoredValueError
-from wallaroo.state.models import dump_model, is_data_model, load_model
+from wallaroo.state.models import Dump, load_model, model_dump
 from wallaroo.state.pickles import RestrictedPickle
 
 _JSON, _DICT, _MODEL, _PICKLE, _USER = b"1J", b"1D", b"1M", b"1P", b"1U"
@@ -80,7 +81,8 @@ class StateCodec:
         if kind is not self._state_class():
             return self._encode_whole
         if issubclass(kind, BaseModel):
-            return self._encode_model if is_data_model(kind) else self._encode_whole
+            dump = model_dump(kind)
+            return self._encode_whole if dump is None else partial(self._encode_model, dump)
         return self._encode_attributes if _is_plain(kind) else self._encode_whole
 
     def _encode_attributes(self, value: Any) -> bytes:
@@ -90,15 +92,15 @@ class StateCodec:
                 return _DICT + self._pickles.dumps(attributes)
         try:
             made = _json_encode(attributes)
-        except (UnicodeEncodeError, TypeError, OverflowError):
+        except (ValueError, TypeError, OverflowError):
             return _DICT + self._pickles.dumps(attributes)
         # null may be None, or what JSON has for infinity and not-a-number.
         if b"null" in made or len(made) > _LONGEST_JSON_BYTES:
             return _DICT + self._pickles.dumps(attributes)
         return _JSON + made
 
-    def _encode_model(self, value: Any) -> bytes:
-        made = dump_model(value)
+    def _encode_model(self, dump: Dump, value: Any) -> bytes:
+        made = dump(value)
         return self._encode_whole(value) if made is None else _MODEL + made
 
     def _encode_whole(self, value: Any) -> bytes:

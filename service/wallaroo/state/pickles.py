@@ -1,15 +1,16 @@
-"""Pickle for bytes that come from a topic: exact on the way out, restricted on the way in."""
+"""Pickle for bytes that come from a topic: what may be loaded, and so what may be dumped."""
 
 import importlib
 import io
 import pickle
 import sys
 import sysconfig
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from types import ModuleType
 from typing import Any
 
 from wallaroo.errors import StoredValueError
+from wallaroo.state.pickler import CheckedPickle
 
 _VALUE_TYPES = frozenset(
     {
@@ -32,7 +33,9 @@ _VALUE_TYPES = frozenset(
         ("fractions", "Fraction"),
         ("uuid", "UUID"),
         ("uuid", "SafeUUID"),
-        ("zoneinfo", "ZoneInfo._unpickle"),
+        ("zoneinfo", "ZoneInfo"),
+        # the time zone of every datetime that pydantic reads
+        ("pydantic_core._pydantic_core", "TzInfo"),
         # what a defaultdict may be given to make its values with
         ("builtins", "dict"),
         ("builtins", "float"),
@@ -47,14 +50,20 @@ class RestrictedPickle:
     """Loads only value types and the classes of the application's own, already imported modules.
 
     A forged record can name anything; what is not on the list is refused before it runs, so it
-    becomes a StoredValueError and not code.
+    becomes a StoredValueError and not code. What could not be loaded again is not dumped either.
     """
 
     def __init__(self, own_modules: Iterable[str] = ()) -> None:
         self._own_packages = frozenset(name.partition(".")[0] for name in own_modules)
+        # The bytes; RecordError where `loads` would refuse them, and what the user's own pickling raises.
+        self.dumps: Callable[[Any], bytes] = CheckedPickle(self.knows).dumps
 
-    def dumps(self, value: Any) -> bytes:
-        return pickle.dumps(value, protocol=5)
+    def knows(self, kind: type) -> bool:
+        """Whether a class can be loaded again by its name."""
+        try:
+            return bool(self.find_class(kind.__module__, kind.__qualname__) is kind)
+        except (StoredValueError, AttributeError, ImportError):
+            return False
 
     def loads(self, data: bytes) -> Any:
         """The value; StoredValueError where the bytes are damaged or name something not allowed."""

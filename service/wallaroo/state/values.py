@@ -5,15 +5,19 @@
 1P...                        anything else, pickled
 """
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from pydantic import BaseModel
 
 from wallaroo.errors import StoredValueError
-from wallaroo.state.models import dump_model, is_data_model, load_model
+from wallaroo.state.models import Dump, load_model, model_dump
 from wallaroo.state.pickles import RestrictedPickle
 
-_MODEL, _PICKLE, _TEXT, _BYTES = b"1M", b"1P", b"1S", b"1B"
+_PICKLE, _TEXT, _BYTES = b"1P", b"1S", b"1B"
+
+Encode = Callable[[Any], bytes]
 
 
 class ValueCodec:
@@ -21,7 +25,8 @@ class ValueCodec:
 
     def __init__(self, pickles: RestrictedPickle) -> None:
         self._pickles = pickles
-        self._headers: dict[type, bytes | None] = {}
+        self._dumps = pickles.dumps
+        self._encoders: dict[type, Encode] = {}
         self._models: dict[bytes, type[BaseModel]] = {}
 
     def encode(self, value: Any) -> bytes:
@@ -30,9 +35,10 @@ class ValueCodec:
             return _TEXT + str(value).encode("utf-8", "surrogatepass")
         if kind is bytes:
             return _BYTES + bytes(value)
-        header = self._headers[kind] if kind in self._headers else self._header_for(kind)
-        made = dump_model(value) if header else None
-        return _PICKLE + self._pickles.dumps(value) if header is None or made is None else header + made
+        encoder = self._encoders.get(kind)
+        if encoder is None:
+            encoder = self._encoders[kind] = self._encoder_for(kind)
+        return encoder(value)
 
     def decode(self, data: bytes) -> Any:
         """The value; StoredValueError where the bytes are not what `encode` makes."""
@@ -54,12 +60,18 @@ class ValueCodec:
             raise StoredValueError(f"an internal record cannot be read: {data[:80]!r}: {error!r}") from error
         raise StoredValueError(f"an internal record has the unknown format {kind!r}: {data[:80]!r}")
 
-    def _header_for(self, kind: type) -> bytes | None:
-        header = None
-        if issubclass(kind, BaseModel) and is_data_model(kind):
-            header = _MODEL + f"{kind.__module__}:{kind.__qualname__}\n".encode()
-        self._headers[kind] = header
-        return header
+    def _encoder_for(self, kind: type) -> Encode:
+        dump = model_dump(kind) if issubclass(kind, BaseModel) and self._pickles.knows(kind) else None
+        if dump is None:
+            return self._encode_whole
+        return partial(self._encode_model, f"1M{kind.__module__}:{kind.__qualname__}\n".encode(), dump)
+
+    def _encode_model(self, header: bytes, dump: Dump, value: Any) -> bytes:
+        made = dump(value)
+        return self._encode_whole(value) if made is None else header + made
+
+    def _encode_whole(self, value: Any) -> bytes:
+        return _PICKLE + self._dumps(value)
 
     def _model_for(self, header: bytes) -> type[BaseModel]:
         module, _, name = header[2:].decode().partition(":")

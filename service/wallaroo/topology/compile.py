@@ -13,9 +13,9 @@ from typing import Any
 
 from wallaroo.api.pipeline import Application, Collect, KeyBy, Merge, Pipeline, Source, To, ToSinks
 from wallaroo.api.sinks import DefaultKafkaSinkCLIParser, KafkaSinkConfig, TCPSinkConfig
-from wallaroo.api.sources import DefaultKafkaSourceCLIParser, KafkaSourceConfig
 from wallaroo.api.stages import Computation, ComputationMulti, KeyExtractor, StateComputation
 from wallaroo.errors import TopologyError
+from wallaroo.topology.ingest import Generator, Ingest
 from wallaroo.topology.model import (
     Apply,
     ApplyMulti,
@@ -34,6 +34,7 @@ from wallaroo.topology.model import (
     UpdateMulti,
 )
 from wallaroo.topology.names import Names, slug
+from wallaroo.topology.sources import compile_source, distinct_ports
 
 _COLLECT_KEY = b"collect"
 
@@ -77,6 +78,8 @@ def compile_topology(
         dead_letters=compiler.names.dead_letters(),
         sub_topologies=tuple(compiler.finished),
         deliveries=tuple(compiler.deliveries),
+        ingests=distinct_ports(w for w in compiler.writers if isinstance(w, Ingest)),
+        generators=tuple(w for w in compiler.writers if isinstance(w, Generator)),
     )
 
 
@@ -86,6 +89,7 @@ class _Compiler:
         self.args = args
         self.finished: list[SubTopology] = []
         self.deliveries: list[Delivery] = []
+        self.writers: list[Ingest | Generator] = []
 
     def compile(self, pipeline: Pipeline) -> list[_Branch]:
         branches = self._origin(pipeline.origin)
@@ -113,17 +117,10 @@ class _Compiler:
                 raise TopologyError(f"this version cannot run the step {step!r}")
 
     def _source(self, source: Source) -> _Branch:
-        config = source.config
-        if isinstance(config, DefaultKafkaSourceCLIParser):
-            config = config.resolve(self.args)
-        if not isinstance(config, KafkaSourceConfig):
-            raise TopologyError(
-                f"source {source.name!r} is a {type(config).__name__}; this version reads Kafka sources "
-                "only: use wallaroo.KafkaSourceConfig"
-            )
-        name = self.names.take(slug(source.name), f"the source {source.name!r}")
-        read = Input(source.name, config.topic, config.decoder.decode, tuple(config.brokers or ()))
-        return _Branch(name, read, partitioned_by=config.partitioned_by)
+        compiled = compile_source(source, self.names, self.args)
+        if compiled.writer is not None:
+            self.writers.append(compiled.writer)
+        return _Branch(compiled.name, compiled.input, partitioned_by=compiled.partitioned_by)
 
     def _stage(self, stage: Any, branches: list[_Branch]) -> list[_Branch]:
         if not isinstance(stage, Computation):

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any, Literal
 
+from wallaroo.topology.ingest import Ingest
 from wallaroo.topology.model import (
     Apply,
     ApplyMulti,
@@ -60,10 +61,19 @@ def _target(target: Target) -> tuple[str, str]:
 
 def _text(topology: Topology) -> Iterator[str]:
     yield f"Topology {topology.application_id} ({topology.application})"
+    for ingest in topology.ingests:
+        yield f"  Ingest {ingest.name}"
+        yield f"    listens  {_port(ingest)}"
+        yield f"    writes   {ingest.topic} (internal)"
+    for generator in topology.generators:
+        yield f"  Generator {generator.name}"
+        yield f"    group    {generator.group}"
+        yield f"    keeps    its position in {generator.positions}"
+        yield f"    writes   {generator.topic} (internal)"
     for sub in topology.sub_topologies:
         yield f"  Sub-topology {sub.name}"
         yield f"    group    {sub.group}"
-        yield f"    reads    {sub.input.topic}{' (internal)' if sub.input.internal else ''}"
+        yield f"    reads    {sub.input.topic}{' (internal)' if sub.input.is_ours else ''}"
         for step in sub.steps:
             yield f"    stage    {step.name} ({_kind(step)}){_state(step)}"
         for target in sub.targets:
@@ -77,6 +87,10 @@ def _text(topology: Topology) -> Iterator[str]:
     yield f"  Dead letters {topology.dead_letters}"
 
 
+def _port(ingest: Ingest) -> str:
+    return f"tcp {ingest.host}:{ingest.port}" if ingest.listens else "nowhere"
+
+
 def _state(step: Step) -> str:
     return f", state in {step.store.changelog}" if isinstance(step, Update | UpdateMulti) else ""
 
@@ -85,6 +99,11 @@ def _plain(topology: Topology) -> dict[str, Any]:
     return {
         "application": topology.application,
         "application_id": topology.application_id,
+        "ingests": [{"name": i.name, "listens": _port(i), "writes": i.topic} for i in topology.ingests],
+        "generators": [
+            {"name": g.name, "group": g.group, "positions": g.positions, "writes": g.topic}
+            for g in topology.generators
+        ],
         "sub_topologies": [_plain_sub(sub) for sub in topology.sub_topologies],
         "deliveries": [
             {"name": d.name, "group": d.group, "reads": d.outbox, "sends": f"tcp {d.host}:{d.port}"}
@@ -98,7 +117,7 @@ def _plain_sub(sub: SubTopology) -> dict[str, Any]:
     return {
         "name": sub.name,
         "group": sub.group,
-        "reads": {"topic": sub.input.topic, "internal": sub.input.internal},
+        "reads": {"topic": sub.input.topic, "internal": sub.input.is_ours},
         "stages": [{"name": step.name, "kind": _kind(step)} for step in sub.steps],
         "stores": [{"name": store.name, "changelog": store.changelog} for store in sub.stores],
         "writes": [{"topic": t.topic, "kind": _target(t)[0], "by": _target(t)[1]} for t in sub.targets],
@@ -107,6 +126,10 @@ def _plain_sub(sub: SubTopology) -> dict[str, Any]:
 
 def _mermaid(topology: Topology) -> Iterator[str]:
     yield "flowchart LR"
+    for ingest in topology.ingests:
+        yield f"  {_node(_port(ingest))}[{_label(_port(ingest))}] --> {_topic(ingest.topic)}"
+    for generator in topology.generators:
+        yield f"  {_node(generator.name)}[{_label(generator.source)}] --> {_topic(generator.topic)}"
     for number, sub in enumerate(topology.sub_topologies):
         yield f"  subgraph s{number}[{_label(sub.group)}]"
         yield from (f"    {_id(number, at)}[{_label(step.name)}]" for at, step in enumerate(sub.steps))

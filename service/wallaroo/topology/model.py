@@ -4,6 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from wallaroo.topology.ingest import Generator, Ingest
+
 
 @dataclass(frozen=True, slots=True)
 class Store:
@@ -95,16 +97,31 @@ Target = Repartition | ToTopic | ToOutbox
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """The one topic that a sub-topology reads; `decode` None means values of our own wire format."""
+    """The one topic that a sub-topology reads; `decode` None means values of our own wire format.
+
+    `ingest` says that we write the topic, but no sub-topology does: a TCP port or a generator.
+    """
 
     name: str
     topic: str
     decode: Callable[[bytes], Any] | None = None
     brokers: Sequence[tuple[str, str]] = ()
+    ingest: bool = False
 
     @property
     def internal(self) -> bool:
+        """Whether the values are of our own wire format."""
         return self.decode is None
+
+    @property
+    def is_source(self) -> bool:
+        """Whether messages begin here, and with them their time; otherwise other sub-topologies write it."""
+        return self.ingest or not self.internal
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether nobody but this application writes or reads the topic."""
+        return self.ingest or self.internal
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +159,8 @@ class Topology:
     dead_letters: str
     sub_topologies: tuple[SubTopology, ...]
     deliveries: tuple[Delivery, ...]
+    ingests: tuple[Ingest, ...] = ()
+    generators: tuple[Generator, ...] = ()
 
     @property
     def stores(self) -> tuple[Store, ...]:
@@ -149,11 +168,15 @@ class Topology:
 
     @property
     def repartitions(self) -> tuple[str, ...]:
-        return tuple(sub.input.topic for sub in self.sub_topologies if sub.input.internal)
+        return tuple(sub.input.topic for sub in self.sub_topologies if not sub.input.is_source)
 
     @property
     def sources(self) -> tuple[Input, ...]:
-        return tuple(sub.input for sub in self.sub_topologies if not sub.input.internal)
+        return tuple(sub.input for sub in self.sub_topologies if sub.input.is_source)
+
+    @property
+    def external_sources(self) -> tuple[Input, ...]:
+        return tuple(source for source in self.sources if not source.ingest)
 
     @property
     def sinks(self) -> tuple[str, ...]:

@@ -1,0 +1,78 @@
+"""A worker that notes, for every commit, how far it is and what it has used; and each phase's share.
+
+Nothing of it runs per record: the phases are clocked per slice and per commit.
+"""
+
+import functools
+import json
+import resource
+import time
+from collections import Counter
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from typing import Any
+
+from wallaroo.processing.task import Task
+from wallaroo.runtime import build, commit, worker
+from wallaroo.runtime.loop import Loop
+from wallaroo.runtime.protocol import WorkerSpec
+
+# Where the notes go; set in the supervisor's environment, since the worker is another process.
+FILE_VARIABLE = "WALLAROO_BENCHMARK_NOTES"
+
+
+def main(spec: WorkerSpec, connection: Connection) -> None:
+    import os
+
+    notes = open(os.environ[FILE_VARIABLE], "w", buffering=1)  # noqa: SIM115 - as long as the process
+    phases: Counter[str] = Counter()
+    _clock(Loop, "_poll", "consume", phases)
+    _clock(Task, "process", "process", phases)
+    _clock(Task, "collect", "encode state", phases)
+    _clock(commit, "_produce", "produce", phases)
+    build.exactly_once = _noting(build.exactly_once, notes, phases)
+    worker.main(spec, connection)
+
+
+def _clock(owner: Any, name: str, phase: str, phases: Counter[str]) -> None:
+    function = getattr(owner, name)
+
+    @functools.wraps(function)
+    def clocked(*args: Any) -> Any:
+        before = time.thread_time()
+        try:
+            return function(*args)
+        finally:
+            phases[phase] += time.thread_time() - before
+
+    setattr(owner, name, clocked)
+
+
+def _noting(make: Callable[..., Any], notes: Any, phases: Counter[str]) -> Callable[..., Any]:
+    def making(*args: Any) -> Any:
+        write = make(*args)
+
+        def writing(batches: Any) -> Any:
+            before, produced = time.thread_time(), phases["produce"]
+            landing = write(batches)
+            phases["commit"] += time.thread_time() - before - (phases["produce"] - produced)
+            notes.write(json.dumps(_note(batches, phases)) + "\n")
+            return landing
+
+        return writing
+
+    return making
+
+
+def _note(commit: Any, phases: Counter[str]) -> dict[str, Any]:
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return {
+        "topic": commit.batches[0].partition.topic,
+        "records": sum(batch.records for batch in commit.batches),
+        "changes": sum(len(c.values) for batch in commit.batches for c in batch.changes),
+        "outputs": sum(len(batch.outputs) for batch in commit.batches),
+        "wall_seconds": time.perf_counter(),
+        "cpu_seconds": time.process_time(),
+        "peak_mib": usage.ru_maxrss / 1024,
+        "phases": dict(phases),
+    }

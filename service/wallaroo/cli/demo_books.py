@@ -1,0 +1,108 @@
+"""The books of a demo: what it pays in and out, and the alerts that must come of it."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from random import Random
+from typing import NamedTuple
+
+Number = int | float
+
+LIMIT = 2000
+EVERY_MALFORMED = 2_000
+
+_USERS = (
+    *("Fido", "Rex", "Bella", "Luna", "Max", "Zoë", "Milo", "Ωμέγα", "Nala", "Tigris", "Şeker", "さくら"),
+    *("Biscuit", "Coco", "Pépin", "Жучка", "Frida", "Otto", "小黑", "Mango", "Pixel", "Søren", "Kiki", "Waldi"),
+)
+_MALFORMED = (
+    b"not JSON at all",
+    b'{"user": "Fido", "amount": NaN}',
+    b'{"user": "Rex", "amount": "a hundred"}',
+    b'{"amount": 100}',
+)
+
+
+class Payment(NamedTuple):
+    """A record for the topic of transactions."""
+
+    key: bytes
+    value: bytes
+
+
+@dataclass(slots=True)
+class Books:
+    """The running totals, and by user the alerts that are due, in order, as lines of text."""
+
+    totals: dict[str, Number] = field(default_factory=dict)
+    alerts: dict[str, list[str]] = field(default_factory=dict)
+    due: int = 0
+    malformed: int = 0
+
+    def enter(self, user: str, amount: Number) -> None:
+        total = self.totals[user] = self.totals.get(user, 0) + amount
+        if abs(total) > LIMIT:
+            kind = "deposit" if total > 0 else "withdrawal"
+            self.alerts.setdefault(user, []).append(line(kind, user, total))
+            self.due += 1
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How the alerts that came compare with those that were due."""
+
+    missing: int = 0
+    wrong: int = 0
+    repeated: int = 0
+
+    @property
+    def ok(self) -> bool:
+        return not self.missing and not self.wrong
+
+
+def payments(rng: Random, books: Books) -> Iterator[Payment]:
+    """Payments without end, each entered into the books; once in a while one that is malformed."""
+    number = 0
+    while True:
+        number += 1
+        if number % EVERY_MALFORMED == 0:
+            books.malformed += 1
+            yield Payment(b"", _MALFORMED[books.malformed % len(_MALFORMED)])
+            continue
+        # The first users pay most often.
+        user = _USERS[int(len(_USERS) * rng.random() ** 2)]
+        amount = _amount(rng, books.totals.get(user, 0))
+        books.enter(user, amount)
+        yield Payment(user.encode(), json.dumps({"user": user, "amount": amount, "id": number}).encode())
+
+
+def line(kind: str, user: str, total: Number) -> str:
+    """An alert as people read it."""
+    return f"{kind.title()} Alert for {user}: {total}"
+
+
+def judge(due: Mapping[str, Sequence[str]], came: Mapping[str, Sequence[str]]) -> Verdict:
+    """Compare alerts user by user; one that came again is repeated, which at-least-once allows."""
+    verdicts = [_judge_one(due.get(user, ()), came.get(user, ())) for user in {*due, *came}]
+    return Verdict(
+        sum(v.missing for v in verdicts), sum(v.wrong for v in verdicts), sum(v.repeated for v in verdicts)
+    )
+
+
+def _judge_one(due: Sequence[str], came: Sequence[str]) -> Verdict:
+    taken = wrong = repeated = 0
+    for alert in came:
+        if taken < len(due) and alert == due[taken]:
+            taken += 1
+        elif alert in due[:taken]:
+            repeated += 1
+        else:
+            wrong += 1
+    return Verdict(len(due) - taken, wrong, repeated)
+
+
+def _amount(rng: Random, total: Number) -> Number:
+    """Whole or with cents, and the further a total is from nought, the likelier back towards it."""
+    amount = rng.randint(1, 900) if rng.random() < 0.5 else round(rng.uniform(1, 900), 2)
+    upwards = rng.random() > 0.5 + total / 8_000
+    return amount if upwards else -amount

@@ -1,0 +1,69 @@
+"""The embedded broker: librdkafka's mock cluster, in a process of its own.
+
+Rules for whoever edits this file:
+1. It is for a demo and for tests of the client's behaviour: it keeps nothing on disk, drops the oldest
+   records of a partition beyond 100,000 or 5 MiB, and knows no transaction that deserves the name.
+2. It dies with its parent, however that dies: it waits at a pipe whose other end only the parent has.
+3. It leaves by `os._exit`: a mock cluster may fail an assertion when it is torn down.
+"""
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing.connection import Connection
+
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
+
+from wallaroo.errors import KafkaSetupError
+
+# It makes a topic when first asked about it, always with this number of partitions.
+PARTITIONS = 4
+MOST_RECORDS = 100_000
+
+_START_SECONDS = 30.0
+_STOP_SECONDS = 5.0
+
+_processes = multiprocessing.get_context("spawn")
+
+
+@contextmanager
+def embedded_broker() -> Iterator[str]:
+    """Run the broker; gives its address, `host:port`. Raises KafkaSetupError where it does not start."""
+    ours, theirs = _processes.Pipe()
+    process = _processes.Process(target=_serve, args=(theirs,), name="wallaroo-embedded-broker", daemon=True)
+    process.start()
+    theirs.close()
+    try:
+        yield _address(ours)
+    finally:
+        ours.close()
+        process.join(_STOP_SECONDS)
+        process.kill()
+
+
+def _address(connection: Connection) -> str:
+    try:
+        if connection.poll(_START_SECONDS):
+            return str(connection.recv())
+    except EOFError:
+        pass
+    raise KafkaSetupError(
+        f"the embedded broker did not start within {_START_SECONDS:.0f} seconds; try again, or use a real "
+        "Kafka: make kafka"
+    )
+
+
+def _serve(connection: Connection) -> None:
+    # Ctrl-C reaches every process of a terminal; the parent ends this one, last of all.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        cluster = AdminClient({"test.mock.num.brokers": 1, "log_level": 3})
+        brokers = cluster.list_topics(timeout=_START_SECONDS).brokers.values()
+        connection.send(",".join(f"{broker.host}:{broker.port}" for broker in brokers))
+        connection.poll(None)
+    except (KafkaException, OSError):
+        pass
+    os._exit(0)

@@ -1,0 +1,83 @@
+"""How far the partitions of an outbox are: what is read, what the receiver has, what is committed. Pure.
+
+Rules for whoever edits this file:
+1. A partition arrives when the group assigns it and is owned from the next poll on: what the poll that
+   assigned it returned of it belongs to an assignment that is over.
+2. An offset is due only when the record before it, and all before that one, are confirmed.
+"""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+
+from confluent_kafka import TopicPartition
+
+# What a record is confirmed by: its partition, and the offset to commit then.
+Token = tuple[int, int]
+
+
+@dataclass(slots=True)
+class Position:
+    """Offsets of one partition: the next to read, to be confirmed, to be committed, and the end seen last."""
+
+    read: int
+    delivered: int
+    committed: int
+    end: int = 0
+
+    def lag(self, high: int) -> int:
+        """Records not yet delivered; between the last record and an end seen there are only markers."""
+        reached = max(self.delivered, self.end) if self.delivered == self.read else self.delivered
+        return max(0, high - reached)
+
+
+class Outbox:
+    """The partitions of one outbox topic that one worker delivers."""
+
+    def __init__(self, topic: str) -> None:
+        self.topic = topic
+        self.owned: dict[int, Position] = {}
+        self.arriving: dict[int, Position] = {}
+
+    def __len__(self) -> int:
+        return len(self.owned) + len(self.arriving)
+
+    def partitions(self) -> list[TopicPartition]:
+        return [TopicPartition(self.topic, number) for number in self.owned]
+
+    def arrive(self, starts: Iterable[TopicPartition]) -> None:
+        for tp in starts:
+            self.arriving[tp.partition] = Position(tp.offset, tp.offset, tp.offset)
+
+    def admit(self) -> bool:
+        """Own what has arrived; False where that is nothing."""
+        arrived = bool(self.arriving)
+        self.owned.update(self.arriving)
+        self.arriving.clear()
+        return arrived
+
+    def give_up(self, numbers: Iterable[int]) -> None:
+        for number in numbers:
+            self.owned.pop(number, None)
+            self.arriving.pop(number, None)
+
+    def any_besides(self, numbers: Collection[int]) -> bool:
+        return any(number not in numbers for number in (*self.owned, *self.arriving))
+
+    def delivered(self, tokens: Iterable[Token]) -> None:
+        """Take over confirmations, in their order: of each partition, the last one counts."""
+        for number, next_offset in dict(tokens).items():
+            self.owned[number].delivered = next_offset
+
+    def due(self) -> list[TopicPartition]:
+        """What is confirmed and not yet committed."""
+        return [
+            TopicPartition(self.topic, number, position.delivered)
+            for number, position in self.owned.items()
+            if position.delivered != position.committed
+        ]
+
+    def committed(self, done: Iterable[TopicPartition]) -> None:
+        """What Kafka has taken is no longer due; what it refused still is."""
+        for tp in done:
+            if tp.error is None:
+                self.owned[tp.partition].committed = tp.offset

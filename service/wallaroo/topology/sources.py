@@ -1,0 +1,94 @@
+"""Compile a declared source: the topic that is read in the end, and what writes it if that is our part."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+from wallaroo.api.sources import (
+    DefaultKafkaSourceCLIParser,
+    GenSourceConfig,
+    KafkaSourceConfig,
+    TCPSourceConfig,
+)
+from wallaroo.api.stages import KeyExtractor
+from wallaroo.api.steps import Source
+from wallaroo.errors import TopologyError
+from wallaroo.topology.ingest import Generator, Ingest
+from wallaroo.topology.model import Input
+from wallaroo.topology.names import Names, slug
+
+_EVERY_HOST = {"0.0.0.0", "::"}  # noqa: S104 - compared with, not listened on
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledSource:
+    """The beginning of a branch; `writer` is what fills its topic where nobody else does."""
+
+    name: str
+    input: Input
+    partitioned_by: KeyExtractor | None = None
+    writer: Ingest | Generator | None = None
+
+
+def compile_source(source: Source, names: Names, args: Sequence[str]) -> CompiledSource:
+    """The input of a source; `args` are what `DefaultKafkaSourceCLIParser` reads its topic from."""
+    name = names.take(slug(source.name), f"the source {source.name!r}")
+    match source.config:
+        case TCPSourceConfig() as tcp:
+            return _tcp(source.name, name, tcp, names)
+        case GenSourceConfig(gen_instance=instance):
+            return _generator(source.name, name, instance, names)
+        case DefaultKafkaSourceCLIParser() as parser:
+            return _kafka(source.name, name, parser.resolve(args))
+        case KafkaSourceConfig() as kafka:
+            return _kafka(source.name, name, kafka)
+
+
+def distinct_ports(ingests: Iterable[Ingest]) -> tuple[Ingest, ...]:
+    """The ingests; TopologyError where two of them would listen on one port."""
+    found = tuple(ingests)
+    for one, other in combinations([i for i in found if i.listens and i.port], 2):
+        hosts = {one.host, other.host}
+        if one.port == other.port and (len(hosts) == 1 or hosts & _EVERY_HOST):
+            raise TopologyError(
+                f"the sources {one.source!r} and {other.source!r} would both listen on "
+                f"{one.host}:{one.port}; give one of them another port"
+            )
+    return found
+
+
+def _kafka(source: str, name: str, config: KafkaSourceConfig) -> CompiledSource:
+    read = Input(source, config.topic, config.decoder.decode, tuple(config.brokers or ()))
+    return CompiledSource(name, read, partitioned_by=config.partitioned_by)
+
+
+def _tcp(source: str, name: str, config: TCPSourceConfig, names: Names) -> CompiledSource:
+    decoder = config.decoder
+    ingest = Ingest(
+        f"{name}-ingest",
+        source,
+        names.topic(name, "ingest"),
+        config.host,
+        int(config.port),
+        decoder.header_length(),
+        decoder.payload_length,
+        config.max_size,
+        config.parallelism,
+        bool(config.valid),
+    )
+    return CompiledSource(name, Input(source, ingest.topic, decoder.decode, ingest=True), writer=ingest)
+
+
+def _generator(source: str, name: str, instance: object, names: Names) -> CompiledSource:
+    taken = names.take(f"{name}-generator", f"the generator {source!r}")
+    generator = Generator(
+        taken,
+        source,
+        names.group(taken),
+        names.topic(name, "ingest"),
+        names.topic(name, "generator"),
+        names.group(taken),
+        instance,
+    )
+    # What a generator makes needs no decoder: it is written in our own wire format.
+    return CompiledSource(name, Input(source, generator.topic, ingest=True), writer=generator)

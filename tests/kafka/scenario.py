@@ -1,0 +1,127 @@
+"""Scenario: transactions go in, a service is tormented, and what came out is compared with the model."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from confluent_kafka import Message
+
+from tests.kafka.cluster import Sent, create_topic, produce, read_topic, wait_until
+from tests.kafka.load import feeding
+from tests.kafka.model import Expected, alerts_in, dead_as_read, dead_in, totals_in
+from tests.kafka.service import COMMAND, ServiceProcess
+from tests.kafka.tail import Tail
+
+PARTITIONS = 4
+SETTLE_SECONDS = 60
+
+
+@dataclass(slots=True)
+class Scenario:
+    """One application on topics of its own; `settings` are options of `wallaroo run`."""
+
+    servers: str
+    application_id: str
+    folder: Path
+    settings: dict[str, Any] = field(default_factory=dict)
+    arguments: Sequence[str] = ()
+    expected: Expected = field(default_factory=Expected)
+    services: list[ServiceProcess] = field(default_factory=list)
+    tails: dict[str, Tail] = field(default_factory=dict)
+
+    @property
+    def in_topic(self) -> str:
+        return f"{self.application_id}-in"
+
+    @property
+    def out_topic(self) -> str:
+        return f"{self.application_id}-out"
+
+    @property
+    def changelog(self) -> str:
+        return f"{self.application_id}-add-up-changelog"
+
+    @property
+    def dead_letters(self) -> str:
+        return f"{self.application_id}-dlq"
+
+    def create_topics(self) -> "Scenario":
+        create_topic(self.servers, self.in_topic, PARTITIONS)
+        create_topic(self.servers, self.out_topic, PARTITIONS - 1)
+        return self
+
+    def launch(
+        self, environment: Mapping[str, str] | None = None, command: Sequence[str] = COMMAND, **settings: Any
+    ) -> ServiceProcess:
+        """Start a service and return at once."""
+        log = self.folder / f"service-{len(self.services)}.log"
+        service = ServiceProcess(self._command_line(settings), log, environment, command)
+        self.services.append(service)
+        return service
+
+    def start(self, **settings: Any) -> ServiceProcess:
+        """Start a service and return when it is ready."""
+        return self.launch(**settings).wait_ready()
+
+    def send(self, records: Sequence[Sent]) -> None:
+        self.expected.add(records)
+        produce(self.servers, self.in_topic, records)
+
+    def feeding(self, records: Sequence[Sent], seconds: float) -> Any:
+        """Send in the background, evenly over some seconds, while the body of the `with` runs."""
+        self.expected.add(records)
+        return feeding(self.servers, self.in_topic, records, seconds)
+
+    def read(self, topic: str) -> Sequence[Message]:
+        """What a reader of committed records has seen of a topic until now."""
+        if topic not in self.tails:
+            self.tails[topic] = Tail(self.servers, topic)
+        return self.tails[topic].read()
+
+    def settle(self, timeout_seconds: float = SETTLE_SECONDS) -> None:
+        """Wait until everything sent has been processed."""
+        wait_until(self._is_settled, timeout_seconds)
+
+    def stop_all(self) -> None:
+        for service in self.services:
+            if service.running:
+                assert service.stop() == 0
+
+    def check(self) -> None:
+        """What is committed is what the model says, neither more nor less; for after the last stop."""
+        assert alerts_in(read_topic(self.servers, self.out_topic)) == self.expected.alerts
+        assert totals_in(read_topic(self.servers, self.changelog)) == self.expected.totals
+        assert dead_in(read_topic(self.servers, self.dead_letters)) == dead_as_read(self.expected)
+
+    def finish(self) -> None:
+        """Let it settle, stop it cleanly, and check."""
+        self.settle()
+        self.stop_all()
+        self.check()
+
+    def dispose(self) -> None:
+        """Leave no process behind; a failed test shows the logs."""
+        for tail in self.tails.values():
+            tail.close()
+        for service in self.services:
+            service.kill_all()
+            print(f"--- {service.log.name} ---\n{service.log.read_text(errors='replace')}")
+
+    def _is_settled(self) -> bool:
+        return (
+            len(self.read(self.out_topic)) >= self.expected.alert_count
+            and len(self.read(self.dead_letters)) >= len(self.expected.dead)
+            and totals_in(self.read(self.changelog)) == self.expected.totals
+        )
+
+    def _command_line(self, settings: Mapping[str, Any]) -> list[str]:
+        given = {
+            "bootstrap_servers": self.servers,
+            "application_id": self.application_id,
+            **self.settings,
+            **settings,
+        }
+        options = [f"--{name.replace('_', '-')}={value}" for name, value in given.items()]
+        topics = [f"--in-topic={self.in_topic}", f"--out-topic={self.out_topic}"]
+        return ["tests.kafka.apps", *options, *topics, *self.arguments]

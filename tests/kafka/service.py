@@ -1,0 +1,148 @@
+"""A real service under test: `wallaroo run` in a session of its own, killed and restarted at will."""
+
+import json
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tests.kafka.cluster import wait_until
+
+ROOT = Path(__file__).parents[2]
+COMMAND = (str(Path(sys.executable).with_name("wallaroo")), "run")
+READY_SECONDS = 40
+EXIT_SECONDS = 30
+_STARTED = re.compile(r"service started .*http=(http://\S+)")
+
+
+class ServiceProcess:
+    """One supervisor with its workers; `log` collects what all of them say, over restarts."""
+
+    def __init__(
+        self,
+        arguments: Sequence[str],
+        log: Path,
+        environment: Mapping[str, str] | None = None,
+        command: Sequence[str] = COMMAND,
+    ) -> None:
+        self._command = [*command, *arguments, "--http-port=0"]
+        path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
+        self._environment = {**os.environ, "PYTHONPATH": path, **(environment or {})}
+        self.log = log
+        self.start()
+
+    def start(self) -> None:
+        """Return at once; see `wait_ready`."""
+        self._skip = self.log.stat().st_size if self.log.exists() else 0
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                self._command,
+                cwd=ROOT,
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    def wait_ready(self, timeout_seconds: float = READY_SECONDS) -> "ServiceProcess":
+        """Return when /readyz says so; AssertionError when the service has ended meanwhile."""
+        wait_until(lambda: self.status("/readyz") == 200, timeout_seconds)
+        return self
+
+    def status(self, path: str) -> int:
+        return self.get(path)[0]
+
+    def get(self, path: str) -> tuple[int, str]:
+        """Status and body; 0 where nobody listens yet."""
+        url = self._url()
+        if url is None:
+            return 0, ""
+        try:
+            with urllib.request.urlopen(url + path, timeout=20) as answer:  # noqa: S310 - loopback
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.read().decode()
+        except OSError:
+            return 0, ""
+
+    def get_json(self, path: str) -> Any:
+        return json.loads(self.get(path)[1])
+
+    def words(self) -> str:
+        """What has been logged since the last start."""
+        return self.log.read_bytes()[self._skip :].decode(errors="replace")
+
+    def worker_pids(self) -> list[int]:
+        """The living workers, in the order of their start."""
+        return sorted(pid for pid in _children(self._process.pid) if _is_worker(pid))
+
+    def kill_worker(self, rng: random.Random) -> int:
+        """SIGKILL one, as soon as there is one; returns its pid."""
+        pid = rng.choice(wait_until(self.worker_pids))
+        os.kill(pid, signal.SIGKILL)
+        return pid
+
+    def kill_supervisor(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+    def kill_all(self) -> None:
+        """SIGKILL supervisor and workers at one stroke."""
+        if self.session_lives():
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+
+    def session_lives(self) -> bool:
+        """Whether any process of ours is left, workers without a supervisor included."""
+        try:
+            os.killpg(self._process.pid, 0)
+        except ProcessLookupError:
+            return False
+        return True
+
+    def stop(self) -> int:
+        """SIGTERM; returns the exit code."""
+        self._process.terminate()
+        return self.wait()
+
+    def wait(self, timeout_seconds: float = EXIT_SECONDS) -> int:
+        """The exit code, once it has ended by itself."""
+        return self._process.wait(timeout_seconds)
+
+    @property
+    def running(self) -> bool:
+        return self._process.poll() is None
+
+    def _url(self) -> str | None:
+        found = _STARTED.findall(self.words())
+        assert self.running or found, f"the service has ended before it began:\n{self.words()}"
+        return found[-1] if found else None
+
+
+def _children(parent: int) -> list[int]:
+    pids = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
+    return [pid for pid in pids if _parent(pid) == parent]
+
+
+def _parent(pid: int) -> int:
+    try:
+        # The name, in parentheses, may hold anything.
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+
+
+def _is_worker(pid: int) -> bool:
+    try:
+        return b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return False

@@ -1,0 +1,9 @@
+"""How hard the laws are tried: HYPOTHESIS_PROFILE=thorough looks fifty times as long."""
+
+import os
+
+from hypothesis import settings
+
+settings.register_profile("quick", max_examples=60, deadline=None)
+settings.register_profile("thorough", max_examples=2_000, deadline=None)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))

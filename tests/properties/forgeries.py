@@ -1,0 +1,78 @@
+"""A module of an application that has imported dangerous things, as modules do, and forged pickles."""
+
+import functools
+import os
+import pickle
+import subprocess
+from functools import partial
+from subprocess import Popen
+
+HERE = __name__
+
+
+class Mine:
+    ran = False
+
+
+class Call:
+    """Pickles as a call of anything."""
+
+    def __init__(self, function, *args):
+        self.call = (function, args)
+
+    def __reduce__(self):
+        return self.call
+
+
+def run_me(*_args):
+    """A function of the application's own: not even that may a record call."""
+    Mine.ran = True
+
+
+def forged(module, name):
+    """A pickle that calls whatever is at a place, written by hand."""
+    return pickle.PROTO + b"\x04" + f"c{module}\n{name}\n".encode() + b"(X\x04\x00\x00\x00echotR."
+
+
+CALLS = [
+    Call(os.system, "echo forged"),
+    Call(subprocess.Popen, ["echo", "forged"]),
+    Call(Popen, ["echo", "forged"]),
+    Call(eval, "1"),
+    Call(exec, "1"),
+    Call(getattr, Mine, "ran"),
+    Call(partial, print, "forged"),
+    Call(functools.reduce, print, [1]),
+    Call(run_me),
+    Call(open, "forged", "w"),
+    Call(pickle.loads, b"N."),
+]
+
+PLACES = [
+    ("os", "system"),
+    ("posix", "system"),
+    ("subprocess", "Popen"),
+    ("builtins", "eval"),
+    ("builtins", "__import__"),
+    ("builtins", "getattr"),
+    ("builtins", "object"),
+    ("builtins", "type"),
+    ("functools", "partial"),
+    ("importlib", "import_module"),
+    ("collections", "namedtuple"),
+    ("wallaroo.state.pickles", "RestrictedPickle"),
+    ("wallaroo", "deserialize"),
+    (HERE, "os.system"),
+    (HERE, "subprocess.Popen"),
+    (HERE, "Popen"),
+    (HERE, "partial"),
+    (HERE, "run_me"),
+    (HERE, "Mine.__init__.__globals__"),
+    (HERE, "Mine.__class__"),
+    (HERE, "Mine.__base__"),
+    (HERE, "Mine.mro"),
+    (HERE, "Call.__init__"),
+    (HERE, "nothing"),
+    ("no.such.module", "Thing"),
+    ("tests", "properties"),
+]
