@@ -26,7 +26,7 @@ ENV PATH=/opt/wallaroo/bin:$PATH PYTHONPATH=/app PYTHONUNBUFFERED=1 PYTHONDONTWR
 USER wallaroo
 EXPOSE 8080
 HEALTHCHECK --interval=5s --timeout=5s --start-period=30s --retries=6 \
-    CMD ["python", "-c", "import os, urllib.request as r; r.urlopen(f\"http://localhost:{os.environ['WALLAROO_HTTP_PORT']}/healthz\", timeout=4)"]
+    CMD ["python", "-c", "import os, urllib.request as r; r.urlopen(f\"http://127.0.0.1:{os.environ['WALLAROO_HTTP_PORT']}/healthz\", timeout=4)"]
 # The service is process 1: it handles SIGTERM, and waits for the workers it starts.
 ENTRYPOINT ["wallaroo"]
 CMD ["run", "topologies.alerts_stateful"]

@@ -13,7 +13,20 @@ EVERY_MALFORMED = 2_000
 
 _USERS = (
     *("Fido", "Rex", "Bella", "Luna", "Max", "Zoë", "Milo", "Ωμέγα", "Nala", "Tigris", "Şeker", "さくら"),
-    *("Biscuit", "Coco", "Pépin", "Жучка", "Frida", "Otto", "小黑", "Mango", "Pixel", "Søren", "Kiki", "Waldi"),
+    *(
+        "Biscuit",
+        "Coco",
+        "Pépin",
+        "Жучка",
+        "Frida",
+        "Otto",
+        "小黑",
+        "Mango",
+        "Pixel",
+        "Søren",
+        "Kiki",
+        "Waldi",
+    ),
 )
 _MALFORMED = (
     b"not JSON at all",

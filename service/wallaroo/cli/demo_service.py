@@ -43,7 +43,9 @@ class DemoService:
             if address is not None and _status(address, "/readyz") == http.HTTPStatus.OK:
                 return address
             time.sleep(_LOOK_SECONDS)
-        raise KafkaSetupError(f"the service was not ready within {_READY_SECONDS:.0f} seconds\n{self.events()}")
+        raise KafkaSetupError(
+            f"the service was not ready within {_READY_SECONDS:.0f} seconds\n{self.events()}"
+        )
 
     def check(self) -> None:
         """KafkaSetupError where the service has ended."""

@@ -36,16 +36,16 @@ def is_free(source: str, host: str, port: int) -> bool:
     return True
 
 
-def accept(listener: socket.socket) -> socket.socket:
-    """The next sender, as a non-blocking socket; OSError where there is none, or it cannot be had."""
-    connection, _ = listener.accept()
+def accept(listener: socket.socket) -> tuple[socket.socket, str]:
+    """The next sender, as a non-blocking socket, and its address; OSError where there is none to be had."""
+    connection, peer = listener.accept()
     connection.setblocking(False)
     # A sender whose machine has vanished must not keep its place for ever.
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     for name, value in _KEEPALIVE.items():
         if hasattr(socket, name):
             connection.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
-    return connection
+    return connection, f"{peer[0]}:{peer[1]}"
 
 
 def _bind(source: str, host: str, port: int, *, shared: bool) -> list[socket.socket]:
@@ -101,5 +101,7 @@ def _refusal(source: str, host: str, port: int, error: OSError) -> SettingsError
         errno.EADDRINUSE: "stop what listens there, or give the source another port",
         errno.EACCES: "give the source a port above 1023, or let this user have it",
     }
-    what = advice.get(error.errno or 0, "give the source an address of this machine, or 0.0.0.0 for all of them")
+    what = advice.get(
+        error.errno or 0, "give the source an address of this machine, or 0.0.0.0 for all of them"
+    )
     return SettingsError(f"the source {source!r} cannot listen on {host}:{port}: {error.strerror}; {what}")

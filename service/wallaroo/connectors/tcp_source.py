@@ -10,8 +10,9 @@ Rules for whoever edits this file:
 import logging
 import selectors
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from wallaroo.connectors.framing import Frames
 from wallaroo.connectors.tcp_port import accept, listen
@@ -46,20 +47,19 @@ class Received:
 class _Connection:
     __slots__ = ("frames", "number", "peer", "sock")
 
-    def __init__(self, number: int, sock: socket.socket, frames: Frames) -> None:
+    def __init__(self, number: int, sock: socket.socket, peer: str, frames: Frames) -> None:
         self.number = number
         self.sock = sock
+        self.peer = peer
         self.frames = frames
-        self.peer = "{}:{}".format(*sock.getpeername()[:2])
 
 
 class TcpSource:
-    """One port of one worker, and the senders that are connected to it."""
+    """One port of one worker, and the senders that are connected to it; `broken` counts those cut short."""
 
     def __init__(
         self, address: Address, new_frames: Callable[[], Frames], monotonic: Callable[[], float]
     ) -> None:
-        self.accepted = 0
         self.broken = 0
         self._address = address
         self._new_frames = new_frames
@@ -68,7 +68,8 @@ class TcpSource:
         self._listeners: list[socket.socket] = []
         self._accepting = False
         self._accept_at = 0.0
-        self._connections: dict[int, _Connection] = {}
+        self._accepted = 0
+        self._connections: set[_Connection] = set()
 
     @property
     def listening(self) -> bool:
@@ -90,33 +91,99 @@ class TcpSource:
         _log.info("source listens", extra=details)
 
     def receive(self, timeout_seconds: float) -> list[Received]:
-        """What senders have brought; waits for the first of it, or for a new sender, as long as it is told."""
+        """What senders have brought; waits that long for the first of it, or for a new sender."""
         self._regulate()
         received = []
         for key, _ in self._selector.select(timeout_seconds):
             if key.data is None:
                 self._accept(key.fileobj)
-            else:
-                received += self._read(key.data)
+            elif (brought := self._read(key.data)) is not None and brought.payloads:
+                received.append(brought)
         return received
 
     def close_port(self) -> None:
         """Accept nobody any more."""
-        self._stop_accepting()
+        self._accept_no_more()
         for listener in self._listeners:
             listener.close()
         self._listeners = []
 
-    def drain(self) -> list[Received]:
-        """What has arrived of all senders by now; then they are disconnected."""
-        received = []
-        for connection in list(self._connections.values()):
+    def drain(self) -> Iterator[Received]:
+        """What has arrived of all senders by now; each is disconnected behind its last."""
+        for connection in list(self._connections):
             for _ in range(_LAST_READS):
-                some = self._read(connection)
-                if not some:
+                brought = self._read(connection)
+                if brought is None:
                     break
-                received += some
-            if connection.number in self._connections:
-                self._close(connection, "we are stopping")
+                yield brought
+            if connection in self._connections:
+                self._close(connection, "this worker is stopping")
         self._selector.close()
-        return received
+
+    def _regulate(self) -> None:
+        """Accept, unless there are enough, or a moment ago there was no room for another."""
+        full = len(self._connections) >= self._address.connections
+        if self._accepting and full:
+            self._accept_no_more()
+        elif not self._accepting and not full and self._monotonic() >= self._accept_at:
+            self._accepting = True
+            for listener in self._listeners:
+                self._selector.register(listener, selectors.EVENT_READ)
+
+    def _accept_no_more(self) -> None:
+        for listener in self._listeners if self._accepting else ():
+            self._selector.unregister(listener)
+        self._accepting = False
+
+    def _accept(self, listener: Any) -> None:
+        if len(self._connections) >= self._address.connections:
+            return
+        try:
+            sock, peer = accept(listener)
+        except (BlockingIOError, ConnectionError):
+            # Another worker was quicker, or the sender has changed its mind.
+            return
+        except OSError as error:
+            details = {"source": self._address.source, "error": str(error)}
+            _log.warning("sender not accepted", extra=details)
+            self._accept_at = self._monotonic() + _ACCEPT_PAUSE_SECONDS
+            self._accept_no_more()
+            return
+        connection = _Connection(self._accepted, sock, peer, self._new_frames())
+        self._accepted += 1
+        self._connections.add(connection)
+        self._selector.register(sock, selectors.EVENT_READ, connection)
+
+    def _read(self, connection: _Connection) -> Received | None:
+        """One read; None where there is nothing, and after the end."""
+        try:
+            data = connection.sock.recv(_READ_BYTES)
+        except BlockingIOError:
+            return None
+        except OSError as error:
+            self._close(connection, str(error))
+            return None
+        if not data:
+            self._close(connection, "")
+            return None
+        payloads = connection.frames.feed(data)
+        if connection.frames.error is not None:
+            self._close(connection, str(connection.frames.error))
+        return Received(connection.number, payloads)
+
+    def _close(self, connection: _Connection, problem: str) -> None:
+        self._selector.unregister(connection.sock)
+        self._connections.remove(connection)
+        connection.sock.close()
+        cut_off = connection.frames.partial_bytes
+        if problem or cut_off:
+            self.broken += 1
+            _log.warning(
+                "sender disconnected",
+                extra={
+                    "source": self._address.source,
+                    "sender": connection.peer,
+                    "reason": problem or "it closed the connection in the middle of a frame",
+                    "dropped_bytes": cut_off,
+                },
+            )

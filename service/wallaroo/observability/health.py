@@ -20,6 +20,8 @@ class LoopStatus:
     """The loop's sink is connected; True where there is none."""
     problem: str | None
     """Why the loop has stopped, as a sentence without a full stop."""
+    obstacle: str = ""
+    """What else keeps the loop from being ready, as a sentence without a full stop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +111,8 @@ def _loop_obstacles(worker: int, loop: LoopStatus) -> list[str]:
         reasons.append(
             f"{where}: its sink is not connected; see that the receiver listens, and wallaroo_sink_connected"
         )
+    if loop.obstacle:
+        reasons.append(f"{where}: {loop.obstacle}")
     return reasons
 
 

@@ -137,6 +137,21 @@ WATERMARK_LAG: Final = _gauge(
     *("sub_topology", "partition"),
 )
 
+# Sources outside the cluster
+INGESTED_RECORDS: Final = _counter(
+    "wallaroo_ingested_records_total",
+    "Messages that a TCP or generator source has written to its ingest topic.",
+    "source",
+)
+SENDERS_CONNECTED: Final = _gauge(
+    "wallaroo_senders_connected", "Connections that a TCP source has open now.", "source"
+)
+SENDERS_CUT_OFF: Final = _counter(
+    "wallaroo_senders_cut_off_total",
+    "Connections of a TCP source that broke, ended inside a frame, or were closed for a bad header.",
+    "source",
+)
+
 # Delivery to receivers outside the cluster
 DELIVERED_RECORDS: Final = _counter(
     "wallaroo_delivered_records_total", "Records that a sink outside the cluster has taken.", "sink"

@@ -100,23 +100,64 @@ def task_producer(
     Otherwise `failures` collects what could not be delivered; a transaction knows that by itself.
     """
     config = {
-        **common_config(settings, transactional_id),
+        **_producer_config(settings, transactional_id, on_error),
+        "queue.buffering.max.messages": 1_000_000,
+        "queue.buffering.max.kbytes": 1_048_576,
+    }
+    if settings.processing_guarantee is Guarantee.EXACTLY_ONCE:
+        config |= _transactional(settings, transactional_id)
+    else:
+        config["on_delivery"] = _collect_into(failures)
+    return Producer({**config, **settings.producer})
+
+
+def ingest_producer(
+    settings: Settings, client_id: str, on_error: Callable[[Any], None], failures: list[KafkaError]
+) -> Producer:
+    """The producer of a TCP source: never gives up by itself, and holds little, so that senders wait."""
+    config = {
+        **_producer_config(settings, client_id, on_error),
+        "message.timeout.ms": 0,
+        "queue.buffering.max.messages": 100_000,
+        "queue.buffering.max.kbytes": max(65_536, settings.max_message_bytes // 512),
+        "on_delivery": _collect_into(failures),
+    }
+    return Producer({**config, **settings.producer})
+
+
+def generator_producer(
+    settings: Settings, transactional_id: str, on_error: Callable[[Any], None]
+) -> Producer:
+    """The producer of a generator: transactional whatever the guarantee, for its position is in there too."""
+    config = {
+        **_producer_config(settings, transactional_id, on_error),
+        **_transactional(settings, transactional_id),
+    }
+    return Producer({**config, **settings.producer})
+
+
+def _producer_config(settings: Settings, client_id: str, on_error: Callable[[Any], None]) -> dict[str, Any]:
+    return {
+        **common_config(settings, client_id),
         "enable.idempotence": True,
         "compression.type": "lz4",
         "partitioner": "murmur2_random",
         "linger.ms": 1,
         "message.max.bytes": settings.max_message_bytes,
-        "queue.buffering.max.messages": 1_000_000,
-        "queue.buffering.max.kbytes": 1_048_576,
         "delivery.report.only.error": True,
         "error_cb": on_error,
     }
-    if settings.processing_guarantee is Guarantee.EXACTLY_ONCE:
-        config["transactional.id"] = transactional_id
-        config["transaction.timeout.ms"] = settings.transaction_timeout_ms
-    else:
-        config["on_delivery"] = lambda error, _message: failures.append(error) if error else None
-    return Producer({**config, **settings.producer})
+
+
+def _transactional(settings: Settings, transactional_id: str) -> dict[str, Any]:
+    return {
+        "transactional.id": transactional_id,
+        "transaction.timeout.ms": settings.transaction_timeout_ms,
+    }
+
+
+def _collect_into(failures: list[KafkaError]) -> Callable[[Any, Any], None]:
+    return lambda error, _message: failures.append(error) if error else None
 
 
 def admin_client(settings: Settings, client_id: str) -> AdminClient:

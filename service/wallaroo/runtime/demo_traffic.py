@@ -51,7 +51,9 @@ class Feed:
 
     def _check(self) -> None:
         if self._failures:
-            raise KafkaSetupError(f"a record could not be written to {self._topic}: {self._failures[0].str()}")
+            raise KafkaSetupError(
+                f"a record could not be written to {self._topic}: {self._failures[0].str()}"
+            )
 
 
 class Tail:

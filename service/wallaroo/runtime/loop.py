@@ -3,8 +3,6 @@
 Rules for whoever edits this file:
 1. One thread runs all of it, the group's callbacks included; only the commit itself waits elsewhere.
 2. Records in hand of a task that has been rewound meanwhile are dropped: they will be fetched again.
-3. A commit starts as soon as the input has run dry, and under load by interval; while one is in flight
-   the next batch grows, up to `commit_every` records.
 """
 
 import logging
@@ -15,15 +13,14 @@ from dataclasses import dataclass
 from confluent_kafka import Consumer, Message, TopicPartition
 
 from wallaroo.clock import Clock
-from wallaroo.errors import KafkaSetupError
 from wallaroo.observability.health import LoopStatus
 from wallaroo.processing.task import Task
-from wallaroo.record import Batch, Rewind
 from wallaroo.runtime.assignment import Assignment
-from wallaroo.runtime.commit import Commit, Committer
+from wallaroo.runtime.commit import Committer
+from wallaroo.runtime.cycle import CommitCycle
 from wallaroo.runtime.events import Event, understand
 from wallaroo.runtime.measure import LoopMeasures
-from wallaroo.runtime.pacing import Pace
+from wallaroo.runtime.pacing import ListSize, Pace
 from wallaroo.runtime.restore import Restorer
 from wallaroo.settings import Settings
 from wallaroo.topology.model import SubTopology
@@ -34,7 +31,7 @@ _IDLE_SECONDS = 0.1
 # While there is something to commit or to land, the input is waited for no longer than this.
 _BUSY_SECONDS = 0.002
 _LOOK_SECONDS = 1.0
-_MOST_ABORTS_IN_A_ROW = 10
+_STUCK_SECONDS = 240
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +63,9 @@ class Loop:
         self._open_clients = open_clients
         self._stopping = threading.Event()
         self._rewound: set[int] = set()
-        self._aborts = 0
-        self._pending = 0
-        now = self._looked = clock.monotonic()
-        self._pace = Pace(settings.commit_interval_ms / 1000, settings.commit_every, started=now, landed=now)
+        self._list_size = ListSize(settings.consume_batch)
+        self._processing_since: float | None = None
+        self._looked = clock.monotonic()
         self._ends: dict[int, int] = {}
 
     def stop(self) -> None:
@@ -78,14 +74,28 @@ class Loop:
     def status(self) -> LoopStatus:
         restoring, running = len(self.assignment.restoring), len(self.assignment.tasks)
         return LoopStatus(
-            self.name, self.assignment.answered, restoring + running, restoring, connected=True, problem=None
+            self.name,
+            self.assignment.answered,
+            restoring + running,
+            restoring,
+            connected=True,
+            problem=self._problem(),
         )
+
+    def _problem(self) -> str | None:
+        since = self._processing_since
+        if since is None or self._clock.monotonic() - since < _STUCK_SECONDS:
+            return None
+        return f"user code has been running on one list of records for over {_STUCK_SECONDS} s"
 
     def run(self) -> None:
         """Until stopped; then commit what has been done and leave."""
         clients = self._open_clients()
-        self._consumer, self._committer = clients.consumer, clients.committer
-        self._restorer = clients.restorer
+        self._consumer, self._restorer = clients.consumer, clients.restorer
+        now, settings = self._clock.monotonic(), self._settings
+        pace = Pace(settings.commit_interval_ms / 1000, settings.commit_every, started=now, landed=now)
+        tasks, committer = self.assignment.tasks, clients.committer
+        self._cycle = CommitCycle(tasks, committer, pace, self.measures, self._seek, self._clock)
         self._consumer.subscribe(
             [self._topic], on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
         )
@@ -93,7 +103,7 @@ class Loop:
             self._turn()
         self._commit_now()
         self._consumer.close()
-        self._committer.close()
+        self._cycle.close()
 
     def _turn(self) -> None:
         for restoration in self.assignment.admit(self._consumer):
@@ -103,17 +113,18 @@ class Loop:
         for task, records in self._slices(messages):
             if task.partition.number not in self._rewound:
                 self._process(task, records)
-        self._commit_when_due(dry=len(messages) < self._settings.consume_batch)
+        dry = len(messages) < self._list_size.value
+        self._cycle.when_due(self._consumer.consumer_group_metadata, dry=dry)
         self._look_when_due()
 
     def _poll(self) -> list[Message]:
         """Whatever is there, and if nothing is, the first that comes."""
-        messages = self._consumer.consume(self._settings.consume_batch, 0)
+        size = self._list_size.value
+        messages = self._consumer.consume(size, 0)
         if messages:
             return messages
-        busy = self._pending or self._committer.in_flight
-        first = self._consumer.poll(_BUSY_SECONDS if busy else _IDLE_SECONDS)
-        return [] if first is None else [first, *self._consumer.consume(self._settings.consume_batch - 1, 0)]
+        first = self._consumer.poll(_BUSY_SECONDS if self._cycle.busy else _IDLE_SECONDS)
+        return [] if first is None else [first, *self._consumer.consume(size - 1, 0)]
 
     def _slices(self, messages: list[Message]) -> Iterator[tuple[Task, list[Message]]]:
         if [message for message in messages if message.error() is not None]:
@@ -129,73 +140,21 @@ class Loop:
 
     def _process(self, task: Task, records: list[Message]) -> None:
         started = self._clock.monotonic()
+        self._processing_since = started
         rewind = task.process(records)
-        self.measures.slice_done(task, len(records), self._clock.monotonic() - started)
+        self._processing_since = None
+        seconds = self._clock.monotonic() - started
+        self.measures.slice_done(task, len(records), seconds)
+        self._list_size.took(len(records), seconds)
         if rewind is not None:
-            self._rewind(task, rewind)
-
-    def _rewind(self, task: Task, rewind: Rewind) -> None:
-        """User code failed: back to the last commit, and through the same records carefully."""
-        self._land()
-        _log.info("rewinding", extra={"partition": rewind.partition, "failed_offset": rewind.failed_offset})
-        self._seek(task, task.rollback())
+            self._cycle.rewind(task, rewind)
 
     def _seek(self, task: Task, offset: int) -> None:
         self._rewound.add(task.partition.number)
         self._consumer.seek(TopicPartition(task.partition.topic, task.partition.number, offset))
 
-    def _commit_when_due(self, *, dry: bool) -> None:
-        if self._committer.landed:
-            self._land()
-        self._pending = sum(task.pending_records for task in self.assignment.tasks.values())
-        in_flight = self._committer.in_flight
-        if self._pace.due(self._clock.monotonic(), self._pending, dry=dry, in_flight=in_flight):
-            self._land()
-            self._start_commit()
-
     def _commit_now(self) -> None:
-        self._land()
-        self._start_commit()
-        self._land()
-
-    def _start_commit(self) -> None:
-        batches: list[Batch] = []
-        for task in list(self.assignment.tasks.values()):
-            collected = task.collect()
-            if isinstance(collected, Rewind):
-                self._rewind(task, collected)
-            elif collected is not None:
-                batches.append(collected)
-        self._pace.started = self._clock.monotonic()
-        self._pending = 0
-        if batches:
-            self._committer.start(Commit(batches, self._consumer.consumer_group_metadata()))
-
-    def _land(self) -> None:
-        """Wait for the commit in flight, and tell its tasks how it ended."""
-        landed = self._committer.land()
-        if landed is None:
-            return
-        commit, landing = landed
-        self._pace.landed = self._clock.monotonic()
-        seconds = self._pace.landed - self._pace.started
-        self.measures.commit_landed(landing, commit.batches, seconds, self._clock.now_ms())
-        if not landing.committed:
-            self._roll_back(landing.reason)
-            return
-        self._aborts = 0
-        for batch in commit.batches:
-            task = self.assignment.tasks.get(batch.partition.number)
-            if task is not None:
-                task.committed(batch)
-
-    def _roll_back(self, reason: str) -> None:
-        self._aborts += 1
-        _log.warning("commit aborted", extra={"sub_topology": self.name, "reason": reason})
-        if self._aborts > _MOST_ABORTS_IN_A_ROW:
-            raise KafkaSetupError(f"{self._aborts} commits of {self.name!r} in a row were aborted: {reason}")
-        for task in self.assignment.tasks.values():
-            self._seek(task, task.rollback())
+        self._cycle.now(self._consumer.consumer_group_metadata())
 
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         self._log_rebalance("partitions assigned", partitions)
@@ -210,7 +169,7 @@ class Loop:
     def _on_lost(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         self._log_rebalance("partitions lost", partitions)
         self._give_up(consumer, partitions)
-        self._land()
+        self._cycle.land()
 
     def _give_up(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         self.assignment.drop(consumer, partitions)

@@ -8,43 +8,19 @@ Rules for whoever edits this file:
 """
 
 import logging
-import time
-from collections.abc import Callable
-from typing import Literal, TypeVar
+from typing import Literal
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from wallaroo.errors import KafkaSetupError
+from wallaroo.runtime.retry import persist
 from wallaroo.settings import Settings
 
 _log = logging.getLogger(__name__)
 
 _REQUEST_SECONDS = 10.0
-_ATTEMPTS = 20
-_PAUSE_SECONDS = 0.2
-
-# KafkaError.retriable() is true for errors of a transactional producer only; these come without it.
-_PASSING = frozenset(
-    getattr(KafkaError, name)
-    for name in (
-        "_TIMED_OUT",
-        "_TRANSPORT",
-        "_WAIT_COORD",
-        "_ALL_BROKERS_DOWN",
-        "REQUEST_TIMED_OUT",
-        "NETWORK_EXCEPTION",
-        "LEADER_NOT_AVAILABLE",
-        "NOT_LEADER_FOR_PARTITION",
-        "COORDINATOR_LOAD_IN_PROGRESS",
-        "COORDINATOR_NOT_AVAILABLE",
-        "NOT_COORDINATOR",
-        "REBALANCE_IN_PROGRESS",
-        "UNSTABLE_OFFSET_COMMIT",
-    )
-)
 
 First = Literal["earliest", "latest"]
-T = TypeVar("T")
 
 
 def starting_offsets(
@@ -56,7 +32,7 @@ def starting_offsets(
     """
     if not partitions:
         return []
-    found = _patiently(lambda: _committed(consumer, partitions))
+    found = persist(lambda: _committed(consumer, partitions))
     return [_start(consumer, tp, settings, first) for tp in found]
 
 
@@ -99,7 +75,7 @@ def _is_incremental(settings: Settings) -> bool:
 
 
 def _start(consumer: Consumer, found: TopicPartition, settings: Settings, first: First) -> TopicPartition:
-    low, high = _patiently(lambda: _watermarks(consumer, found))
+    low, high = persist(lambda: _watermarks(consumer, found))
     if found.offset < 0:
         start = high if first == "latest" else low
     elif low <= found.offset <= high:
@@ -119,15 +95,3 @@ def _committed(consumer: Consumer, partitions: list[TopicPartition]) -> list[Top
 
 def _watermarks(consumer: Consumer, at: TopicPartition) -> tuple[int, int]:
     return consumer.get_watermark_offsets(at, timeout=_REQUEST_SECONDS)
-
-
-def _patiently(ask: Callable[[], T]) -> T:
-    for _ in range(_ATTEMPTS - 1):
-        try:
-            return ask()
-        except KafkaException as error:
-            if error.args[0].code() not in _PASSING:
-                raise
-            _log.warning("asking again", extra={"error": error.args[0].str()})
-            time.sleep(_PAUSE_SECONDS)
-    return ask()

@@ -1,4 +1,4 @@
-"""When a commit is due: at once when the input has run dry, by interval or size under load. Pure."""
+"""How much to read at once and when to commit. Pure."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,10 @@ _GAP_SECONDS = 0.003
 
 @dataclass(slots=True)
 class Pace:
-    """The commits of one loop; times are monotonic seconds."""
+    """When a commit is due: as soon as the input has run dry, by interval or size under load.
+
+    Times are monotonic seconds.
+    """
 
     interval_seconds: float
     most_records: int
@@ -25,3 +28,25 @@ class Pace:
         if in_flight:
             return False
         return now - self.started >= self.interval_seconds or (dry and now - self.landed >= _GAP_SECONDS)
+
+
+# A list that takes longer than this keeps a worker from its group's coordinator and from SIGTERM.
+_LONGEST_LIST_SECONDS = 1.0
+
+
+@dataclass(slots=True)
+class ListSize:
+    """How many records to take at once: `most`, unless user code is so slow that fewer are enough."""
+
+    most: int
+    value: int = 0
+
+    def __post_init__(self) -> None:
+        self.value = self.most
+
+    def took(self, records: int, seconds: float) -> None:
+        """Learn from one list."""
+        if seconds > _LONGEST_LIST_SECONDS:
+            self.value = max(1, int(records * _LONGEST_LIST_SECONDS / seconds))
+        elif self.value < self.most:
+            self.value = min(self.most, self.value * 2)

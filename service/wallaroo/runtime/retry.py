@@ -1,26 +1,51 @@
-"""Repeat a call while Kafka says that this may help."""
+"""Repeat a call while that may help."""
 
 import logging
+import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from confluent_kafka import KafkaException
+from confluent_kafka import KafkaError, KafkaException
 
 _log = logging.getLogger(__name__)
 
-# Each attempt takes as long as the call's own time-out.
 _ATTEMPTS = 20
+_PAUSE_SECONDS = 0.2
+
+# KafkaError.retriable() is true for errors of a transactional producer only; these come without it.
+_PASSING = frozenset(
+    getattr(KafkaError, name)
+    for name in (
+        "_TIMED_OUT",
+        "_TRANSPORT",
+        "_WAIT_COORD",
+        "_ALL_BROKERS_DOWN",
+        "REQUEST_TIMED_OUT",
+        "NETWORK_EXCEPTION",
+        "LEADER_NOT_AVAILABLE",
+        "NOT_LEADER_FOR_PARTITION",
+        "COORDINATOR_LOAD_IN_PROGRESS",
+        "COORDINATOR_NOT_AVAILABLE",
+        "NOT_COORDINATOR",
+        "UNSTABLE_OFFSET_COMMIT",
+    )
+)
 
 T = TypeVar("T")
 
 
 def persist(call: Callable[[], T]) -> T:
-    """The call's result; KafkaException as soon as an error is not retriable, or after twenty that are."""
+    """The call's result; KafkaException where an error does not pass, or not in twenty times."""
     for _ in range(_ATTEMPTS - 1):
         try:
             return call()
         except KafkaException as error:
-            if not error.args[0].retriable():
+            if not _may_pass(error.args[0]):
                 raise
-            _log.warning("retrying", extra={"error": error.args[0].str()})
+            _log.warning("trying again", extra={"error": error.args[0].str()})
+            time.sleep(_PAUSE_SECONDS)
     return call()
+
+
+def _may_pass(error: KafkaError) -> bool:
+    return error.retriable() or (error.code() in _PASSING and not error.txn_requires_abort())

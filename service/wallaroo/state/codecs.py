@@ -12,19 +12,24 @@ from wallaroo.state.values import ValueCodec
 
 @dataclass(frozen=True, slots=True)
 class Codecs:
-    """How an application's values become bytes: what crosses a topic, and the state of each stage."""
+    """How an application's values become bytes: what crosses a topic, and the state of each stage.
+
+    `ours` is the codec of values that an application without a `serialize` of its own would have.
+    """
 
     values: Codec
     state: Callable[[Callable[[], Any]], Codec]
+    ours: Codec
 
 
 def codecs_of(module: ModuleType | None) -> Codecs:
     """The codecs of an application whose `application_setup` is in this module."""
+    pickles = RestrictedPickle([] if module is None else [module.__name__])
+    ours = ValueCodec(pickles)
     own = None if module is None else _own_codec(module)
     if own is not None:
-        return Codecs(own, lambda _initial: own)
-    pickles = RestrictedPickle([] if module is None else [module.__name__])
-    return Codecs(ValueCodec(pickles), lambda initial: StateCodec(initial, pickles))
+        return Codecs(own, lambda _initial: own, ours)
+    return Codecs(ours, lambda initial: StateCodec(initial, pickles), ours)
 
 
 def _own_codec(module: ModuleType) -> UserCodec | None:

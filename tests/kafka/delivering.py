@@ -1,0 +1,153 @@
+"""What tests of a delivery need: a receiver that comes and goes, a loop in a thread, and numbered records."""
+
+import socket
+import subprocess
+import sys
+import threading
+from collections import defaultdict
+from contextlib import contextmanager
+
+from tests.kafka.cluster import wait_until
+from wallaroo.observability import metrics
+
+KEYS = ("rex", "fido", "laika", "belka", "strelka", "muhtar")
+
+
+class Receiver:
+    """Accepts whoever comes and keeps what each connection has brought; can go away and come back."""
+
+    def __init__(self):
+        self.connections = []
+        self.port = 0
+        self.reading = threading.Event()
+        self.reading.set()
+        self.start()
+
+    def start(self):
+        self._listener = socket.socket()
+        self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._listener.bind(("127.0.0.1", self.port))
+        self._listener.listen()
+        self.port = self._listener.getsockname()[1]
+        self._open = []
+        self._start_thread(self._accept, self._listener)
+
+    def stop(self):
+        """Close everything at once, whatever has not been read."""
+        for sock in (self._listener, *self._open):
+            with sock:
+                # Wakes the thread that waits on it.
+                sock.shutdown(socket.SHUT_RDWR)
+
+    def lines(self):
+        """Whole lines, connection by connection."""
+        return [line for brought in list(self.connections) for line in bytes(brought).split(b"\n")[:-1]]
+
+    def _start_thread(self, work, *args):
+        threading.Thread(target=work, args=args, daemon=True).start()
+
+    def _accept(self, listener):
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            self._open.append(connection)
+            self.connections.append(bytearray())
+            self._start_thread(self._read, connection, self.connections[-1])
+
+    def _read(self, connection, brought):
+        with connection:
+            while True:
+                self.reading.wait()
+                try:
+                    block = connection.recv(65_536)
+                except OSError:
+                    return
+                if not block:
+                    return
+                brought += block
+
+
+@contextmanager
+def running(loop):
+    failures = []
+
+    def run():
+        try:
+            loop.run()
+        except BaseException as error:
+            failures.append(error)
+            raise
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        yield
+    finally:
+        loop.stop()
+        thread.join(30)
+    assert not thread.is_alive()
+    assert failures == []
+
+
+@contextmanager
+def killed_in_the_end(bootstrap_servers, application_id, receiver):
+    """A delivery in a process of its own, until SIGKILL."""
+    script = """if True:
+        import sys
+        from wallaroo.clock import SystemClock
+        from wallaroo.runtime.clients import Member
+        from wallaroo.runtime.delivery import DeliveryLoop
+        from wallaroo.settings import Settings
+        from wallaroo.topology.model import Delivery
+        servers, name, port = sys.argv[1:]
+        delivery = Delivery("alerts", f"{name}-delivery", name, "127.0.0.1", int(port))
+        settings = Settings(bootstrap_servers=servers, consume_batch=10)
+        DeliveryLoop(delivery, settings, Member(name, "test", 0), SystemClock()).run()
+    """
+    command = [sys.executable, "-c", script, bootstrap_servers, application_id, str(receiver.port)]
+    with subprocess.Popen(command) as process:
+        try:
+            yield
+        finally:
+            process.kill()
+
+
+def numbered(start, end):
+    return [(key, f"{key} {number}\n") for number in range(start, end) for key in KEYS]
+
+
+def filling(count):
+    """Records that fill every buffer on the way."""
+    return [(key, f"{key} {number} {'.' * 20_000}\n") for number in range(count // 6) for key in KEYS]
+
+
+def wanted(end):
+    return {key.encode(): [b"%s %d" % (key.encode(), number) for number in range(end)] for key in KEYS}
+
+
+def by_key(lines):
+    sorted_in = defaultdict(list)
+    for line in lines:
+        sorted_in[line.split()[0]].append(line)
+    return dict(sorted_in)
+
+
+def without_repeats(lines):
+    """Every line where it came first."""
+    return {key: list(dict.fromkeys(of_key)) for key, of_key in by_key(lines).items()}
+
+
+def arrived(receiver, end):
+    wait_until(lambda: len(set(receiver.lines())) == end * len(KEYS))
+    return without_repeats(receiver.lines()) == wanted(end)
+
+
+def until_beyond(receiver, number):
+    """Wait until the receiver has the first record after that many of each key."""
+    wait_until(lambda: len(set(receiver.lines())) > number * len(KEYS))
+
+
+def delivered(loop):
+    return loop.measures.values.snapshot().get((metrics.DELIVERED_RECORDS.name, ("alerts",)), 0)
