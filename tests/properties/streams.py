@@ -67,24 +67,25 @@ def scripts():
     return st.builds(list.__add__, begins, events.flatmap(lambda some: _long_or_short(st.sampled_from(some))))
 
 
-def driven(application, sent, script=(), pace=None, partitions=4):
+def driven(application, sent, script=(), pace=None, partitions=4, on_error="dead_letter"):
     """A driver that has been through a script, and then through all that was left."""
-    driver = ApplicationDriver(application, partitions, pace=pace)
+    driver = ApplicationDriver(application, partitions, on_error, pace)
     waiting = list(sent)
     for name, count in script:
         if name == "send":
-            _send(driver, waiting[:count])
+            feed(driver, waiting[:count])
             del waiting[:count]
         elif count is None:
             getattr(driver, name)()
         else:
             driver.step(count)
-    _send(driver, waiting)
+    feed(driver, waiting)
     driver.run()
     return driver
 
 
-def _send(driver, records):
+def feed(driver, records):
+    """Send records, keyed."""
     for record in records:
         driver.send(record.topic, record.value, record.key)
 

@@ -2,13 +2,16 @@
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.properties import samples
 from tests.properties.samples import FAILURES
 from tests.properties.streams import (
     KEYS,
+    Sent,
     driven,
     failing,
+    feed,
     final_totals,
     outputs,
     paces,
@@ -19,6 +22,8 @@ from tests.properties.streams import (
     stored_totals,
     streams,
 )
+from wallaroo.errors import StopProcessing
+from wallaroo.testing import ApplicationDriver
 
 each_state = pytest.mark.parametrize("state_class", samples.STATES)
 
@@ -47,3 +52,23 @@ def test_without_a_hop(state_class, sent, script, pace, counts):
 def test_without_state(sent, script, pace, counts):
     driver = driven(samples.stateless(), sent, script, pace, counts)
     assert rejected(driver) == failing(sent)
+
+
+@each_state
+@given(streams(FAILURES), scripts(), paces(), partitions())
+def test_skipped(state_class, sent, script, pace, counts):
+    driver = driven(samples.hopping(state_class), sent, script, pace, counts, on_error="skip")
+    assert driver.dead_letters() == []
+    assert outputs(driver) == running_totals(sent)
+    assert stored_totals(driver, "total", KEYS) == final_totals(sent)
+
+
+@each_state
+@given(streams(FAILURES), paces(), partitions(), st.sampled_from(FAILURES))
+def test_a_service_that_stops_has_committed_nothing_of_the_batch(state_class, sent, pace, counts, deed):
+    driver = ApplicationDriver(samples.hopping(state_class), counts, "stop", pace)
+    feed(driver, [*sent, Sent("a", 1, deed)])
+    with pytest.raises(StopProcessing, match="on_error is 'stop'"):
+        driver.run()
+    assert driver.dead_letters() == []
+    assert all(totals == running_totals(sent)[key][: len(totals)] for key, totals in outputs(driver).items())

@@ -3,6 +3,7 @@
 import struct
 from collections import Counter, OrderedDict, defaultdict, deque
 from datetime import UTC, timedelta, timezone
+from enum import Enum
 from functools import partial
 from zoneinfo import ZoneInfo
 
@@ -119,6 +120,10 @@ def _content(value):  # noqa: PLR0911 - one for each kind
 
 
 def _attributes(value):
-    slots = [name for kind in type(value).__mro__ for name in getattr(kind, "__slots__", ())]
+    if type(value).__module__ != shapes.__name__ or isinstance(value, Enum):
+        return {}
+    slots = [
+        name for kind in type(value).__mro__ for name in getattr(kind, "__slots__", ()) if name[0] != "_"
+    ]
     found = {name: getattr(value, name) for name in slots if hasattr(value, name)}
     return {name: picture(item) for name, item in (found | getattr(value, "__dict__", {})).items()}

@@ -15,20 +15,15 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Protocol
 
-import msgspec
 from pydantic import BaseModel
 
 from wallaroo.errors import StoredValueError
+from wallaroo.state.flat import exact_json, read_json
 from wallaroo.state.models import Dump, load_model, model_dump
 from wallaroo.state.pickles import RestrictedPickle
 
 _JSON, _DICT, _MODEL, _PICKLE, _USER = b"1J", b"1D", b"1M", b"1P", b"1U"
 
-_json_encode = msgspec.json.Encoder().encode
-_json_decode = msgspec.json.Decoder().decode
-_EXACT_IN_JSON = frozenset({int, float, str, bool, type(None)})
-# Longer than this, an integer in it may have too many digits to be read back.
-_LONGEST_JSON_BYTES = 4000
 # Defined by a class, any of these says that its __dict__ alone is not the object.
 _OWN_PICKLING = ("__reduce__", "__reduce_ex__", "__getstate__", "__setstate__", "__getnewargs__", "__slots__")
 
@@ -64,7 +59,7 @@ class StateCodec:
         try:
             match kind:
                 case b"1J":
-                    return _revive(self._state_class(), _json_object(payload))
+                    return _revive(self._state_class(), read_json(payload))
                 case b"1D":
                     return _revive(self._state_class(), self._pickles.loads(payload))
                 case b"1M":
@@ -86,18 +81,8 @@ class StateCodec:
         return self._encode_attributes if _is_plain(kind) else self._encode_whole
 
     def _encode_attributes(self, value: Any) -> bytes:
-        attributes = value.__dict__
-        for item in attributes.values():
-            if type(item) not in _EXACT_IN_JSON:
-                return _DICT + self._pickles.dumps(attributes)
-        try:
-            made = _json_encode(attributes)
-        except (ValueError, TypeError, OverflowError):
-            return _DICT + self._pickles.dumps(attributes)
-        # null may be None, or what JSON has for infinity and not-a-number.
-        if b"null" in made or len(made) > _LONGEST_JSON_BYTES:
-            return _DICT + self._pickles.dumps(attributes)
-        return _JSON + made
+        made = exact_json(value.__dict__)
+        return _DICT + self._pickles.dumps(value.__dict__) if made is None else _JSON + made
 
     def _encode_model(self, dump: Dump, value: Any) -> bytes:
         made = dump(value)
@@ -150,10 +135,3 @@ def _revive(kind: Any, attributes: dict[str, Any]) -> Any:
     revived = kind.__new__(kind)
     revived.__dict__.update(attributes)
     return revived
-
-
-def _json_object(payload: bytes) -> dict[str, Any]:
-    found = _json_decode(payload)
-    if type(found) is not dict:
-        raise StoredValueError(f"a stored state is no JSON object: {payload[:80]!r}")
-    return found

@@ -1,6 +1,7 @@
 """Bytes of what crosses a repartition topic; the values may be of any class.
 
 1M<module>:<class>\n{...}   a pydantic model as JSON, its class in front
+1O{...}                     a flat dict, as JSON
 1S... 1B...                  a str, bytes
 1P...                        anything else, pickled
 """
@@ -12,10 +13,11 @@ from typing import Any
 from pydantic import BaseModel
 
 from wallaroo.errors import StoredValueError
+from wallaroo.state.flat import exact_json, read_json
 from wallaroo.state.models import Dump, load_model, model_dump
 from wallaroo.state.pickles import RestrictedPickle
 
-_PICKLE, _TEXT, _BYTES = b"1P", b"1S", b"1B"
+_PICKLE, _TEXT, _BYTES, _FLAT = b"1P", b"1S", b"1B", b"1O"
 
 Encode = Callable[[Any], bytes]
 
@@ -48,6 +50,8 @@ class ValueCodec:
                 case b"1M":
                     header, _, payload = data.partition(b"\n")
                     return load_model(self._models.get(header) or self._model_for(header), payload)
+                case b"1O":
+                    return read_json(data[2:])
                 case b"1S":
                     return data[2:].decode("utf-8", "surrogatepass")
                 case b"1B":
@@ -61,10 +65,16 @@ class ValueCodec:
         raise StoredValueError(f"an internal record has the unknown format {kind!r}: {data[:80]!r}")
 
     def _encoder_for(self, kind: type) -> Encode:
+        if kind is dict:
+            return self._encode_dict
         dump = model_dump(kind) if issubclass(kind, BaseModel) and self._pickles.knows(kind) else None
         if dump is None:
             return self._encode_whole
         return partial(self._encode_model, f"1M{kind.__module__}:{kind.__qualname__}\n".encode(), dump)
+
+    def _encode_dict(self, value: dict[str, Any]) -> bytes:
+        made = exact_json(value)
+        return self._encode_whole(value) if made is None else _FLAT + made
 
     def _encode_model(self, header: bytes, dump: Dump, value: Any) -> bytes:
         made = dump(value)
