@@ -1,0 +1,40 @@
+"""What README and docs say is run, or held against the code."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from wallaroo.settings import Settings
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", page.read_text(), re.DOTALL | re.MULTILINE)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_the_python_of_a_page_runs_from_top_to_bottom(page):
+    namespace = {"__name__": f"page_{page.stem}"}
+    for block in blocks(page, "python"):
+        exec(compile(block, str(page), "exec"), namespace)  # noqa: S102 - our own pages
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_file_a_page_links_to_exists(page):
+    links = re.findall(r"\]\(((?!http)[^)#]+)\)", page.read_text())
+    assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def test_every_setting_has_a_line_in_its_page():
+    page = (ROOT / "docs" / "settings.md").read_text()
+    assert [name for name in Settings.model_fields if f"| `{name}` |" not in page] == []
+
+
+def test_every_make_target_that_a_page_names_exists():
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    text = "\n".join(page.read_text() for page in PAGES)
+    named = {word for line in re.findall(r"^make ([a-z -]+)", text, re.MULTILINE) for word in line.split()}
+    assert named - targets == set()
