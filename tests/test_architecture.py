@@ -31,7 +31,9 @@ MAY_IMPORT = {
     "state": {"errors", "record", "clock"},
     "processing": {"errors", "record", "clock", "windows", "state", "topology"},
     "connectors": {"errors", "record", "api"},
-    "testing": {"errors", "record", "clock", "api", "windows", "state", "topology", "processing"},
+    "testing": {
+        *("errors", "record", "clock", "api", "windows", "state", "topology", "processing", "connectors"),
+    },
     "observability": {"errors", "record", "settings"},
     "runtime": {
         *("errors", "record", "clock", "settings", "api", "topology", "windows", "state"),

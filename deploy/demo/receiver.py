@@ -11,7 +11,9 @@ class Lines(socketserver.StreamRequestHandler):
 
     def handle(self) -> None:
         for line in self.rfile:
-            sys.stdout.buffer.raw.write(line)
+            # Half a line comes when the sender goes away; it sends that one again.
+            if line.endswith(b"\n"):
+                print(line.decode(errors="replace"), end="", flush=True)
 
 
 class Receiver(socketserver.ThreadingTCPServer):

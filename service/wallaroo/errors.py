@@ -23,6 +23,10 @@ class RecordError(WallarooError):
     """One record could not be decoded, processed or encoded."""
 
 
+class FramingError(WallarooError):
+    """The header of a frame cannot be believed, so that nobody knows where the next one begins."""
+
+
 class StoredValueError(WallarooError):
     """Bytes of a store or an internal topic do not decode to what was written."""
 

@@ -1,18 +1,26 @@
 """The shapes of a record on its way through a task: raw bytes in, wished-for writes out."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 # A partition that the client chooses from the key.
 ANY_PARTITION = -1
+
+NANOSECONDS_PER_MS = 1_000_000
 
 # One wished-for write, in the order in which confluent-kafka's `produce` takes its arguments:
 # (topic, value, key, partition), or with (..., None, None, timestamp_ms[, headers]) behind it.
 Output = tuple[Any, ...]
 
 
-class RawRecord(Protocol):
+class Origin(Protocol):
+    """What a result comes from, asked for its time where the result is written: (type, milliseconds)."""
+
+    def timestamp(self) -> Any: ...
+
+
+class RawRecord(Origin, Protocol):
     """One record as it was read; a `confluent_kafka.Message` is one, and just as loosely typed.
 
     `value` and `key` are bytes or None, `offset` an int, `timestamp` (type, milliseconds), `headers` a
@@ -22,8 +30,19 @@ class RawRecord(Protocol):
     def value(self) -> Any: ...
     def key(self) -> Any: ...
     def offset(self) -> Any: ...
-    def timestamp(self) -> Any: ...
     def headers(self) -> Any: ...
+
+
+class Moment:
+    """An event time, in nanoseconds, as the origin of a result."""
+
+    __slots__ = ("event_time",)
+
+    def __init__(self, event_time: int) -> None:
+        self.event_time = event_time
+
+    def timestamp(self) -> tuple[int, int]:
+        return 1, self.event_time // NANOSECONDS_PER_MS
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +75,9 @@ class Batch:
     # By (stage, class of the error) and by (stage, reason).
     dead_letters: Mapping[tuple[str, str], int]
     dropped: Mapping[tuple[str, str], int]
+    # Late messages by stage, whatever became of them, and control records among the outputs by topic.
+    late: Mapping[str, int] = field(default_factory=dict)
+    controls: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,7 +60,7 @@ def create_topic(
     topic = NewTopic(name, num_partitions=partitions, replication_factor=1, config=dict(config or {}))
     admin.create_topics([topic])[name].result(TIMEOUT_SECONDS)
     wait_until(lambda: _leaders(admin, name) == partitions)
-    _end_offsets(bootstrap, name, IsolationLevel.READ_UNCOMMITTED)
+    end_offsets(bootstrap, name, IsolationLevel.READ_UNCOMMITTED)
 
 
 def topic_config(bootstrap: str, topic: str) -> dict[str, str]:
@@ -112,7 +112,7 @@ def read_visible(bootstrap: str, topic: str) -> list[Message]:
 def _read(
     bootstrap: str, topic: str, isolation: str, until: IsolationLevel, timeout_seconds: float
 ) -> list[Message]:
-    missing = _end_offsets(bootstrap, topic, until)
+    missing = end_offsets(bootstrap, topic, until)
     messages: list[Message] = []
     deadline = time.monotonic() + timeout_seconds
     consumer = _reader(bootstrap, isolation)
@@ -144,7 +144,8 @@ def _sort_in(polled: list[Message], messages: list[Message], missing: dict[int, 
             missing.pop(message.partition(), None)
 
 
-def _end_offsets(bootstrap: str, topic: str, isolation: IsolationLevel) -> dict[int, int]:
+def end_offsets(bootstrap: str, topic: str, isolation: IsolationLevel) -> dict[int, int]:
+    """Where each partition of a topic ends at this moment, for a reader of that isolation."""
     admin = _admin(bootstrap)
     found = admin.list_topics(topic, TIMEOUT_SECONDS).topics[topic]
     if found.error is not None:

@@ -3,6 +3,7 @@
 The environment variable FAULTS names one fault for each life of a worker, for example
 `after_offsets:3,during_restore:1`: the first life ends at the third passage of that point, the second at
 the first passage of the other one, and the third lives on. FAULTS_FOLDER is where lives are counted.
+With FAULTS_VICTIM=service the supervisor dies as well, so that nobody starts the worker again.
 """
 
 import os
@@ -61,9 +62,15 @@ def _fatal(wanted: Point, passage: int) -> Callable[[Point], None]:
         with lock:
             passages[point] += 1
             if point is wanted and passages[point] == passage:
-                os.kill(os.getpid(), signal.SIGKILL)
+                _die()
 
     return at
+
+
+def _die() -> None:
+    if os.environ.get("FAULTS_VICTIM") == "service":
+        os.killpg(os.getpgrp(), signal.SIGKILL)
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 if __name__ == "__main__":

@@ -7,10 +7,10 @@ from typing import Any
 
 from confluent_kafka import Message
 
-from tests.kafka.cluster import Sent, create_topic, produce, read_topic, wait_until
+from tests.kafka.cluster import Sent, create_topic, produce, wait_until
 from tests.kafka.load import feeding
-from tests.kafka.model import Expected, alerts_in, dead_as_read, dead_in, totals_in
-from tests.kafka.service import COMMAND, ServiceProcess
+from tests.kafka.model import Alerts, Expected, alerts_in, dead_as_read, dead_in, totals_in
+from tests.kafka.service import COMMAND, FAULTY, ServiceProcess
 from tests.kafka.tail import Tail
 
 PARTITIONS = 4
@@ -64,6 +64,11 @@ class Scenario:
         """Start a service and return when it is ready."""
         return self.launch(**settings).wait_ready()
 
+    def launch_faulty(self, faults: str, victim: str = "worker", **settings: Any) -> ServiceProcess:
+        """Start a service whose workers die as `faults` says (see faulty_service.py) and return at once."""
+        environment = {"FAULTS": faults, "FAULTS_FOLDER": str(self.folder), "FAULTS_VICTIM": victim}
+        return self.launch(environment, FAULTY, **settings)
+
     def send(self, records: Sequence[Sent]) -> None:
         self.expected.add(records)
         produce(self.servers, self.in_topic, records)
@@ -73,15 +78,33 @@ class Scenario:
         self.expected.add(records)
         return feeding(self.servers, self.in_topic, records, seconds)
 
-    def read(self, topic: str) -> Sequence[Message]:
-        """What a reader of committed records has seen of a topic until now."""
+    def tail(self, topic: str) -> Tail:
+        """What a reader of committed records sees of a topic."""
         if topic not in self.tails:
             self.tails[topic] = Tail(self.servers, topic)
-        return self.tails[topic].read()
+        return self.tails[topic]
+
+    def alerts(self) -> Alerts:
+        """All alerts, by user and in order; for after the last stop."""
+        return alerts_in(self.tail(self.out_topic).read_to_end())
+
+    def totals(self) -> Mapping[bytes, float]:
+        """The final totals in the changelog; for after the last stop."""
+        return totals_in(self.tail(self.changelog).read_to_end())
+
+    def dead(self) -> Sequence[Message]:
+        """All dead letters; for after the last stop."""
+        return self.tail(self.dead_letters).read_to_end()
 
     def settle(self, timeout_seconds: float = SETTLE_SECONDS) -> None:
         """Wait until everything sent has been processed."""
         wait_until(self._is_settled, timeout_seconds)
+
+    def settle_at_least(self, timeout_seconds: float = SETTLE_SECONDS) -> None:
+        """Wait until as many alerts have come as were expected, or more."""
+        wait_until(
+            lambda: len(self.tail(self.out_topic).read()) >= self.expected.alert_count, timeout_seconds
+        )
 
     def stop_all(self) -> None:
         for service in self.services:
@@ -90,9 +113,9 @@ class Scenario:
 
     def check(self) -> None:
         """What is committed is what the model says, neither more nor less; for after the last stop."""
-        assert alerts_in(read_topic(self.servers, self.out_topic)) == self.expected.alerts
-        assert totals_in(read_topic(self.servers, self.changelog)) == self.expected.totals
-        assert dead_in(read_topic(self.servers, self.dead_letters)) == dead_as_read(self.expected)
+        assert self.alerts() == self.expected.alerts
+        assert self.totals() == self.expected.totals
+        assert dead_in(self.dead()) == dead_as_read(self.expected)
 
     def finish(self) -> None:
         """Let it settle, stop it cleanly, and check."""
@@ -110,9 +133,9 @@ class Scenario:
 
     def _is_settled(self) -> bool:
         return (
-            len(self.read(self.out_topic)) >= self.expected.alert_count
-            and len(self.read(self.dead_letters)) >= len(self.expected.dead)
-            and totals_in(self.read(self.changelog)) == self.expected.totals
+            len(self.tail(self.out_topic).read()) >= self.expected.alert_count
+            and len(self.tail(self.dead_letters).read()) >= len(self.expected.dead)
+            and totals_in(self.tail(self.changelog).read()) == self.expected.totals
         )
 
     def _command_line(self, settings: Mapping[str, Any]) -> list[str]:

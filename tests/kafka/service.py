@@ -17,6 +17,7 @@ from tests.kafka.cluster import wait_until
 
 ROOT = Path(__file__).parents[2]
 COMMAND = (str(Path(sys.executable).with_name("wallaroo")), "run")
+FAULTY = (sys.executable, "-m", "tests.kafka.faulty_service")
 READY_SECONDS = 40
 EXIT_SECONDS = 30
 _STARTED = re.compile(r"service started .*http=(http://\S+)")
@@ -77,6 +78,12 @@ class ServiceProcess:
     def get_json(self, path: str) -> Any:
         return json.loads(self.get(path)[1])
 
+    def metric(self, name: str, **labels: str) -> float:
+        """The sum of all series of that name that carry these labels."""
+        series = [line for line in self.get("/metrics")[1].splitlines() if line.startswith(f"{name}{{")]
+        wanted = [f'{label}="{value}"' for label, value in labels.items()]
+        return sum(float(line.rsplit(" ", 1)[1]) for line in series if all(w in line for w in wanted))
+
     def words(self) -> str:
         """What has been logged since the last start."""
         return self.log.read_bytes()[self._skip :].decode(errors="replace")
@@ -109,9 +116,13 @@ class ServiceProcess:
             return False
         return True
 
+    def terminate(self) -> None:
+        """SIGTERM, and return at once."""
+        self._process.terminate()
+
     def stop(self) -> int:
         """SIGTERM; returns the exit code."""
-        self._process.terminate()
+        self.terminate()
         return self.wait()
 
     def wait(self, timeout_seconds: float = EXIT_SECONDS) -> int:

@@ -1,21 +1,17 @@
 """A worker that dies at a named point of a commit, or of a restore, changes nothing."""
 
-import sys
-
 import pytest
 
 from tests.kafka.cluster import wait_until
 from tests.kafka.model import transactions
 
-FAULTY = (sys.executable, "-m", "tests.kafka.faulty_service")
 COMMIT_POINTS = ("before_begin", "after_produce", "after_offsets", "after_commit")
 
 
 def torment(scenario, rng, points, workers=1, **settings):
     """Under load, each worker dies once at each of the points."""
     faults = ",".join(f"{point}:{rng.randrange(1, 5)}" for point in points)
-    environment = {"FAULTS": faults, "FAULTS_FOLDER": str(scenario.folder)}
-    service = scenario.launch(environment, FAULTY, workers=workers, **settings).wait_ready()
+    service = scenario.launch_faulty(faults, workers=workers, **settings).wait_ready()
     with scenario.feeding(transactions(rng, 10_000), seconds=20) as feed:
         wait_until(lambda: service.words().count("worker died") == len(points) * workers, 60)
         feed.hurry()
@@ -38,10 +34,21 @@ def test_the_same_in_a_group_of_the_new_protocol(scenario, rng):
 
 def test_a_worker_killed_while_it_restores_changes_nothing(scenario, rng):
     scenario.send(transactions(rng, 2_000))
-    environment = {"FAULTS": "after_commit:3,during_restore:1,during_restore:1"}
-    environment["FAULTS_FOLDER"] = str(scenario.folder)
-    service = scenario.launch(environment, FAULTY)
+    service = scenario.launch_faulty("after_commit:3,during_restore:1,during_restore:1")
     with scenario.feeding(transactions(rng, 4_000), seconds=10) as feed:
         wait_until(lambda: service.words().count("worker died") == 3, 60)
         feed.hurry()
     scenario.finish()
+
+
+def test_an_open_transaction_of_a_service_that_never_comes_back_is_waited_for(scenario, rng):
+    scenario.arguments = ["--partitioned-by-user"]
+    scenario.settings = {"session_timeout_ms": 6_000}
+    dead = scenario.launch_faulty("after_offsets:3", victim="service", instance="dead").wait_ready()
+    with scenario.feeding(transactions(rng, 4_000), seconds=4):
+        dead.wait()
+    heir = scenario.launch(instance="heir")
+    scenario.settle()
+    assert "trying again" in heir.words()
+    assert heir.stop() == 0
+    scenario.check()

@@ -96,7 +96,7 @@ def _service_options(broker: str) -> list[str]:
     # Of the two group protocols the new one is settled sooner on this broker.
     return [
         *(_MODULE, "--workers", "2", "--embedded-broker", "--bootstrap-servers", broker),
-        *("--processing-guarantee", "at_least_once", "--group-protocol", "classic"),
+        *("--processing-guarantee", "at_least_once", "--group-protocol", "consumer"),
         *("--application-id", _NAME, "--http-port", "0", "--log-format", "json"),
     ]
 

@@ -9,11 +9,7 @@ Rules for whoever edits this file:
 
 from collections.abc import Callable
 
-from wallaroo.errors import WallarooError
-
-
-class FramingError(WallarooError):
-    """A header that cannot be believed."""
+from wallaroo.errors import FramingError
 
 
 class Frames:

@@ -118,6 +118,12 @@ class TcpSource:
                 yield brought
             if connection in self._connections:
                 self._close(connection, "this worker is stopping")
+
+    def close(self) -> None:
+        """Accept nobody any more, and disconnect whoever is left."""
+        self.close_port()
+        for connection in list(self._connections):
+            self._close(connection, "this worker is stopping")
         self._selector.close()
 
     def _regulate(self) -> None:

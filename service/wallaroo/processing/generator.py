@@ -94,8 +94,8 @@ class Positions:
 
     def _unreadable(self, why: str) -> str:
         return (
-            f"the position in {self._topic} cannot be read: {why}; bring the generator's class back as it was, "
-            f"or start it anew by writing a record without a value under the key {POSITION_KEY.decode()!r}"
+            f"the position in {self._topic} cannot be read: {why}; bring the generator's class back as it "
+            f"was, or begin anew by writing a record with the key {POSITION_KEY.decode()!r} and no value"
         )
 
 

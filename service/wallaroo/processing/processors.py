@@ -4,11 +4,23 @@ from collections.abc import Callable
 from typing import Any
 
 from wallaroo.errors import RecordError
+from wallaroo.processing.event_time import with_event_time
 from wallaroo.processing.keys import key_bytes
 from wallaroo.processing.targets import target
+from wallaroo.processing.windowed import count_windows, range_windows
 from wallaroo.processing.wiring import Access, Emit, Wiring
-from wallaroo.record import RawRecord
-from wallaroo.topology.model import Apply, ApplyMulti, CheckKey, Step, SubTopology, Update, UpdateMulti
+from wallaroo.record import Origin
+from wallaroo.topology.model import (
+    Apply,
+    ApplyMulti,
+    CheckKey,
+    CountWindow,
+    RangeWindow,
+    Step,
+    SubTopology,
+    Update,
+    UpdateMulti,
+)
 
 Function = Callable[..., Any]
 
@@ -18,14 +30,14 @@ def compose(sub_topology: SubTopology, wiring: Wiring) -> Emit:
     emit = _fan_out([wiring.guard(end.name, target(end, wiring)) for end in sub_topology.targets])
     for step in reversed(sub_topology.steps):
         emit = wiring.guard(step.name, _step(step, wiring, emit))
-    return emit
+    return wiring.guard(sub_topology.input.name, with_event_time(sub_topology.input, wiring.lane, emit))
 
 
 def _fan_out(emits: list[Emit]) -> Emit:
     if len(emits) == 1:
         return emits[0]
 
-    def send(value: Any, key: bytes | None, origin: RawRecord) -> None:
+    def send(value: Any, key: bytes | None, origin: Origin) -> None:
         for emit in emits:
             emit(value, key, origin)
 
@@ -42,12 +54,16 @@ def _step(step: Step, wiring: Wiring, emit: Emit) -> Emit:
             return _update(function, wiring.access(wiring.stores[store.name]), emit)
         case UpdateMulti(name, function, store):
             return _update_multi(name, function, wiring.access(wiring.stores[store.name]), emit)
+        case RangeWindow():
+            return range_windows(step, wiring, emit)
+        case CountWindow():
+            return count_windows(step, wiring, emit)
         case CheckKey(name, extract):
             return _check_key(name, extract, emit)
 
 
 def _apply(function: Function, emit: Emit) -> Emit:
-    def process(value: Any, key: bytes | None, origin: RawRecord) -> None:
+    def process(value: Any, key: bytes | None, origin: Origin) -> None:
         result = function(value)
         if result is not None:
             emit(result, key, origin)
@@ -56,7 +72,7 @@ def _apply(function: Function, emit: Emit) -> Emit:
 
 
 def _apply_multi(name: str, function: Function, emit: Emit) -> Emit:
-    def process(value: Any, key: bytes | None, origin: RawRecord) -> None:
+    def process(value: Any, key: bytes | None, origin: Origin) -> None:
         for result in _results(name, function(value)):
             emit(result, key, origin)
 
@@ -66,7 +82,7 @@ def _apply_multi(name: str, function: Function, emit: Emit) -> Emit:
 def _update(function: Function, access: Access, emit: Emit) -> Emit:
     find, touch = access
 
-    def process(value: Any, key: Any, origin: RawRecord) -> None:
+    def process(value: Any, key: Any, origin: Origin) -> None:
         state = find(key)
         if state is None:
             state = touch(key)
@@ -80,7 +96,7 @@ def _update(function: Function, access: Access, emit: Emit) -> Emit:
 def _update_multi(name: str, function: Function, access: Access, emit: Emit) -> Emit:
     find, touch = access
 
-    def process(value: Any, key: Any, origin: RawRecord) -> None:
+    def process(value: Any, key: Any, origin: Origin) -> None:
         state = find(key)
         if state is None:
             state = touch(key)
@@ -91,7 +107,7 @@ def _update_multi(name: str, function: Function, access: Access, emit: Emit) -> 
 
 
 def _check_key(name: str, extract: Function, emit: Emit) -> Emit:
-    def process(value: Any, key: bytes | None, origin: RawRecord) -> None:
+    def process(value: Any, key: bytes | None, origin: Origin) -> None:
         wanted = extract(value)
         wanted = wanted.encode() if type(wanted) is str else key_bytes(name, wanted)
         if wanted != key:

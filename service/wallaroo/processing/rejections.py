@@ -11,6 +11,7 @@ from wallaroo.record import ANY_PARTITION, Output, Partition, RawRecord
 # The names that Kafka Streams gives these headers (KIP-1034), and one more for the stage.
 _HEADER = "__streams.errors."
 _LONGEST_TEXT = 8_000
+_LONGEST_CHAIN = 20
 
 
 class OnError(StrEnum):
@@ -33,6 +34,7 @@ class Rejections:
         self._append = append
         self.dead_letters: Counter[tuple[str, str]] = Counter()
         self.dropped: Counter[tuple[str, str]] = Counter()
+        self.late: Counter[str] = Counter()
 
     def reject(self, record: RawRecord, stage: str, error: BaseException) -> None:
         """Deal with one failed record; StopProcessing where the policy is to stop."""
@@ -45,8 +47,8 @@ class Rejections:
             case OnError.STOP:
                 at = f"{self._partition.topic}[{self._partition.number}]@{record.offset()}"
                 raise StopProcessing(
-                    f"stage {stage!r} failed at {at}, key {record.key()!r}: {error!r}; on_error is 'stop': "
-                    "mend the stage or the record, or choose on_error=dead_letter"
+                    f"stage {stage!r} failed at {at}, key {record.key()!r}: {_told(repr, error)}; "
+                    "on_error is 'stop': mend the stage or the record, or choose on_error=dead_letter"
                 ) from error
 
     def _dead_letter(self, record: RawRecord, stage: str, error: BaseException) -> Output:
@@ -57,7 +59,7 @@ class Rejections:
     def _reasons(self, record: RawRecord, stage: str, error: BaseException) -> list[tuple[str, bytes]]:
         reasons = {
             "exception": f"{type(error).__module__}.{type(error).__qualname__}",
-            "message": str(error)[:_LONGEST_TEXT],
+            "message": _told(str, error)[:_LONGEST_TEXT],
             "stacktrace": _stacktrace(error)[-_LONGEST_TEXT:],
             "topic": self._partition.topic,
             "partition": str(self._partition.number),
@@ -69,10 +71,30 @@ class Rejections:
 
 def _stacktrace(error: BaseException) -> str:
     """Where it was raised, without the source lines: at a hundredth of what `traceback` costs."""
-    cause = error.__cause__ or error.__context__
-    before = f"{_stacktrace(cause)}\n\n" if cause is not None else ""
+    return "\n\n".join(_traceback(link) for link in reversed(_chain(error)))
+
+
+def _chain(error: BaseException) -> list[BaseException]:
+    """The error and what led to it; a chain can be a ring, as after `raise error from error`."""
+    links: dict[int, BaseException] = {}
+    link: BaseException | None = error
+    while link is not None and id(link) not in links and len(links) < _LONGEST_CHAIN:
+        links[id(link)] = link
+        link = link.__cause__ if link.__cause__ is not None else link.__context__
+    return list(links.values())
+
+
+def _traceback(error: BaseException) -> str:
     frames = "".join(_frames(error.__traceback__))
-    return f"{before}Traceback (most recent call last):\n{frames}{type(error).__qualname__}: {error}"
+    return f"Traceback (most recent call last):\n{frames}{type(error).__qualname__}: {_told(str, error)}"
+
+
+def _told(form: Callable[[BaseException], str], error: BaseException) -> str:
+    """What an error says of itself; its class is the user's, and may fail at that too."""
+    try:
+        return form(error)
+    except Exception as failure:  # any code of the user's
+        return f"an error without a text, since that raised {type(failure).__qualname__}"
 
 
 def _frames(trace: TracebackType | None) -> Iterator[str]:

@@ -1,13 +1,14 @@
 """The ends of a sub-topology: what turns a value into a wished-for write."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 from zlib import crc32
 
 from wallaroo.errors import RecordError
 from wallaroo.processing.keys import key_bytes
 from wallaroo.processing.wiring import Emit, Wiring
-from wallaroo.record import ANY_PARTITION, Output, RawRecord
+from wallaroo.record import ANY_PARTITION, Origin
 from wallaroo.topology.model import Repartition, Target, ToOutbox, ToTopic
 
 
@@ -20,11 +21,14 @@ def target(end: Target, wiring: Wiring) -> Emit:
     """The function that ends a sub-topology in `end`."""
     match end:
         case Repartition(name, topic, extract, key):
+            reports = wiring.lane.reports
+            if reports is not None:
+                wiring = replace(wiring, append=reports.in_order(wiring.append))
             if extract is not None:
                 return _by_extracted_key(name, extract, topic, wiring)
             return _by_known_key(key, topic, wiring)
         case ToTopic(name, topic, encode):
-            return _to_topic(name, encode, topic, wiring.append)
+            return _to_topic(name, encode, topic, wiring)
         case ToOutbox(name, topic, encode):
             return _to_outbox(name, encode, topic, wiring)
 
@@ -32,7 +36,7 @@ def target(end: Target, wiring: Wiring) -> Emit:
 def _by_extracted_key(name: str, extract: Callable[[Any], Any], topic: str, wiring: Wiring) -> Emit:
     append, encode, partitions = wiring.append, wiring.values.encode, wiring.partitions[topic]
 
-    def send(value: Any, _key: bytes | None, origin: RawRecord) -> None:
+    def send(value: Any, _key: bytes | None, origin: Origin) -> None:
         key = extract(value)
         key = key.encode() if type(key) is str else key_bytes(name, key)
         append((topic, encode(value), key, crc32(key) % partitions, None, None, origin.timestamp()[1]))
@@ -43,7 +47,7 @@ def _by_extracted_key(name: str, extract: Callable[[Any], Any], topic: str, wiri
 def _by_known_key(constant: bytes | None, topic: str, wiring: Wiring) -> Emit:
     append, encode, partitions = wiring.append, wiring.values.encode, wiring.partitions[topic]
 
-    def send(value: Any, key: bytes | None, origin: RawRecord) -> None:
+    def send(value: Any, key: bytes | None, origin: Origin) -> None:
         known = key if constant is None else constant
         if known is None:
             raise RecordError(f"a record without a key cannot go to {topic}; this is a bug of the compiler")
@@ -54,12 +58,14 @@ def _by_known_key(constant: bytes | None, topic: str, wiring: Wiring) -> Emit:
     return send
 
 
-def _to_topic(name: str, encode: Callable[[Any], Any], topic: str, append: Callable[[Output], None]) -> Emit:
-    def send(value: Any, key: bytes | None, origin: RawRecord) -> None:
+def _to_topic(name: str, encode: Callable[[Any], Any], topic: str, wiring: Wiring) -> Emit:
+    append, partitions = wiring.append, wiring.partitions.get(topic)
+
+    def send(value: Any, key: bytes | None, origin: Origin) -> None:
         made = encode(value)
         partition = ANY_PARTITION
         if type(made) is tuple:
-            made, key, partition = _addressed(name, made)
+            made, key, partition = _addressed(name, made, topic, partitions)
         elif made is None:
             return
         if type(made) is not bytes:
@@ -69,7 +75,9 @@ def _to_topic(name: str, encode: Callable[[Any], Any], topic: str, append: Calla
     return send
 
 
-def _addressed(name: str, made: tuple[Any, ...]) -> tuple[Any, bytes | None, int]:
+def _addressed(
+    name: str, made: tuple[Any, ...], topic: str, partitions: int | None
+) -> tuple[Any, bytes | None, int]:
     """An encoder's (value, key) or (value, key, partition), where key and partition may be None."""
     value, key, *partition = made if len(made) > 1 else (made, made)
     if type(key) is str:
@@ -80,13 +88,18 @@ def _addressed(name: str, made: tuple[Any, ...]) -> tuple[Any, bytes | None, int
             f"the encoder {name!r} returned {made!r}; return bytes, str, (value, key) or "
             "(value, key, partition)"
         )
+    if partitions is not None and not ANY_PARTITION <= chosen < partitions:
+        raise RecordError(
+            f"the encoder {name!r} chose partition {chosen} of {topic}, which has {partitions}; "
+            "return one of those, or None"
+        )
     return value, key, chosen
 
 
 def _to_outbox(name: str, encode: Callable[[Any], Any], topic: str, wiring: Wiring) -> Emit:
     append, own, partitions = wiring.append, wiring.partition, wiring.partitions[topic]
 
-    def send(value: Any, key: bytes | None, origin: RawRecord) -> None:
+    def send(value: Any, key: bytes | None, origin: Origin) -> None:
         made = encode(value)
         if made is None:
             return

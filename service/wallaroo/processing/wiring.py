@@ -4,17 +4,21 @@ The fast form pays nothing for failures. The careful form knows which stage fail
 whatever a failing record did to state.
 """
 
+from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from wallaroo.errors import StoredValueError
-from wallaroo.record import Output, RawRecord
+from wallaroo.processing.reports import Reports
+from wallaroo.processing.timers import Firing, Timers
+from wallaroo.record import Origin, Output
 from wallaroo.state.codec import Codec
 from wallaroo.state.store import KeyedStore
+from wallaroo.windows.watermark import SourceClock
 
-# (value, key, the record it came from): hand a result on. Its time is asked for where it is written.
-Emit = Callable[[Any, bytes | None, RawRecord], None]
+# (value, key, what it came from): hand a result on. Its time is asked for where it is written.
+Emit = Callable[[Any, bytes | None, Origin], None]
 
 
 class Access(NamedTuple):
@@ -22,6 +26,28 @@ class Access(NamedTuple):
 
     find: Callable[[bytes], Any]
     touch: Callable[[bytes], Any]
+
+
+def _nothing_moves(_event_time: int) -> None:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """What keeps time in one form of a task; empty where nothing does.
+
+    `timers` are shared by both forms. `firings` fills up as stages are composed, the last stage first.
+    `clock` is that of a source, and `moved` is called with an event time that is ahead of it. `late` counts
+    late messages by stage, `dropped` what is given up by (stage, reason).
+    """
+
+    timers: Mapping[str, Timers] = field(default_factory=dict)
+    firings: list[Firing] = field(default_factory=list)
+    clock: SourceClock | None = None
+    moved: Callable[[int], None] = _nothing_moves
+    reports: Reports | None = None
+    late: Counter[str] = field(default_factory=Counter)
+    dropped: Counter[tuple[str, str]] = field(default_factory=Counter)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +61,7 @@ class Wiring:
     values: Codec
     guard: Callable[[str, Emit], Emit]
     access: Callable[[KeyedStore], Access]
+    lane: Lane = field(default_factory=Lane)
 
 
 class StageError(Exception):
@@ -48,7 +75,7 @@ def unguarded(_name: str, emit: Emit) -> Emit:
 def guarded(name: str, emit: Emit) -> Emit:
     """Name the stage in which a record fails; an undecodable stored value is no fault of the record."""
 
-    def process(value: Any, key: bytes | None, origin: RawRecord) -> None:
+    def process(value: Any, key: bytes | None, origin: Origin) -> None:
         try:
             emit(value, key, origin)
         except (StageError, StoredValueError):

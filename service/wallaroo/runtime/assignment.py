@@ -40,6 +40,9 @@ class Assignment:
         self._new_task = new_task
         self._first = first
 
+    def __len__(self) -> int:
+        return len(self.tasks) + len(self.restoring)
+
     def assign(self, consumer: Consumer, partitions: list[TopicPartition], restorer: Restorer) -> None:
         """Take partitions over: paused, from explicit offsets, their stores being restored."""
         self.answered = False
@@ -73,10 +76,11 @@ class Assignment:
             if self.restoring.get(number) is not restoration:
                 continue
             del self.restoring[number]
-            task = self._new_task(restoration.partition, restoration.start, restoration.stores)
-            self.tasks[number] = task
-            consumer.resume([TopicPartition(task.partition.topic, number)])
+            self.tasks[number] = self._new_task(restoration.partition, restoration.start, restoration.stores)
             admitted.append(restoration)
+        starts = [TopicPartition(r.partition.topic, r.partition.number, r.start) for r in admitted]
+        if starts:
+            offsets.resume(consumer, starts)
         return admitted
 
     def out_of_range(self, at: TopicPartition, low: int, high: int) -> int:

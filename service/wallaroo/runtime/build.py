@@ -14,9 +14,17 @@ from wallaroo.record import Partition
 from wallaroo.runtime.application import Loaded
 from wallaroo.runtime.assignment import Assignment
 from wallaroo.runtime.clients import Member, admin_client, group_consumer, restore_consumer, task_producer
-from wallaroo.runtime.commit import Committer, Probe, at_least_once, exactly_once
+from wallaroo.runtime.commit import (
+    Committer,
+    Probe,
+    at_least_once,
+    exactly_once,
+    nothing_more,
+    offsets_alone,
+)
 from wallaroo.runtime.delivery import DeliveryLoop
 from wallaroo.runtime.loop import Clients, Loop
+from wallaroo.runtime.measure import LoopMeasures
 from wallaroo.runtime.offsets import First
 from wallaroo.runtime.protocol import WorkerSpec
 from wallaroo.runtime.restore import Restorer
@@ -33,6 +41,7 @@ class Runnable(Protocol):
     """What a worker runs in a thread."""
 
     name: str
+    measures: LoopMeasures
 
     def run(self) -> None: ...
     def stop(self) -> None: ...
@@ -75,9 +84,9 @@ def _open(sub: SubTopology, spec: WorkerSpec, assignment: Assignment, at: Probe)
     if settings.processing_guarantee is Guarantee.EXACTLY_ONCE:
         # Fences the worker that had this id before, and aborts what it left open.
         persist(lambda: producer.init_transactions(_INIT_SECONDS))
-        write = exactly_once(producer, at)
+        write, finish = exactly_once(producer, at), nothing_more
     else:
-        write = at_least_once(producer, consumer, failures, at)
+        write, finish = at_least_once(producer, failures, at), offsets_alone(consumer, at)
     restorer = Restorer(
         {store.name: store.changelog for store in sub.stores},
         lambda: restore_consumer(settings, member),
@@ -85,7 +94,7 @@ def _open(sub: SubTopology, spec: WorkerSpec, assignment: Assignment, at: Probe)
         assignment.restored.put,
         at,
     )
-    return Clients(consumer, Committer(write), restorer)
+    return Clients(consumer, Committer(write, finish), restorer)
 
 
 def _log_client_error(error: KafkaError) -> None:

@@ -90,8 +90,26 @@ def exactly_once(producer: Producer, at: Probe) -> Writer:
     return write
 
 
-def at_least_once(producer: Producer, consumer: Consumer, failures: list[KafkaError], at: Probe) -> Writer:
-    """Outputs and changelog first, then the offsets: a crash in between repeats records.
+def without_offsets(producer: Producer, at: Probe) -> Writer:
+    """Outputs and changelog in one transaction, of what did not come from a topic."""
+
+    def write(commit: Commit) -> Landing:
+        try:
+            at(Point.BEFORE_BEGIN)
+            producer.begin_transaction()
+            _produce(producer, commit.batches)
+            at(Point.AFTER_PRODUCE)
+            persist(producer.commit_transaction)
+            at(Point.AFTER_COMMIT)
+        except KafkaException as error:
+            return _abort(producer, error)
+        return Landing(Outcome.COMMITTED)
+
+    return write
+
+
+def at_least_once(producer: Producer, failures: list[KafkaError], at: Probe) -> Writer:
+    """Outputs and changelog first, then `offsets_alone`: a crash in between repeats records.
 
     `failures` is where the producer's delivery callback leaves its errors.
     """
@@ -104,6 +122,18 @@ def at_least_once(producer: Producer, consumer: Consumer, failures: list[KafkaEr
         unsent = producer.flush(_FLUSH_SECONDS)
         if unsent or failures:
             return Landing(Outcome.ABORTED, f"{unsent} records unsent, errors: {failures[:3]}")
+        return Landing(Outcome.COMMITTED)
+
+    return write
+
+
+def offsets_alone(consumer: Consumer, at: Probe) -> Writer:
+    """The offsets of what has been written; to be called in the thread that polls the consumer.
+
+    The client lets another thread wait for a gap between two polls, which may never come.
+    """
+
+    def write(commit: Commit) -> Landing:
         at(Point.AFTER_OFFSETS)
         try:
             persist(lambda: consumer.commit(offsets=_offsets(commit), asynchronous=False))
@@ -117,11 +147,17 @@ def at_least_once(producer: Producer, consumer: Consumer, failures: list[KafkaEr
     return write
 
 
-class Committer:
-    """At most one commit in flight, on a thread of its own."""
+def nothing_more(commit: Commit) -> Landing:
+    """The end of a commit that its writer has brought to its end."""
+    return Landing(Outcome.COMMITTED)
 
-    def __init__(self, write: Writer) -> None:
+
+class Committer:
+    """At most one commit in flight, on a thread of its own; `finish` runs in the thread that lands it."""
+
+    def __init__(self, write: Writer, finish: Writer = nothing_more) -> None:
         self._write = write
+        self._finish = finish
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="commit")
         self._flight: Future[Landing] | None = None
         self._commit: Commit | None = None
@@ -144,7 +180,8 @@ class Committer:
             return None
         flight, commit = self._flight, self._commit
         self._flight = self._commit = None
-        return commit, flight.result()
+        landing = flight.result()
+        return commit, self._finish(commit) if landing.committed else landing
 
     def close(self) -> None:
         self._thread.shutdown(wait=True)

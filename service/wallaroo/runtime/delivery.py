@@ -19,7 +19,7 @@ from wallaroo.observability.health import LoopStatus
 from wallaroo.runtime.clients import Member, group_consumer
 from wallaroo.runtime.events import Event, understand
 from wallaroo.runtime.measure import LoopMeasures
-from wallaroo.runtime.offsets import assign, out_of_range, starting_offsets, unassign
+from wallaroo.runtime.offsets import assign, leave, out_of_range, resume, starting_offsets, unassign
 from wallaroo.runtime.outbox import Outbox, Token
 from wallaroo.settings import Settings
 from wallaroo.topology.model import Delivery
@@ -82,12 +82,12 @@ class DeliveryLoop:
             self._turn()
         self._confirmed(self._sender.close(_STOP_SECONDS))
         self._commit_at_last()
-        self._consumer.close()
+        leave(self._consumer, lambda: bool(self._outbox))
         self._measure_connection()
 
     def _turn(self) -> None:
         if self._outbox.admit() and not self._choked:
-            self._consumer.resume(self._outbox.partitions())
+            resume(self._consumer, self._outbox.positions())
         self._take(self._poll())
         if self._outbox.owned:
             self._confirmed(self._sender.pump(_BUSY_SECONDS if self._sender.blocked else 0))
@@ -135,7 +135,7 @@ class DeliveryLoop:
             self._consumer.pause(self._outbox.partitions())
         elif self._choked and self._sender.roomy:
             self._choked = False
-            self._consumer.resume(self._outbox.partitions())
+            resume(self._consumer, self._outbox.positions())
 
     def _commit(self) -> None:
         self._committed = self._clock.monotonic()

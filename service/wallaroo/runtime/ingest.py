@@ -77,7 +77,13 @@ class IngestLoop:
         self._producer = ingest_producer(
             self._settings, self._member_id, self._on_client_error, self._failures
         )
-        self._tcp.open()
+        try:
+            self._tcp.open()
+            self._serve()
+        finally:
+            self._tcp.close()
+
+    def _serve(self) -> None:
         while not self._stopping.is_set():
             self._write(self._tcp.receive(_IDLE_SECONDS))
             self._producer.poll(0)

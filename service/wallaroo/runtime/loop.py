@@ -20,6 +20,7 @@ from wallaroo.runtime.commit import Committer
 from wallaroo.runtime.cycle import CommitCycle
 from wallaroo.runtime.events import Event, understand
 from wallaroo.runtime.measure import LoopMeasures
+from wallaroo.runtime.offsets import leave
 from wallaroo.runtime.pacing import ListSize, Pace
 from wallaroo.runtime.restore import Restorer
 from wallaroo.settings import Settings
@@ -72,12 +73,11 @@ class Loop:
         self._stopping.set()
 
     def status(self) -> LoopStatus:
-        restoring, running = len(self.assignment.restoring), len(self.assignment.tasks)
         return LoopStatus(
             self.name,
             self.assignment.answered,
-            restoring + running,
-            restoring,
+            len(self.assignment),
+            len(self.assignment.restoring),
             connected=True,
             problem=self._problem(),
         )
@@ -102,7 +102,7 @@ class Loop:
         while not self._stopping.is_set():
             self._turn()
         self._commit_now()
-        self._consumer.close()
+        leave(self._consumer, lambda: bool(self.assignment))
         self._cycle.close()
 
     def _turn(self) -> None:
@@ -159,12 +159,14 @@ class Loop:
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         self._log_rebalance("partitions assigned", partitions)
         self.assignment.assign(consumer, partitions, self._restorer)
-        self.measures.rebalanced(self.status().partitions)
+        self.measures.rebalanced(len(self.assignment))
+        self._wake()
 
     def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         self._log_rebalance("partitions revoked", partitions)
         self._commit_now()
         self._give_up(consumer, partitions)
+        self._wake()
 
     def _on_lost(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         self._log_rebalance("partitions lost", partitions)
@@ -174,7 +176,12 @@ class Loop:
     def _give_up(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         self.assignment.drop(consumer, partitions)
         self.measures.revoked(partitions)
-        self.measures.rebalanced(self.status().partitions)
+        self.measures.rebalanced(len(self.assignment))
+
+    def _wake(self) -> None:
+        """A rebalance pauses all partitions in the client, which by itself looks only once a second again."""
+        for task in self.assignment.tasks.values():
+            self._seek(task, task.next_offset)
 
     def _log_rebalance(self, event: str, partitions: list[TopicPartition]) -> None:
         numbers = sorted(tp.partition for tp in partitions)

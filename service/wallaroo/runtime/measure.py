@@ -26,9 +26,12 @@ class LoopMeasures:
         self.values.count(metrics.RECORDS_PROCESSED, records, self._name, number)
         self.values.observe(metrics.PROCESS_DURATION, seconds, self._name)
 
-    def commit_landed(self, landing: Landing, batches: Iterable[Batch], seconds: float, now_ms: int) -> None:
+    def transaction_landed(self, landing: Landing, seconds: float) -> None:
         self.values.observe(metrics.COMMIT_DURATION, seconds, self._name)
         self.values.count(metrics.COMMITS, 1, self._name, landing.outcome.value)
+
+    def commit_landed(self, landing: Landing, batches: Iterable[Batch], seconds: float, now_ms: int) -> None:
+        self.transaction_landed(landing, seconds)
         if landing.committed:
             for batch in batches:
                 self._batch_committed(batch, now_ms)

@@ -8,6 +8,7 @@ Rules for whoever edits this file:
 """
 
 import logging
+from collections.abc import Callable
 from typing import Literal
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
@@ -19,6 +20,8 @@ from wallaroo.settings import Settings
 _log = logging.getLogger(__name__)
 
 _REQUEST_SECONDS = 10.0
+_LEAVE_SECONDS = 0.2
+_MOST_POLLS = 25
 
 First = Literal["earliest", "latest"]
 
@@ -61,12 +64,33 @@ def assign(consumer: Consumer, starts: list[TopicPartition], settings: Settings)
         consumer.pause(starts)
 
 
+def resume(consumer: Consumer, positions: list[TopicPartition]) -> None:
+    """Go on with paused partitions, each at its offset, at once."""
+    consumer.resume(positions)
+    for tp in positions:
+        # Wakes the client's thread, which by itself looks only once a second.
+        consumer.seek(tp)
+
+
 def unassign(consumer: Consumer, partitions: list[TopicPartition], settings: Settings) -> None:
     """Answer a revocation of the group."""
     if _is_incremental(settings):
         consumer.incremental_unassign(partitions)
     else:
         consumer.unassign()
+
+
+def leave(consumer: Consumer, holding: Callable[[], bool]) -> None:
+    """Leave the group for others to take over at once; `holding` says whether partitions are left to revoke.
+
+    Closing alone would not do: a static member keeps its partitions until its session is over.
+    """
+    consumer.unsubscribe()
+    for _ in range(_MOST_POLLS):
+        if not holding():
+            break
+        consumer.poll(_LEAVE_SECONDS)
+    consumer.close()
 
 
 def _is_incremental(settings: Settings) -> bool:

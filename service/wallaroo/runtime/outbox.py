@@ -44,6 +44,10 @@ class Outbox:
     def partitions(self) -> list[TopicPartition]:
         return [TopicPartition(self.topic, number) for number in self.owned]
 
+    def positions(self) -> list[TopicPartition]:
+        """Where to read on."""
+        return [TopicPartition(self.topic, number, at.read) for number, at in self.owned.items()]
+
     def arrive(self, starts: Iterable[TopicPartition]) -> None:
         for tp in starts:
             self.arriving[tp.partition] = Position(tp.offset, tp.offset, tp.offset)

@@ -27,7 +27,8 @@ from wallaroo.state.store import KeyedStore
 _log = logging.getLogger(__name__)
 
 _LIST_SIZE = 10_000
-_POLL_SECONDS = 0.1
+# A list that does not fill up is waited for this long.
+_POLL_SECONDS = 0.02
 _REQUEST_SECONDS = 30.0
 
 

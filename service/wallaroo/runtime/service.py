@@ -17,6 +17,7 @@ from wallaroo.observability.server import HttpServer
 from wallaroo.runtime import worker
 from wallaroo.runtime.clients import admin_client
 from wallaroo.runtime.handle import WorkerHandle, WorkerMain
+from wallaroo.runtime.ingest import check_ingests
 from wallaroo.runtime.instance import claim_instance
 from wallaroo.runtime.protocol import Exit, WorkerSpec
 from wallaroo.runtime.purge import purge
@@ -68,6 +69,7 @@ class Service:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda _signal, _frame: self.supervisor.stop())
         try:
+            check_ingests(self._topology.ingests, self._settings)
             self._http.start()
             details = {"application": self._topology.application_id, "instance": self._lock.name}
             url = f"http://{self._settings.http_host}:{self._http.port}"

@@ -5,6 +5,7 @@ import logging
 import os
 import signal
 import threading
+from collections.abc import Sequence
 from multiprocessing.connection import Connection
 
 from wallaroo.errors import KafkaSetupError, SettingsError, StopProcessing, TopologyError
@@ -14,8 +15,8 @@ from wallaroo.observability.measurements import merged
 from wallaroo.observability.plain import plain
 from wallaroo.runtime.application import load
 from wallaroo.runtime.build import Runnable, build_deliveries, build_loops
+from wallaroo.runtime.build_sources import build_generators, build_ingests
 from wallaroo.runtime.commit import Probe, unprobed
-from wallaroo.runtime.delivery import DeliveryLoop
 from wallaroo.runtime.loop import Loop
 from wallaroo.runtime.protocol import Exit, Reply, Request, StateRequest, StatusReply, WorkerSpec
 
@@ -37,7 +38,9 @@ def main(spec: WorkerSpec, connection: Connection, probe: Probe = unprobed) -> N
     gc.set_threshold(_GC_THRESHOLD, 20, 20)
     try:
         loaded = load(spec.module, spec.args, spec.application_id)
-        worker = Worker(build_loops(spec, loaded, probe), build_deliveries(spec, loaded))
+        edges: list[Runnable] = [*build_ingests(spec, loaded), *build_generators(spec, loaded, probe)]
+        edges += build_deliveries(spec, loaded)
+        worker = Worker(build_loops(spec, loaded, probe), edges)
         code = worker.run(connection, stopping)
     except (SettingsError, TopologyError) as error:
         _log.error("refused", extra={"error": str(error)})
@@ -48,11 +51,11 @@ def main(spec: WorkerSpec, connection: Connection, probe: Probe = unprobed) -> N
 
 
 class Worker:
-    """The loops of one process."""
+    """The loops of one process: those of its sub-topologies, and others at the edges."""
 
-    def __init__(self, loops: list[Loop], deliveries: list[DeliveryLoop]) -> None:
+    def __init__(self, loops: Sequence[Loop], others: Sequence[Runnable]) -> None:
         self._loops = loops
-        self._running: list[Loop | DeliveryLoop] = [*loops, *deliveries]
+        self._running: list[Runnable] = [*loops, *others]
         self._failure: BaseException | None = None
 
     def run(self, connection: Connection, stopping: threading.Event) -> Exit:
@@ -77,7 +80,7 @@ class Worker:
             runnable.run()
         except BaseException as error:
             self._failure = error
-            known = isinstance(error, StopProcessing | KafkaSetupError)
+            known = isinstance(error, StopProcessing | KafkaSetupError | SettingsError)
             details = {"loop": runnable.name, "error": str(error)}
             _log.error("loop failed", extra=details, exc_info=None if known else error)
 

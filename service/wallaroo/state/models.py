@@ -80,12 +80,14 @@ def _same(one: Any, other: Any) -> bool:
         return len(one) == len(other) and all(map(_same, one, other))
     if kind is dict:
         return _same_items(one, other)
-    if kind is datetime:
-        return bool(one == other) and one.fold == other.fold and _same(one.tzinfo, other.tzinfo)
     if issubclass(kind, BaseModel):
         extra = _same(one.__pydantic_extra__, other.__pydantic_extra__)
         return extra and _same_items(one.__dict__, other.__dict__)
-    return bool(one == other) and repr(one) == repr(other)
+    return bool(one == other) and (_same_time(one, other) if kind is datetime else repr(one) == repr(other))
+
+
+def _same_time(one: datetime, other: datetime) -> bool:
+    return one.fold == other.fold and _same(one.tzinfo, other.tzinfo)
 
 
 def _same_items(one: dict[Any, Any], other: dict[Any, Any]) -> bool:

@@ -31,6 +31,7 @@ _VALUE_TYPES = frozenset(
         ("datetime", "timezone"),
         ("decimal", "Decimal"),
         ("fractions", "Fraction"),
+        ("random", "Random"),
         ("uuid", "UUID"),
         ("uuid", "SafeUUID"),
         ("zoneinfo", "ZoneInfo"),

@@ -6,6 +6,8 @@ Rules for whoever edits this file:
    where a stage looks first.
 3. `collect` freezes the dirty keys as bytes; until the commit is decided they are in flight, and a
    rollback forgets the live objects of both the dirty keys and those in flight.
+4. In a store that is told which objects have expired, these become tombstones. The live object stays until
+   the tombstone is committed, or `touch` would find the old bytes.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -18,16 +20,28 @@ from wallaroo.state.codec import Codec
 class KeyedStore:
     """The state of one stage in one partition."""
 
-    __slots__ = ("_codec", "_in_flight", "_initial", "_saved", "committed", "dirty", "live", "name")
+    __slots__ = (
+        *("_codec", "_dying", "_expired", "_in_flight", "_initial", "_saved"),
+        *("committed", "dirty", "live", "name"),
+    )
 
-    def __init__(self, name: str, initial: Callable[[], Any], codec: Codec) -> None:
+    def __init__(
+        self,
+        name: str,
+        initial: Callable[[], Any],
+        codec: Codec,
+        expired: Callable[[Any], bool] | None = None,
+    ) -> None:
         self.name = name
         self.committed: dict[bytes, bytes] = {}
         self.live: dict[bytes, Any] = {}
         self.dirty: dict[bytes, Any] = {}
         self._initial = initial
         self._codec = codec
+        self._expired = expired
         self._in_flight: dict[bytes, bytes] = {}
+        # Tombstones in flight.
+        self._dying: list[bytes] = []
         self._saved: dict[bytes, bytes | None] = {}
 
     def touch(self, key: bytes) -> Any:
@@ -40,8 +54,14 @@ class KeyedStore:
         self.dirty[key] = found
         return found
 
-    def collect(self) -> Mapping[bytes, bytes]:
+    def put(self, key: bytes, value: Any) -> None:
+        """Replace the object of a key."""
+        self.live[key] = self.dirty[key] = value
+
+    def collect(self) -> Mapping[bytes, bytes | None]:
         """Freeze the dirty keys; StateError, with nothing changed, where one cannot be encoded."""
+        if self._expired is not None:
+            return self._collect_expiring(self._expired)
         known, encode = self.committed.get, self._codec.encode
         try:
             changes = {
@@ -59,13 +79,20 @@ class KeyedStore:
         """What is in flight has been committed."""
         self.committed.update(self._in_flight)
         self._in_flight = {}
+        for key in self._dying:
+            del self.committed[key]
+            if key not in self.dirty:
+                self.live.pop(key, None)
+        self._dying = []
 
     def rollback(self) -> None:
         """Back to what is committed."""
         self._forget(self._in_flight)
+        self._forget(self._dying)
         self._forget(self.dirty)
         self.dirty.clear()
         self._in_flight = {}
+        self._dying = []
 
     def touch_saving(self, key: bytes) -> Any:
         """As `touch`, so that `undo` can put the object back as it is now."""
@@ -75,7 +102,7 @@ class KeyedStore:
                 self._saved[key] = self._encode(key, found)
             return found
         # A clean object is what is in flight, or else what is committed: forgetting it puts that back.
-        self._saved.setdefault(key, self._in_flight.get(key))
+        self._saved.setdefault(key, self._frozen(key))
         return self.touch(key)
 
     def keep(self) -> None:
@@ -84,8 +111,9 @@ class KeyedStore:
             self._encode(key, self.dirty[key])
         self._saved.clear()
 
-    def undo(self) -> None:
-        """Put every key touched since the last `keep` or `undo` back as it was."""
+    def undo(self) -> list[bytes]:
+        """Put every key touched since the last `keep` or `undo` back as it was; returns these keys."""
+        undone = list(self._saved)
         for key, saved in self._saved.items():
             if saved is None:
                 self.live.pop(key, None)
@@ -93,10 +121,31 @@ class KeyedStore:
             else:
                 self.live[key] = self.dirty[key] = self._codec.decode(saved)
         self._saved.clear()
+        return undone
 
     def peek(self, key: bytes) -> Any:
         """A copy of the committed state of a key; KeyError where there is none."""
         return self._codec.decode(self.committed[key])
+
+    def freeze(self, key: bytes) -> bytes | None:
+        """The bytes of a key as it is now, committed or not; None where it has nothing."""
+        return self._encode(key, self.live[key]) if key in self.live else self.committed.get(key)
+
+    def _collect_expiring(self, expired: Callable[[Any], bool]) -> Mapping[bytes, bytes | None]:
+        gone = dict.fromkeys(key for key, value in self.dirty.items() if expired(value))
+        left = {key: self._encode(key, value) for key, value in self.dirty.items() if key not in gone}
+        self._in_flight = {key: made for key, made in left.items() if made != self.committed.get(key)}
+        self._dying = [key for key in gone if key in self.committed]
+        # What has come and gone between two commits leaves no trace.
+        self._forget(key for key in gone if key not in self.committed)
+        self.dirty.clear()
+        return {**self._in_flight, **dict.fromkeys(self._dying)}
+
+    def _frozen(self, key: bytes) -> bytes | None:
+        """The bytes of a clean object in flight; None where what is committed counts."""
+        if key in self._dying:
+            return self._codec.encode(self._initial())
+        return self._in_flight.get(key)
 
     def _encode(self, key: bytes, value: Any) -> bytes:
         try:

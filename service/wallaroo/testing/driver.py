@@ -13,6 +13,7 @@ from wallaroo.processing.rejections import OnError
 from wallaroo.processing.task import Surroundings
 from wallaroo.record import ANY_PARTITION, Partition
 from wallaroo.state.codecs import codecs_of
+from wallaroo.testing.edges import Edges
 from wallaroo.testing.group import Group
 from wallaroo.testing.logs import Headers, Logs, Record
 from wallaroo.testing.pace import Pace, Turn
@@ -49,6 +50,7 @@ class ApplicationDriver:
         self._logs = Logs(partition_counts(self.topology, partitions))
         dead_letters, counts = self.topology.dead_letters, self._logs.partitions
         surroundings = Surroundings(codecs.values, counts, dead_letters, OnError(on_error))
+        self._edges = Edges(self.topology, codecs, self._logs, self._clock)
         subs = self.topology.sub_topologies
         self._groups = {sub.name: Group(sub, self._logs, codecs.state, surroundings) for sub in subs}
 
@@ -68,6 +70,22 @@ class ApplicationDriver:
         now = self._clock.now_ms() if timestamp_ms is None else timestamp_ms
         number = ANY_PARTITION if partition is None else partition
         self._logs.append((topic, _bytes(value), _bytes(key), number, None, None, now, headers))
+
+    def send_frames(self, source: str, data: bytes, connection: int = 0) -> None:
+        """Write bytes to a TCP source, by its name, as they would come over one of its connections.
+
+        Raises FramingError for a header that the source would close the connection for; what came before
+        it has been received, and the connection is a new one.
+        """
+        self._edges.send_frames(source, data, connection)
+
+    def generate(self, source: str, values: int) -> int:
+        """Let a generator, by the name of its source, make its next values, at most so many.
+
+        They are written together with its position: a crash neither repeats nor skips one. Returns how
+        many there were, which is fewer at the end of the generator.
+        """
+        return self._edges.generate(source, values)
 
     def run(self) -> None:
         """Process and commit until no topic holds anything that has not been read."""
@@ -108,6 +126,7 @@ class ApplicationDriver:
 
     def crash(self) -> None:
         """Kill the service: what is not committed is lost, and state is restored from the changelogs."""
+        self._edges.crash()
         for group in self._groups.values():
             group.crash()
 

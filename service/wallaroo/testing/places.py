@@ -13,10 +13,12 @@ def partition_counts(topology: Topology, wanted: int | Mapping[str, int]) -> dic
     outboxes = [delivery.outbox for delivery in topology.deliveries]
     sources = [source.topic for source in topology.sources]
     topics = [*sources, *topology.repartitions, *topology.sinks, *outboxes, topology.dead_letters]
+    # A generator is one stream in one order.
+    single = dict.fromkeys((t for g in topology.generators for t in (g.topic, g.positions)), 1)
     named = dict.fromkeys(topics, wanted) if isinstance(wanted, int) else wanted
     if strange := sorted(named.keys() - set(topics)):
         raise WallarooParameterError(f"there is no topic {strange[0]!r} to give partitions to")
-    counts = {topic: named.get(topic, _DEFAULT_PARTITIONS) for topic in topics}
+    counts = {topic: named.get(topic, _DEFAULT_PARTITIONS) for topic in topics} | single
     inputs = {s.changelog: sub.input.topic for sub in topology.sub_topologies for s in sub.stores}
     return counts | {changelog: counts[topic] for changelog, topic in inputs.items()}
 

@@ -14,6 +14,7 @@ from typing import Any
 from wallaroo.api.pipeline import Application, Collect, KeyBy, Merge, Pipeline, Source, To, ToSinks
 from wallaroo.api.sinks import DefaultKafkaSinkCLIParser, KafkaSinkConfig, TCPSinkConfig
 from wallaroo.api.stages import Computation, ComputationMulti, KeyExtractor, StateComputation
+from wallaroo.api.windows import CountWindows, RangeWindows
 from wallaroo.errors import TopologyError
 from wallaroo.topology.ingest import Generator, Ingest
 from wallaroo.topology.model import (
@@ -35,6 +36,8 @@ from wallaroo.topology.model import (
 )
 from wallaroo.topology.names import Names, slug
 from wallaroo.topology.sources import compile_source, distinct_ports
+from wallaroo.topology.timing import keep_time
+from wallaroo.topology.windowing import compile_windows
 
 _COLLECT_KEY = b"collect"
 
@@ -76,7 +79,7 @@ def compile_topology(
         application=application.name,
         application_id=identity,
         dead_letters=compiler.names.dead_letters(),
-        sub_topologies=tuple(compiler.finished),
+        sub_topologies=keep_time(compiler.finished, compiler.names),
         deliveries=tuple(compiler.deliveries),
         ingests=distinct_ports(w for w in compiler.writers if isinstance(w, Ingest)),
         generators=tuple(w for w in compiler.writers if isinstance(w, Generator)),
@@ -123,15 +126,19 @@ class _Compiler:
         return _Branch(compiled.name, compiled.input, partitioned_by=compiled.partitioned_by)
 
     def _stage(self, stage: Any, branches: list[_Branch]) -> list[_Branch]:
-        if not isinstance(stage, Computation):
+        if not isinstance(stage, Computation | RangeWindows | CountWindows):
             raise TopologyError(
-                f"this version cannot run {type(stage).__name__}; it runs computations and state computations"
+                f"this version cannot run {type(stage).__name__}; it runs computations, state computations "
+                "and windows"
             )
-        branches = self._settle(branches, stage.name(), stateful=isinstance(stage, StateComputation))
+        stateful = isinstance(stage, StateComputation | RangeWindows | CountWindows)
+        branches = self._settle(branches, stage.name(), stateful=stateful)
         step = self._compiled(stage)
         return [replace(branch, steps=(*branch.steps, step)) for branch in branches]
 
     def _compiled(self, stage: Any) -> Step:
+        if isinstance(stage, RangeWindows | CountWindows):
+            return compile_windows(stage, self._store(stage.name(), stage.aggregation.initial_accumulator))
         name, multi = stage.name(), isinstance(stage, ComputationMulti)
         if not stage.is_stateful:
             return ApplyMulti(name, stage.compute_multi) if multi else Apply(name, stage.compute)
@@ -166,9 +173,13 @@ class _Compiler:
         changes = [branch.change for branch in branches if branch.change]
         wanted = "-".join(dict.fromkeys(slug(change.name) for change in changes))
         name = wanted if self.names.free(wanted) else f"{wanted}-{slug(following)}"
-        self.names.take(name, f"the key change before {following!r}")
+        origins = " and ".join(repr(branch.name) for branch in branches)
+        self.names.take(name, f"the key change between {origins} and {following!r}")
         topic = self.names.topic(name, "repartition")
-        for branch, change in zip(branches, changes, strict=True):
+        # A branch whose source is partitioned by the key that was asked for has it already.
+        kept = _KeyChange(changes[0].name)
+        for branch in branches:
+            change = branch.change or kept
             self._finish(branch, (Repartition(change.name, topic, change.extract, change.key),))
         return _Branch(name, Input(name, topic), keyed=True)
 
@@ -198,7 +209,7 @@ class _Compiler:
         name = wanted if self.names.free(f"{wanted}-outbox") else f"{wanted}-{slug(address)}"
         self.names.take(f"{name}-outbox", f"the TCP sink {address}")
         topic = self.names.topic(name, "outbox")
-        group = self.names.group(f"{name}-delivery")
+        group = self.names.group(self.names.take(f"{name}-delivery", f"the delivery to {address}"))
         self.deliveries.append(Delivery(name, group, topic, config.host, int(config.port)))
         return ToOutbox(config.encoder.name(), topic, config.encoder.encode)
 

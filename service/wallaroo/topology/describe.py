@@ -10,7 +10,10 @@ from wallaroo.topology.model import (
     Apply,
     ApplyMulti,
     CheckKey,
+    CountWindow,
+    RangeWindow,
     Repartition,
+    Stateful,
     Step,
     SubTopology,
     Target,
@@ -20,6 +23,7 @@ from wallaroo.topology.model import (
     Update,
     UpdateMulti,
 )
+from wallaroo.topology.spans import span
 
 Format = Literal["text", "json", "mermaid"]
 
@@ -35,18 +39,29 @@ def describe(topology: Topology, format: Format = "text") -> str:  # noqa: A002 
             return "\n".join(_mermaid(topology)) + "\n"
 
 
+_KINDS = {
+    Apply: "computation",
+    ApplyMulti: "computation, multi",
+    Update: "state computation",
+    UpdateMulti: "state computation, multi",
+    CheckKey: "key check",
+}
+
+
 def _kind(step: Step) -> str:
     match step:
-        case Apply():
-            return "computation"
-        case ApplyMulti():
-            return "computation, multi"
-        case Update():
-            return "state computation"
-        case UpdateMulti():
-            return "state computation, multi"
-        case CheckKey():
-            return "key check"
+        case RangeWindow():
+            return _range_windows(step)
+        case CountWindow(count=count):
+            return f"windows of {count} messages"
+        case _:
+            return _KINDS[type(step)]
+
+
+def _range_windows(step: RangeWindow) -> str:
+    every = "" if step.slide == step.range else f" every {span(step.slide)}"
+    delay = f", delay {span(step.delay)}" if step.delay else ""
+    return f"windows of {span(step.range)}{every}{delay}, late: {step.late_data_policy}"
 
 
 def _target(target: Target) -> tuple[str, str]:
@@ -76,6 +91,8 @@ def _text(topology: Topology) -> Iterator[str]:
         yield f"    reads    {sub.input.topic}{' (internal)' if sub.input.is_ours else ''}"
         for step in sub.steps:
             yield f"    stage    {step.name} ({_kind(step)}){_state(step)}"
+        if sub.timing is not None:
+            yield f"    keeps    its watermarks in {sub.timing.store.changelog}"
         for target in sub.targets:
             kind, by = _target(target)
             yield f"    writes   {target.topic} ({kind}, by {by})"
@@ -92,7 +109,7 @@ def _port(ingest: Ingest) -> str:
 
 
 def _state(step: Step) -> str:
-    return f", state in {step.store.changelog}" if isinstance(step, Update | UpdateMulti) else ""
+    return f", state in {step.store.changelog}" if isinstance(step, Stateful) else ""
 
 
 def _plain(topology: Topology) -> dict[str, Any]:
@@ -141,7 +158,7 @@ def _mermaid(topology: Topology) -> Iterator[str]:
         yield from (f"  {a} --> {b}" for a, b in pairwise(nodes))
         yield from (f"  {nodes[-1]} --> {_topic(target.topic)}" for target in sub.targets)
         for at, step in enumerate(sub.steps):
-            if isinstance(step, Update | UpdateMulti):
+            if isinstance(step, Stateful):
                 yield f"  {nodes[at]} -.- {_store(step.store.changelog)}"
     for delivery in topology.deliveries:
         receiver = f"tcp {delivery.host}:{delivery.port}"

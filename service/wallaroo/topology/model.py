@@ -5,60 +5,41 @@ from dataclasses import dataclass
 from typing import Any
 
 from wallaroo.topology.ingest import Generator, Ingest
+from wallaroo.topology.steps import (
+    Apply,
+    ApplyMulti,
+    CheckKey,
+    CountWindow,
+    RangeWindow,
+    Stateful,
+    Step,
+    Store,
+    Update,
+    UpdateMulti,
+)
 
-
-@dataclass(frozen=True, slots=True)
-class Store:
-    """Keyed state of one stage, mirrored in a compacted changelog topic."""
-
-    name: str
-    changelog: str
-    initial: Callable[[], Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Apply:
-    """A stateless computation: one value in, one or none out."""
-
-    name: str
-    function: Callable[[Any], Any]
-
-
-@dataclass(frozen=True, slots=True)
-class ApplyMulti:
-    """A stateless computation: one value in, a list or None out."""
-
-    name: str
-    function: Callable[[Any], Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Update:
-    """A state computation: one value and the key's state in, one or none out."""
-
-    name: str
-    function: Callable[[Any, Any], Any]
-    store: Store
-
-
-@dataclass(frozen=True, slots=True)
-class UpdateMulti:
-    """A state computation: one value and the key's state in, a list or None out."""
-
-    name: str
-    function: Callable[[Any, Any], Any]
-    store: Store
-
-
-@dataclass(frozen=True, slots=True)
-class CheckKey:
-    """The producers promised to partition by this key: every record must keep the promise."""
-
-    name: str
-    extract: Callable[[Any], Any]
-
-
-Step = Apply | ApplyMulti | Update | UpdateMulti | CheckKey
+__all__ = [
+    "Apply",
+    "ApplyMulti",
+    "CheckKey",
+    "CountWindow",
+    "Delivery",
+    "Input",
+    "RangeWindow",
+    "Repartition",
+    "Stateful",
+    "Step",
+    "Store",
+    "SubTopology",
+    "Target",
+    "Timing",
+    "ToOutbox",
+    "ToTopic",
+    "Topology",
+    "Update",
+    "UpdateMulti",
+    "Upstream",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +47,14 @@ class Repartition:
     """The end of a sub-topology: on to a topic partitioned by the key that `extract` finds.
 
     With `extract` None, `key` is the key of every record; with both None, the record keeps the one it has.
+    `windows` are the first range windows that it leads to: they need to know how far event time has come.
     """
 
     name: str
     topic: str
     extract: Callable[[Any], Any] | None = None
     key: bytes | None = None
+    windows: RangeWindow | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,10 +79,20 @@ Target = Repartition | ToTopic | ToOutbox
 
 
 @dataclass(frozen=True, slots=True)
+class Upstream:
+    """A sub-topology that writes a repartition topic, and the topic it reads: one task per partition."""
+
+    name: str
+    topic: str
+
+
+@dataclass(frozen=True, slots=True)
 class Input:
     """The one topic that a sub-topology reads; `decode` None means values of our own wire format.
 
-    `ingest` says that we write the topic, but no sub-topology does: a TCP port or a generator.
+    `ingest` says that we write the topic, but no sub-topology does: a TCP port or a generator. `event_time`
+    finds the time of a message, in nanoseconds; without it the record's own counts. `upstreams` are those
+    that tell how far they have come.
     """
 
     name: str
@@ -107,6 +100,8 @@ class Input:
     decode: Callable[[bytes], Any] | None = None
     brokers: Sequence[tuple[str, str]] = ()
     ingest: bool = False
+    event_time: Callable[[Any], Any] | None = None
+    upstreams: tuple[Upstream, ...] = ()
 
     @property
     def internal(self) -> bool:
@@ -125,6 +120,19 @@ class Input:
 
 
 @dataclass(frozen=True, slots=True)
+class Timing:
+    """How a sub-topology keeps time, where that matters: `store` holds its watermarks. Nanoseconds.
+
+    A source partition that has had no input for `idle_timeout` follows the wall clock; after `horizon`
+    everything that it could keep open is closed.
+    """
+
+    store: Store
+    idle_timeout: int
+    horizon: int
+
+
+@dataclass(frozen=True, slots=True)
 class SubTopology:
     """What one consumer group runs: an input, steps in order, and where the results go."""
 
@@ -133,10 +141,12 @@ class SubTopology:
     input: Input
     steps: tuple[Step, ...]
     targets: tuple[Target, ...]
+    timing: Timing | None = None
 
     @property
     def stores(self) -> tuple[Store, ...]:
-        return tuple(step.store for step in self.steps if isinstance(step, Update | UpdateMulti))
+        own = tuple(step.store for step in self.steps if isinstance(step, Stateful))
+        return own if self.timing is None else (*own, self.timing.store)
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,11 +30,12 @@ class Names:
 
     def take(self, name: str, owner: str) -> str:
         """Claim a name; TopologyError where somebody else has it."""
-        other = self._owners.setdefault(name, owner)
-        if other != owner:
+        if name in self._owners:
             raise TopologyError(
-                f"{owner} and {other} would both be called {name!r} on the cluster; rename one of them"
+                f"{owner} and {self._owners[name]} would both be called {name!r} on the cluster; "
+                "rename one of them"
             )
+        self._owners[name] = owner
         return name
 
     def topic(self, name: str, kind: str) -> str:

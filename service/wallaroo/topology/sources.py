@@ -58,7 +58,8 @@ def distinct_ports(ingests: Iterable[Ingest]) -> tuple[Ingest, ...]:
 
 
 def _kafka(source: str, name: str, config: KafkaSourceConfig) -> CompiledSource:
-    read = Input(source, config.topic, config.decoder.decode, tuple(config.brokers or ()))
+    brokers = tuple(config.brokers or ())
+    read = Input(source, config.topic, config.decoder.decode, brokers, event_time=config.event_time)
     return CompiledSource(name, read, partitioned_by=config.partitioned_by)
 
 

@@ -1,0 +1,118 @@
+"""`python -m scripts.reference` writes docs/reference.md; with --check it only says whether it drifted."""
+
+import argparse
+import inspect
+import sys
+from collections.abc import Iterator, Sequence
+from enum import Enum
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import wallaroo
+from scripts.signatures import declaration, signature
+from wallaroo import testing
+
+PAGE = Path(__file__).parent.parent / "docs" / "reference.md"
+
+# By the module in which a name is defined: its heading, in the order of the page.
+HEADINGS = {
+    "wallaroo.api.pipeline": "Pipelines",
+    "wallaroo.api.decorators": "Decorators",
+    "wallaroo.api.sources": "Sources",
+    "wallaroo.api.sinks": "Sinks",
+    "wallaroo.api.codecs": "Codecs and helpers",
+    "wallaroo.api.aggregation": "Aggregations",
+    "wallaroo.api.window_builders": "Windows",
+    "wallaroo.api.windows": "Finished windows",
+    "wallaroo.api.units": "Units of time",
+    "wallaroo.api.arguments": "Command lines",
+    "wallaroo.errors": "Errors",
+    "wallaroo.api.stages": "What the decorators return",
+    "wallaroo.experimental": "Experimental connectors",
+}
+
+OPENING = """\
+# Reference
+
+Made from the docstrings by `python -m scripts.reference`; change them, not this page. Everything under
+`wallaroo` and `wallaroo.testing` that is not here may change without notice. Times are nanoseconds unless a
+name says otherwise. A use that cannot run raises `WallarooParameterError` at once.
+"""
+
+
+def page() -> str:
+    """The text of the whole page."""
+    public = [(name, getattr(wallaroo, name)) for name in wallaroo.__all__]
+    sections = [f"## {heading}\n\n{_section(module, public)}" for module, heading in HEADINGS.items()]
+    tests = "\n".join(_entry(name, getattr(testing, name)) for name in testing.__all__)
+    return "\n".join([OPENING, *sections, f"## `wallaroo.testing`\n\n{tests}"]).rstrip() + "\n"
+
+
+def drift(file: Path) -> str | None:
+    """What is wrong with the page in this file, or None."""
+    found = file.read_text(encoding="utf-8") if file.exists() else None
+    return None if found == page() else "differs from the docstrings; run: python -m scripts.reference"
+
+
+def main(argv: Sequence[str] | None = None, file: Path = PAGE) -> int:
+    """Write or check; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m scripts.reference", description=__doc__)
+    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if the page drifted")
+    if not parser.parse_args(argv).check:
+        file.write_text(page(), encoding="utf-8")
+        return 0
+    problem = drift(file)
+    if problem:
+        print(f"docs/{file.name}: {problem}", file=sys.stderr)
+    return 1 if problem else 0
+
+
+def _section(module: str, public: Sequence[tuple[str, Any]]) -> str:
+    return "\n".join(_entry(name, value) for name, value in public if _home(value) == module)
+
+
+def _home(value: Any) -> str:
+    home: str = value.__name__ if isinstance(value, ModuleType) else value.__module__
+    if home not in HEADINGS:
+        raise KeyError(f"{value!r} comes from {home}; give that module a heading in scripts/reference.py")
+    return home
+
+
+def _entry(name: str, value: Any) -> str:
+    text = f"### `{name}`\n\n{_code(declaration(name, value))}{inspect.getdoc(value)}\n"
+    if not isinstance(value, type) or issubclass(value, Enum | Exception):
+        return text
+    bases = [f"`{base.__name__}`" for base in value.__bases__ if _is_public(base)]
+    kind = f"\nAlso a {' and a '.join(bases)}.\n" if bases else ""
+    members = "".join(_member(*found) for found in _members(value))
+    return f"{text}{kind}\n{members}" if members else text + kind
+
+
+def _member(name: str, value: Any) -> str:
+    head = name if isinstance(value, property) else signature(name, value)
+    return f"- `.{head}`: {' '.join((inspect.getdoc(value) or '').split())}\n"
+
+
+def _members(cls: type) -> Iterator[tuple[str, Any]]:
+    """Its public methods and properties, and those of bases that are not public themselves."""
+    for base in cls.__mro__:
+        if base is not cls and (_is_public(base) or not base.__module__.startswith("wallaroo")):
+            continue
+        for name, value in vars(base).items():
+            found = getattr(cls, name) if isinstance(value, classmethod) else value
+            if not name.startswith("_") and (inspect.isroutine(found) or isinstance(found, property)):
+                yield name, found
+
+
+def _is_public(cls: type) -> bool:
+    return cls.__name__ in wallaroo.__all__ and cls.__module__.startswith("wallaroo")
+
+
+def _code(text: str) -> str:
+    # Not "python": these lines are there to be read, those of the other pages to be run.
+    return f"```pyi\n{text}\n```\n\n"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

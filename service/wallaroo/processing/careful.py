@@ -1,0 +1,58 @@
+"""Careful work: piece by piece, and each piece undone as a whole where it fails."""
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from wallaroo.errors import StateError
+from wallaroo.processing.reports import Reports
+from wallaroo.processing.timers import Timers
+from wallaroo.processing.wiring import StageError
+from wallaroo.record import Output
+from wallaroo.state.store import KeyedStore
+
+
+class Failure(NamedTuple):
+    """What went wrong, and in which stage."""
+
+    stage: str
+    error: BaseException
+
+
+class Attempts:
+    """Does one task's work in pieces, with the careful form of its stages."""
+
+    def __init__(
+        self,
+        outbox: list[Output],
+        stores: Mapping[str, KeyedStore],
+        timers: Mapping[str, Timers],
+        reports: Reports | None,
+    ) -> None:
+        self._outbox = outbox
+        self._stores = stores
+        self._timers = timers
+        self._reports = reports
+
+    def attempt(self, work: Callable[[], None]) -> Failure | None:
+        """Do it all, or nothing of it and say why."""
+        written = len(self._outbox)
+        try:
+            work()
+            for store in self._stores.values():
+                store.keep()
+        except StageError as error:
+            self._undo(written)
+            return Failure(str(error), error.__cause__ or error)
+        except StateError as error:
+            self._undo(written)
+            return Failure(error.stage, error)
+        return None
+
+    def _undo(self, written: int) -> None:
+        if self._reports is not None:
+            self._reports.undone(self._outbox[written:])
+        del self._outbox[written:]
+        for name, store in self._stores.items():
+            keys = store.undo()
+            if name in self._timers:
+                self._timers[name].add_again(keys)

@@ -1,0 +1,87 @@
+"""Reports: how a task tells the partitions of a repartition topic how far it has come.
+
+Rules for whoever edits this file:
+1. A report stands behind all that it speaks of, in the same transaction: at most one per partition and
+   commit.
+2. The exception is a record that came out of order, so far that a window has ended between its time and
+   the watermark: the report goes in front of it. So it is late behind the hop where it was late before it,
+   wherever commits fall.
+3. The records of a topic have milliseconds, so reports speak of whole ones.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+from wallaroo.record import NANOSECONDS_PER_MS, Output
+from wallaroo.windows.control import Report, encode_report, is_control
+from wallaroo.windows.range import Grid
+from wallaroo.windows.watermark import NEVER, Mark
+
+Append = Callable[[Output], None]
+
+
+class Level(Protocol):
+    """How far the results of a task have come."""
+
+    watermark: int
+
+
+class Reports:
+    """The reports of one task to a topic that leads to windows on `grid`.
+
+    `level` is what the results of the task have come to before the record in hand.
+    """
+
+    def __init__(self, upstream: str, topic: str, grid: Grid, partitions: int, level: Level) -> None:
+        self.sent: Counter[str] = Counter()
+        self._upstream = upstream
+        self._topic = topic
+        self._grid = grid
+        self._level = level
+        self._told = [NEVER] * partitions
+
+    def in_order(self, append: Append) -> Append:
+        """Write outputs, with a report in front of each that comes far out of order."""
+        level = self._level
+
+        def write(output: Output) -> None:
+            if output[6] * NANOSECONDS_PER_MS < level.watermark:
+                self._announce(output, append)
+            append(output)
+
+        return write
+
+    def send(self, mark: Mark, append: Append) -> None:
+        """Tell every partition."""
+        for partition in range(len(self._told)):
+            self._tell(partition, mark, append)
+
+    def undone(self, outputs: Iterable[Output]) -> None:
+        """These will not be written after all."""
+        for topic, value, key, partition, *_ in outputs:
+            if topic == self._topic and is_control(key, value):
+                self.sent[topic] -= 1
+                self._told[partition] = NEVER
+
+    def restore(self) -> None:
+        """Be as when the level was committed that is there now."""
+        self.sent.clear()
+        self._told = [whole(self._level.watermark)] * len(self._told)
+
+    def _announce(self, output: Output, append: Append) -> None:
+        watermark = whole(self._level.watermark)
+        partition = output[3]
+        missed = self._grid.has_missed(output[6] * NANOSECONDS_PER_MS, watermark)
+        if missed and self._told[partition] < watermark:
+            self._tell(partition, Mark(watermark, idle=False), append)
+
+    def _tell(self, partition: int, mark: Mark, append: Append) -> None:
+        self._told[partition] = mark.watermark
+        self.sent[self._topic] += 1
+        append((self._topic, encode_report(Report(self._upstream, mark)), None, partition))
+
+
+def whole(watermark: int) -> int:
+    """The last whole millisecond up to a watermark."""
+    return max(NEVER, watermark // NANOSECONDS_PER_MS * NANOSECONDS_PER_MS)

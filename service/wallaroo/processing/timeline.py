@@ -1,0 +1,149 @@
+"""Timeline: where one task is in event time, and what that makes due.
+
+Rules for whoever edits this file:
+1. A stage sees the watermark less the delays of the window stages before it, and only when these have
+   fired: their results are never late for it.
+2. What is stored and what has been reported are in one transaction, so the one says what the other was.
+   A rollback goes back to what is stored.
+3. A window on which user code raises is closed all the same: the record that made it due is not to blame,
+   and neither is the next one.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from heapq import heappop
+
+from wallaroo.processing.careful import Attempts
+from wallaroo.processing.failed_window import FailedWindow
+from wallaroo.processing.marks import Marks
+from wallaroo.processing.rejections import Rejections
+from wallaroo.processing.reports import Append, Level, Reports, whole
+from wallaroo.processing.timers import Firing, Timers
+from wallaroo.processing.wiring import Lane
+from wallaroo.windows.control import decode_report
+from wallaroo.windows.watermark import NEVER, Mark, SourceClock, UpstreamClock
+
+# While it follows the wall clock, an upstream reports this often; nanoseconds.
+_REPORT_EVERY = 1_000_000_000
+
+
+class Timeline:
+    """The event time of one task; `timers` are its range-window stages in order, by store."""
+
+    def __init__(
+        self,
+        clock: SourceClock | UpstreamClock,
+        marks: Marks,
+        timers: Mapping[str, Timers],
+        results: Level,
+        reports: Reports | None,
+    ) -> None:
+        self.clock = clock
+        self.timers = timers
+        self.reports = reports
+        self._marks = marks
+        self._results = results
+        self._lag = sum(each.grid.delay for each in timers.values())
+        self._fast: list[Firing] = []
+        self._careful: list[Firing] = []
+        self._ahead = NEVER
+        self._stirred = False
+
+    def fast_lane(self, rejections: Rejections) -> Lane:
+        """Records move the clock, and what that makes due fires at once."""
+        moved = self._move_and_fire if self.timers else partial(setattr, self.clock, "watermark")
+        return self._lane(self._fast, moved, rejections)
+
+    def careful_lane(self, rejections: Rejections) -> Lane:
+        """Records move the clock only by `arrive`, when they have gone through as a whole."""
+        return self._lane(self._careful, self._note_ahead, rejections)
+
+    def restore(self, position: int) -> None:
+        """Be as when what is stored and this offset were committed."""
+        self._marks.restore()
+        self.clock.restore(self._marks.own, self._marks.others, position)
+        for timers in self.timers.values():
+            timers.rebuild(self.clock.watermark)
+        self._results.watermark = self.clock.watermark - self._lag
+        if self.reports is not None:
+            self.reports.restore()
+        self._stirred = False
+
+    @property
+    def pending(self) -> bool:
+        """Whether there is something to commit beside records."""
+        return self._stirred or (self.reports is not None and self._should_report(_REPORT_EVERY))
+
+    def hear(self, value: bytes) -> None:
+        """Take a control record; StoredValueError where it is none."""
+        report = decode_report(value)
+        if isinstance(self.clock, UpstreamClock):
+            self.clock.hear(report.upstream, report.mark)
+        self._stirred = True
+
+    def fire(self) -> None:
+        """Fire all windows that are due."""
+        watermark = self.clock.watermark
+        for _, timers, fire, _ in reversed(self._fast):
+            timers.watermark = level = watermark - timers.lag
+            heap = timers.heap
+            if heap and heap[0][0] <= level:
+                self._stirred = True
+                while heap and heap[0][0] <= level:
+                    fire(*heappop(heap))
+        self._results.watermark = watermark - self._lag
+
+    def set_out(self) -> None:
+        """A record begins its way in the careful lane."""
+        self._ahead = NEVER
+
+    def arrive(self) -> None:
+        """The record has gone through: its time counts."""
+        self.clock.watermark = max(self.clock.watermark, self._ahead)
+
+    def fire_carefully(self, attempts: Attempts, rejections: Rejections, at: int) -> None:
+        """Fire all windows that are due, each by itself; `at` is the offset that made them due."""
+        watermark = self.clock.watermark
+        for stage in reversed(self._careful):
+            stage.timers.watermark = level = watermark - stage.timers.lag
+            heap = stage.timers.heap
+            while heap and heap[0][0] <= level:
+                self._stirred = True
+                due, key = heappop(heap)
+                failure = attempts.attempt(partial(stage.fire, due, key))
+                if failure is not None:
+                    window = FailedWindow(stage.timers.freeze(key), key, due - stage.timers.grid.delay, at)
+                    attempts.attempt(partial(stage.give_up, due, key))
+                    rejections.reject(window, failure.stage, failure.error)
+        self._results.watermark = watermark - self._lag
+
+    def collect(self, records: int, append: Append) -> None:
+        """Put into a batch what must be remembered, and what must be told."""
+        if records:
+            self.clock.wake()
+        if self.reports is not None and self._should_report(1):
+            self.reports.send(Mark(whole(self._results.watermark), self.clock.idle), append)
+        self._marks.save(self._mark, self.clock.marks)
+        self._stirred = False
+
+    @property
+    def _mark(self) -> Mark:
+        return Mark(self.clock.watermark, self.clock.idle)
+
+    def _should_report(self, moved: int) -> bool:
+        """Whether the clock has moved by so much since the last report, or has become idle, or ceased to be."""
+        now, told = self._mark, self._marks.own
+        return now.idle != told.idle or (not now.idle and now.watermark - told.watermark >= moved)
+
+    def _lane(self, firings: list[Firing], moved: Callable[[int], None], rejections: Rejections) -> Lane:
+        clock = self.clock if isinstance(self.clock, SourceClock) else None
+        return Lane(
+            self.timers, firings, clock, moved, self.reports, rejections.late, rejections.dropped
+        )
+
+    def _move_and_fire(self, event_time: int) -> None:
+        self.clock.watermark = event_time
+        self.fire()
+
+    def _note_ahead(self, event_time: int) -> None:
+        self._ahead = event_time

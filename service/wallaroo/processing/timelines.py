@@ -1,0 +1,83 @@
+"""Put the timeline of a task together, if its sub-topology keeps time."""
+
+from collections.abc import Iterator, Mapping
+
+from wallaroo.processing.careful import Attempts
+from wallaroo.processing.marks import Marks
+from wallaroo.processing.rejections import Rejections
+from wallaroo.processing.reports import Level, Reports
+from wallaroo.processing.stores import grid_of
+from wallaroo.processing.timeline import Timeline
+from wallaroo.processing.timers import Timers
+from wallaroo.processing.wiring import Lane
+from wallaroo.record import Output, Partition
+from wallaroo.state.store import KeyedStore
+from wallaroo.topology.model import Input, RangeWindow, Repartition, SubTopology
+from wallaroo.windows.control import upstream_id
+from wallaroo.windows.watermark import NEVER, SourceClock, UpstreamClock
+
+
+class Results:
+    """How far the results of a task have come that holds some of them back."""
+
+    def __init__(self) -> None:
+        self.watermark = NEVER
+
+
+def timeline_of(
+    sub: SubTopology, partition: Partition, stores: Mapping[str, KeyedStore], partitions: Mapping[str, int]
+) -> Timeline | None:
+    """The timeline of one task over its stores; `partitions` are those of every topic."""
+    timing = sub.timing
+    if timing is None:
+        return None
+    clock: SourceClock | UpstreamClock = (
+        SourceClock(timing.idle_timeout, timing.horizon)
+        if sub.input.is_source
+        else UpstreamClock(_expected(sub.input, partitions))
+    )
+    own = upstream_id(sub.name, partition.number)
+    timers = _timers(sub, stores)
+    results: Level = Results() if timers else clock
+    reports = _reports(own, sub, partitions, results)
+    return Timeline(clock, Marks(stores[timing.store.name], own), timers, results, reports)
+
+
+def lanes_of(timeline: Timeline | None, rejections: Rejections) -> tuple[Lane, Lane]:
+    """What keeps time in the fast and in the careful form of a task."""
+    if timeline is None:
+        return Lane(), Lane()
+    return timeline.fast_lane(rejections), timeline.careful_lane(rejections)
+
+
+def attempts_of(
+    outbox: list[Output], stores: Mapping[str, KeyedStore], timeline: Timeline | None
+) -> Attempts:
+    """What does the work of a task piece by piece."""
+    if timeline is None:
+        return Attempts(outbox, stores, {}, None)
+    return Attempts(outbox, stores, timeline.timers, timeline.reports)
+
+
+def _expected(read: Input, partitions: Mapping[str, int]) -> Iterator[str]:
+    """All tasks that write into an input."""
+    for upstream in read.upstreams:
+        for number in range(partitions[upstream.topic]):
+            yield upstream_id(upstream.name, number)
+
+
+def _timers(sub: SubTopology, stores: Mapping[str, KeyedStore]) -> dict[str, Timers]:
+    timers: dict[str, Timers] = {}
+    lag = 0
+    for step in sub.steps:
+        if isinstance(step, RangeWindow):
+            timers[step.store.name] = Timers(stores[step.store.name], grid_of(step), lag)
+            lag += step.delay
+    return timers
+
+
+def _reports(own: str, sub: SubTopology, partitions: Mapping[str, int], results: Level) -> Reports | None:
+    for target in sub.targets:
+        if isinstance(target, Repartition) and target.windows is not None:
+            return Reports(own, target.topic, grid_of(target.windows), partitions[target.topic], results)
+    return None

@@ -1,0 +1,66 @@
+"""Which sub-topologies must keep time: those with range windows, and those that lead to some."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from wallaroo.topology.model import (
+    Input,
+    RangeWindow,
+    Repartition,
+    Store,
+    SubTopology,
+    Target,
+    Timing,
+    Upstream,
+)
+from wallaroo.topology.names import Names
+
+
+def keep_time(subs: Sequence[SubTopology], names: Names) -> tuple[SubTopology, ...]:
+    """The sub-topologies, with what they need to know of watermarks."""
+    routes = _Routes(subs)
+    return tuple(_timed(sub, routes, names) for sub in subs)
+
+
+class _Routes:
+    """Which range windows lie ahead of a sub-topology; several may lead into one, but none splits."""
+
+    def __init__(self, subs: Iterable[SubTopology]) -> None:
+        self.subs = tuple(subs)
+        self._readers = {sub.input.topic: sub for sub in self.subs if not sub.input.is_source}
+
+    def windows(self, sub: SubTopology) -> list[RangeWindow]:
+        """Its own, and those behind it, in order."""
+        own = [step for step in sub.steps if isinstance(step, RangeWindow)]
+        return own + [window for target in sub.targets for window in self.behind(target)]
+
+    def behind(self, target: Target) -> list[RangeWindow]:
+        if not isinstance(target, Repartition):
+            return []
+        return self.windows(self._readers[target.topic])
+
+    def upstreams(self, read: Input) -> tuple[Upstream, ...]:
+        if read.is_source:
+            return ()
+        writers = (sub for sub in self.subs if any(t.topic == read.topic for t in sub.targets))
+        return tuple(Upstream(sub.name, sub.input.topic) for sub in writers)
+
+
+def _timed(sub: SubTopology, routes: _Routes, names: Names) -> SubTopology:
+    spans = [window.range + window.delay for window in routes.windows(sub)]
+    if not spans:
+        return sub
+    taken = names.take(f"{sub.name}-watermarks-changelog", f"the watermarks of {sub.name!r}")
+    short = taken.removesuffix("-changelog")
+    store = Store(short, names.topic(short, "changelog"), dict)
+    return replace(
+        sub,
+        input=replace(sub.input, upstreams=routes.upstreams(sub.input)),
+        targets=tuple(_leading_on(target, routes) for target in sub.targets),
+        timing=Timing(store, idle_timeout=max(spans), horizon=sum(spans)),
+    )
+
+
+def _leading_on(target: Target, routes: _Routes) -> Target:
+    ahead = routes.behind(target)
+    return replace(target, windows=ahead[0]) if ahead and isinstance(target, Repartition) else target

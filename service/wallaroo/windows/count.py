@@ -1,0 +1,31 @@
+"""Count windows: every so many messages of a key make one output."""
+
+from typing import Any
+
+from wallaroo.windows.folding import Aggregation
+
+
+class Counted:
+    """The messages of one key since its last output."""
+
+    __slots__ = ("accumulator", "count")
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.accumulator: Any = None
+
+    def add(self, message: Any, aggregation: Aggregation) -> None:
+        if not self.count:
+            self.accumulator = aggregation.initial_accumulator()
+        replaced = aggregation.update(message, self.accumulator)
+        if replaced is not None:
+            self.accumulator = replaced
+        self.count += 1
+
+    def clear(self) -> None:
+        self.count = 0
+        self.accumulator = None
+
+
+def is_empty(counted: Counted) -> bool:
+    return not counted.count

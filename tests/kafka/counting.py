@@ -1,0 +1,50 @@
+"""A generator that counts, as slowly as it is told, straight to a topic: not one number may be missing."""
+
+import argparse
+import time
+
+import wallaroo
+
+
+def application_setup(args):
+    options = _options(args)
+    source = wallaroo.GenSourceConfig("numbers", Counting(options.end, options.pause_ms / 1000))
+    numbers = wallaroo.source("numbers", source).to(double)
+    sink = wallaroo.KafkaSinkConfig(options.out_topic, encoder=encode_number)
+    return wallaroo.build_application("counting", numbers.to_sink(sink))
+
+
+class Counting:
+    """Where it is, only the object knows: the values say nothing about the next one."""
+
+    def __init__(self, end, pause_seconds):
+        self.end = end
+        self.pause_seconds = pause_seconds
+        self.made = 0
+
+    def initial_value(self):
+        return 0
+
+    def apply(self, _previous):
+        if self.pause_seconds:
+            time.sleep(self.pause_seconds)
+        self.made += 1
+        return self.made if self.made < self.end else None
+
+
+@wallaroo.computation(name="double")
+def double(number):
+    return number * 2
+
+
+@wallaroo.encoder
+def encode_number(number):
+    return b"%d" % number
+
+
+def _options(args):
+    parser = argparse.ArgumentParser(prog="counting")
+    parser.add_argument("--out-topic", required=True)
+    parser.add_argument("--end", type=int, default=1_000)
+    parser.add_argument("--pause-ms", type=float, default=0)
+    return parser.parse_known_args(args)[0]

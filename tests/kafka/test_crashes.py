@@ -1,0 +1,84 @@
+"""Processes that are killed at random moments under load change nothing."""
+
+import os
+import signal
+import threading
+
+import pytest
+
+from tests.kafka.cluster import wait_until
+from tests.kafka.model import transactions
+
+WITHOUT_HOP = ("--partitioned-by-user",)
+
+
+def at_any_moment(rng):
+    """Wait for nothing but chance: a crash may find the work in any state."""
+    threading.Event().wait(rng.uniform(0.1, 1.0))
+
+
+def kill_workers(service, rng, times):
+    for wanted in range(1, times + 1):
+        at_any_moment(rng)
+        service.kill_worker(rng)
+        wait_until(lambda wanted=wanted: service.words().count("worker restarted") == wanted)
+
+
+@pytest.mark.parametrize(("workers", "arguments"), [(1, ()), (2, WITHOUT_HOP)], ids=["hop", "no-hop"])
+def test_a_worker_killed_at_random_moments_changes_nothing(scenario, rng, workers, arguments):
+    scenario.arguments = arguments
+    service = scenario.start(workers=workers)
+    with scenario.feeding(transactions(rng, 20_000), seconds=20) as feed:
+        kill_workers(service, rng, times=4)
+        feed.hurry()
+    scenario.finish()
+
+
+def test_everything_killed_at_one_stroke_goes_on_after_a_restart(scenario, rng):
+    service = scenario.start(workers=2)
+    with scenario.feeding(transactions(rng, 15_000), seconds=15) as feed:
+        at_any_moment(rng)
+        service.kill_all()
+        service.start()
+        service.wait_ready()
+        at_any_moment(rng)
+        service.kill_all()
+        service.start()
+        feed.hurry()
+    scenario.finish()
+
+
+def test_workers_end_with_their_supervisor(scenario, rng):
+    service = scenario.start(workers=2)
+    with scenario.feeding(transactions(rng, 10_000), seconds=10) as feed:
+        at_any_moment(rng)
+        service.kill_supervisor()
+        wait_until(lambda: not service.session_lives())
+        service.start()
+        feed.hurry()
+    scenario.finish()
+
+
+def test_a_worker_that_was_given_up_and_comes_back_changes_nothing(scenario, rng):
+    scenario.arguments = WITHOUT_HOP
+    service = scenario.start(workers=2, session_timeout_ms=6_000)
+    frozen = rng.choice(service.worker_pids())
+    with scenario.feeding(transactions(rng, 15_000), seconds=30) as feed:
+        at_any_moment(rng)
+        os.kill(frozen, signal.SIGSTOP)
+        wait_until(lambda: service.metric("wallaroo_rebalances_total") > 4)
+        os.kill(frozen, signal.SIGCONT)
+        wait_until(lambda: "partitions lost" in service.words())
+        feed.hurry()
+    scenario.finish()
+
+
+def test_a_restarted_worker_has_its_partitions_back_without_a_rebalance(scenario, rng):
+    scenario.arguments = WITHOUT_HOP
+    service = scenario.start(workers=2)
+    wait_until(lambda: service.metric("wallaroo_assigned_partitions", worker="1") == 2)
+    before = service.metric("wallaroo_rebalances_total", worker="1")
+    os.kill(service.worker_pids()[0], signal.SIGKILL)
+    wait_until(lambda: "worker restarted" in service.words())
+    wait_until(lambda: service.metric("wallaroo_assigned_partitions", worker="0") == 2)
+    assert service.metric("wallaroo_rebalances_total", worker="1") == before

@@ -1,0 +1,42 @@
+"""A service that is stopped goes on where it was."""
+
+from tests.kafka.model import transaction, transactions
+
+
+def test_a_service_stopped_and_started_under_load_changes_nothing(scenario, rng):
+    service = scenario.start(workers=2)
+    with scenario.feeding(transactions(rng, 15_000), seconds=8):
+        assert service.stop() == 0
+        service.start()
+        service.wait_ready()
+        assert service.stop() == 0
+        service.start()
+    scenario.finish()
+
+
+def test_a_stopped_service_takes_only_seconds_to_end_and_leaves_nothing_behind(scenario, rng):
+    service = scenario.start(workers=2)
+    scenario.send(transactions(rng, 2_000))
+    service.terminate()
+    assert service.wait(timeout_seconds=8) == 0
+    assert not service.session_lives()
+
+
+def test_nothing_is_lost_at_least_once_when_a_worker_is_killed(scenario, rng):
+    deposits = [transaction(f"user-{rng.randrange(40)}", 3_000) for _ in range(10_000)]
+    points = ("after_produce", "after_offsets", "before_begin")
+    scenario.launch_faulty(",".join(f"{p}:2" for p in points), processing_guarantee="at_least_once")
+    with scenario.feeding(deposits, seconds=6):
+        pass
+    scenario.settle_at_least()
+    scenario.stop_all()
+    alerts = scenario.alerts()
+    assert set(alerts) == set(scenario.expected.alerts)
+    assert all(len(alerts[user]) >= len(wanted) for user, wanted in scenario.expected.alerts.items())
+    assert all(alerts[user][-1] >= wanted[-1] for user, wanted in scenario.expected.alerts.items())
+
+
+def test_what_came_while_nobody_ran_is_processed_by_the_next_start(scenario, rng):
+    scenario.send(transactions(rng, 3_000))
+    scenario.start()
+    scenario.finish()

@@ -1,0 +1,44 @@
+"""Records, stores and tasks without a broker."""
+
+from wallaroo.processing.rejections import OnError
+from wallaroo.processing.task import Surroundings, Task
+from wallaroo.record import Partition
+from wallaroo.state.codec import StateCodec
+from wallaroo.state.pickles import RestrictedPickle
+from wallaroo.state.store import KeyedStore
+from wallaroo.state.values import ValueCodec
+from wallaroo.testing.logs import Message, Record
+from wallaroo.topology.model import Input, SubTopology, ToTopic
+
+PICKLES = RestrictedPickle(["tests"])
+PARTITIONS = {"in": 2, "out": 3, "box": 2, "repartition": 5, "dlq": 2}
+
+
+def record(offset=0, value=b"", key=None, timestamp_ms=0, headers=()):
+    return Message(Record("in", 1, offset, value, key, timestamp_ms, headers))
+
+
+def records(*values, start=0, key=b"k"):
+    """Records of consecutive offsets, a millisecond apart."""
+    return [record(start + n, value, key, 1000 + n) for n, value in enumerate(values)]
+
+
+def stores(*declared):
+    return {s.name: KeyedStore(s.name, s.initial, StateCodec(s.initial, PICKLES)) for s in declared}
+
+
+def sub_topology(*steps, targets=None, decode=bytes.decode):
+    ends = targets or (ToTopic("encode", "out", str.encode),)
+    return SubTopology("sub", "app-sub", Input("source", "in", decode), steps, ends)
+
+
+def task(*steps, start=0, on_error=OnError.DEAD_LETTER, **rest):
+    """A task of partition 1 of the topic `in`."""
+    sub = sub_topology(*steps, **rest)
+    surroundings = Surroundings(ValueCodec(PICKLES), PARTITIONS, "dlq", on_error)
+    return Task(sub, Partition("in", 1), start, stores(*sub.stores), surroundings)
+
+
+def written(batch, topic="out"):
+    """The values that a batch writes to a topic."""
+    return [output[1] for output in batch.outputs if output[0] == topic]

@@ -1,0 +1,41 @@
+"""Which cluster: the operator's word counts, then the application's."""
+
+import pytest
+
+import wallaroo
+from tests.unit.topology.samples import compiled, decode
+from wallaroo.errors import SettingsError
+from wallaroo.runtime.brokers import with_brokers
+from wallaroo.settings import Settings
+
+
+def source(name, *brokers):
+    return wallaroo.source(name, wallaroo.KafkaSourceConfig(name, list(brokers) or None, decoder=decode))
+
+
+def servers(topology, **settings):
+    return with_brokers(Settings(**settings), topology).bootstrap_servers
+
+
+def test_without_a_word_from_anybody_it_is_the_local_one():
+    assert servers(compiled(source("a"))) == "localhost:9092"
+
+
+def test_the_application_may_name_its_brokers():
+    assert servers(compiled(source("a", ("k1", "9092"), ("k2", "9093")))) == "k1:9092,k2:9093"
+
+
+def test_one_source_that_names_brokers_is_enough():
+    assert servers(compiled(source("a").merge(source("b", ("k1", "9092"))))) == "k1:9092"
+
+
+def test_the_operator_has_the_last_word():
+    topology = compiled(source("a", ("k1", "9092")))
+    assert servers(topology, bootstrap_servers="prod:9092") == "prod:9092"
+
+
+def test_two_sources_on_different_clusters_need_the_operators_word():
+    topology = compiled(source("a", ("k1", "9092")).merge(source("b", ("k2", "9092"))))
+    with pytest.raises(SettingsError, match="the sources a, b name different brokers; set bootstrap_servers"):
+        servers(topology)
+    assert servers(topology, bootstrap_servers="prod:9092") == "prod:9092"

@@ -1,0 +1,57 @@
+"""When a commit is due, and how much is read at once."""
+
+import pytest
+
+from wallaroo.runtime.pacing import ListSize, Pace
+
+
+def due(pending=1, *, now=10.0, dry=False, in_flight=False, **times):
+    pace = Pace(interval_seconds=0.1, most_records=100, **{"started": 10.0, "landed": 10.0, **times})
+    return pace.due(now, pending, dry=dry, in_flight=in_flight)
+
+
+def test_nothing_is_never_committed():
+    assert not due(0, now=99, dry=True)
+
+
+def test_a_commit_is_due_as_soon_as_the_input_has_run_dry():
+    assert due(now=10.01, dry=True)
+
+
+def test_a_commit_leaves_the_broker_a_moment_after_the_last_one():
+    assert not due(now=10.001, dry=True)
+
+
+def test_under_load_a_commit_is_due_by_interval():
+    assert not due(now=10.09)
+    assert due(now=10.11)
+
+
+def test_a_commit_in_flight_lets_the_next_batch_grow():
+    assert not due(99, now=99, dry=True, in_flight=True)
+
+
+def test_a_batch_that_is_as_large_as_may_be_waits_for_the_one_in_flight():
+    assert due(100, in_flight=True)
+
+
+def test_lists_are_as_long_as_may_be_where_user_code_is_quick():
+    size = ListSize(1000)
+    size.took(1000, 0.01)
+    assert size.value == 1000
+
+
+@pytest.mark.parametrize(("records", "seconds", "value"), [(1000, 2, 500), (1000, 100, 10), (10, 500, 1)])
+def test_slow_user_code_shortens_the_lists_to_a_second(records, seconds, value):
+    size = ListSize(1000)
+    size.took(records, seconds)
+    assert size.value == value
+
+
+def test_lists_grow_again():
+    size = ListSize(1000, value=0)
+    size.took(1000, 3)
+    assert size.value == 333
+    size.took(333, 0.1)
+    size.took(666, 0.1)
+    assert size.value == 1000

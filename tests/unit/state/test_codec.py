@@ -1,0 +1,123 @@
+"""The bytes of states: what an operator reads in a changelog, and what is in them no longer."""
+
+from collections import Counter
+
+import pytest
+from pydantic import BaseModel, Field
+
+from wallaroo.errors import StoredValueError
+from wallaroo.state.codec import StateCodec, UserCodec
+from wallaroo.state.pickles import RestrictedPickle
+
+PICKLES = RestrictedPickle(["tests"])
+
+
+class Total:
+    total = 0
+    name = ""
+
+
+class Account(BaseModel):
+    balance: float = 0
+    owner: str | None = Field(default=None, alias="Owner")
+
+
+class Evolved(BaseModel):
+    balance: float = 0
+    currency: str = "EUR"
+
+
+def total(**attributes):
+    made = Total()
+    made.__dict__.update(attributes)
+    return made
+
+
+def encoded(value, kind=None):
+    return StateCodec(kind or type(value), PICKLES).encode(value)
+
+
+@pytest.mark.parametrize(
+    ("value", "stored"),
+    [
+        (total(), b"1J{}"),
+        (total(total=2286), b'1J{"total":2286}'),
+        (total(total=-0.5, name="größe"), '1J{"total":-0.5,"name":"größe"}'.encode()),
+        (total(total=True), b'1J{"total":true}'),
+        (Account(balance=1.5), b'1M{"balance":1.5,"owner":null}'),
+        (Account(balance=1.5, Owner="rex"), b'1M{"balance":1.5,"owner":"rex"}'),
+    ],
+)
+def test_plain_states_can_be_read_in_a_changelog(value, stored):
+    assert encoded(value) == stored
+
+
+@pytest.mark.parametrize(
+    ("value", "format"),
+    [
+        (total(total=float("inf")), b"1D"),
+        (total(total=None), b"1D"),
+        (total(total=10**5000), b"1D"),
+        (total(total=(1, 2)), b"1D"),
+        (total(name="\ud800"), b"1D"),
+        (Account(balance=float("nan")), b"1P"),
+        (Account.model_construct(balance="no number"), b"1P"),
+        (Account.model_construct(balance=7), b"1P"),
+        ([1], b"1P"),
+        (Counter("aab"), b"1P"),
+    ],
+)
+def test_what_json_would_bend_is_pickled(value, format):  # noqa: A002 - the word for it
+    assert encoded(value)[:2] == format
+
+
+def test_a_state_of_another_class_than_the_declared_one_is_pickled_whole():
+    assert encoded(Account(), Total)[:2] == b"1P"
+
+
+def test_a_default_of_the_class_is_not_stored_but_comes_back():
+    codec = StateCodec(Total, PICKLES)
+    assert codec.decode(codec.encode(total(name="x"))).total == 0
+
+
+def test_a_function_may_be_what_makes_the_first_state():
+    codec = StateCodec(lambda: total(total=1), PICKLES)
+    assert codec.encode(total(total=2)) == b'1J{"total":2}'
+    assert codec.decode(b'1J{"total":2}').total == 2
+
+
+def test_a_model_may_gain_a_field_with_a_default():
+    assert StateCodec(Evolved, PICKLES).decode(b'1M{"balance":1.5,"owner":null}') == Evolved(balance=1.5)
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        (b"", "unknown format b''"),
+        (b"2J{}", "unknown format b'2J'"),
+        (b"1M{}", "which is no pydantic model"),
+        (b"1J[]", "JSON object"),
+        (b"1J{", "cannot be read"),
+        (b"1P", "cannot be read"),
+        (b"1D\x80\x05K\x01.", "cannot be read"),
+    ],
+)
+def test_other_bytes_are_refused(data, told):
+    with pytest.raises(StoredValueError, match=told):
+        StateCodec(Total, PICKLES).decode(data)
+
+
+def test_a_model_that_does_not_validate_is_refused():
+    with pytest.raises(StoredValueError, match="a stored Account cannot be read: 1 validation error"):
+        StateCodec(Account, PICKLES).decode(b'1M{"balance":"much"}')
+
+
+def test_the_applications_own_serialize_is_marked_as_such():
+    codec = UserCodec(str.encode, bytes.decode)
+    assert codec.encode("x") == b"1Ux"
+    assert codec.decode(b"1Ux") == "x"
+
+
+def test_a_failing_deserialize_is_a_stored_value_that_cannot_be_read():
+    with pytest.raises(StoredValueError, match="deserialize failed on"):
+        UserCodec(str.encode, bytes.decode).decode(b"1U\xff")

@@ -1,0 +1,169 @@
+"""Settings: options, then the environment, then a file, then defaults; and what is said of wrong ones."""
+
+import pytest
+
+from wallaroo.errors import SettingsError
+from wallaroo.settings import Guarantee, Settings, load_settings
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch):
+    """An environment without settings, to which a test adds its own."""
+    for name in Settings.model_fields:
+        monkeypatch.delenv(f"WALLAROO_{name.upper()}", raising=False)
+    return lambda name, value: monkeypatch.setenv(f"WALLAROO_{name}", value)
+
+
+@pytest.fixture
+def file(tmp_path):
+    """The path of a settings file with the given text."""
+
+    def file(text):
+        path = tmp_path / "wallaroo.toml"
+        path.write_text(text, encoding="utf-8")
+        return str(path)
+
+    return file
+
+
+def refused(text):
+    return pytest.raises(SettingsError, match=text)
+
+
+def test_without_a_word_the_defaults_count():
+    settings = load_settings({})
+    assert settings.bootstrap_servers == "localhost:9092"
+    assert settings.processing_guarantee is Guarantee.EXACTLY_ONCE
+    assert (settings.workers, settings.commit_interval_ms, settings.on_error) == (1, 100, "dead_letter")
+    assert settings.model_fields_set == set()
+
+
+def test_a_file_counts_more_than_a_default(file):
+    assert load_settings({}, file("workers = 2")).workers == 2
+
+
+def test_the_environment_counts_more_than_a_file(file, environment):
+    environment("WORKERS", "3")
+    assert load_settings({}, file("workers = 2")).workers == 3
+
+
+def test_an_option_counts_more_than_the_environment(file, environment):
+    environment("WORKERS", "3")
+    assert load_settings({"workers": "4"}, file("workers = 2")).workers == 4
+
+
+def test_what_nobody_said_otherwise_comes_from_further_back(file, environment):
+    environment("COMMIT_INTERVAL_MS", "20")
+    settings = load_settings({"workers": "4"}, file("http_port = 1234"))
+    assert (settings.workers, settings.commit_interval_ms, settings.http_port) == (4, 20, 1234)
+
+
+@pytest.mark.parametrize("name", ["KAFKA", "CONSUMER", "PRODUCER", "TOPIC_CONFIG"])
+def test_properties_of_the_client_have_underscores_in_the_environment(environment, name):
+    environment(f"{name}__SECURITY_PROTOCOL", "SASL_SSL")
+    environment(f"{name}__SSL_CA_LOCATION", "/etc/ca.pem")
+    given = getattr(load_settings({}), name.lower())
+    assert given == {"security.protocol": "SASL_SSL", "ssl.ca.location": "/etc/ca.pem"}
+
+
+def test_properties_of_the_client_have_dots_in_options():
+    settings = load_settings({"kafka": {"security.protocol": "SSL"}})
+    assert settings.kafka == {"security.protocol": "SSL"}
+
+
+def test_properties_of_the_client_have_quoted_names_in_a_file(file):
+    settings = load_settings({}, file('[kafka]\n"linger.ms" = 5\n"enable.idempotence" = true'))
+    assert settings.kafka == {"linger.ms": "5", "enable.idempotence": "True"}
+
+
+@pytest.mark.xfail(strict=True, reason="TOML's own dotted keys are tables, and their text becomes the value")
+def test_properties_of_the_client_may_have_plain_dotted_names_in_a_file(file):
+    settings = load_settings({}, file('[kafka]\nsecurity.protocol = "SSL"\nssl.ca.location = "ca.pem"'))
+    assert settings.kafka == {"security.protocol": "SSL", "ssl.ca.location": "ca.pem"}
+
+
+def test_properties_from_everywhere_are_put_together(file, environment):
+    environment("KAFKA__LINGER_MS", "7")
+    settings = load_settings({"kafka": {"acks": "all"}}, file('[kafka]\n"client.rack" = "r1"'))
+    assert settings.kafka == {"acks": "all", "linger.ms": "7", "client.rack": "r1"}
+
+
+def test_one_property_in_two_places_follows_the_same_order(environment):
+    environment("KAFKA__LINGER_MS", "7")
+    assert load_settings({"kafka": {"linger.ms": "8"}}).kafka == {"linger.ms": "8"}
+
+
+@pytest.mark.xfail(strict=True, reason="linger.ms and linger_ms are told apart until they have been merged")
+def test_one_property_in_three_places_follows_the_same_order(file, environment):
+    environment("KAFKA__LINGER_MS", "7")
+    settings = load_settings({"kafka": {"linger.ms": "8"}}, file('[kafka]\n"linger.ms" = "6"'))
+    assert settings.kafka == {"linger.ms": "8"}
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (
+            {"workers": "0"},
+            r"setting 'workers': .*greater than or equal to 1, got '0'; set it with --workers, WALLA",
+        ),
+        ({"workers": "many"}, "setting 'workers': .*valid integer.* got 'many'"),
+        (
+            {"on_error": "panic"},
+            "setting 'on_error': .*'dead_letter', 'skip' or 'stop'.*--on-error, WALLAROO_ON_ERROR",
+        ),
+        ({"processing_guarantee": "twice"}, "'exactly_once' or 'at_least_once'"),
+        ({"group_protocol": "new"}, "'classic' or 'consumer'"),
+        ({"application_id": "my app"}, "setting 'application_id'"),
+        ({"http_port": "65536"}, "less than or equal to 65535"),
+        ({"commit_interval": "10"}, "setting 'commit_interval': Extra inputs are not permitted"),
+    ],
+)
+def test_a_wrong_setting_is_named_with_what_to_do(options, told):
+    with refused(told):
+        load_settings(options)
+
+
+def test_all_wrong_settings_are_named_at_once():
+    with refused("setting 'workers'(.|\n)*setting 'partitions'"):
+        load_settings({"workers": "0", "partitions": "0"})
+
+
+def test_a_wrong_setting_of_the_environment_is_named(environment):
+    environment("WORKERS", "many")
+    with refused("setting 'workers': .* WALLAROO_WORKERS"):
+        load_settings({})
+
+
+def test_a_setting_that_there_is_not_in_a_file_is_named(file):
+    with refused("setting 'worker': Extra inputs are not permitted"):
+        load_settings({}, file("worker = 2"))
+
+
+def test_a_file_that_does_not_exist_is_named():
+    with refused("the settings file 'nowhere.toml' does not exist"):
+        load_settings({}, "nowhere.toml")
+
+
+@pytest.mark.xfail(strict=True, reason="ends in a traceback of tomllib")
+def test_a_file_that_is_no_toml_is_named(file):
+    with refused(r"the settings file .*wallaroo.toml.* line 1"):
+        load_settings({}, file("workers: 2"))
+
+
+@pytest.mark.xfail(strict=True, reason="ends in a traceback of pydantic-settings")
+def test_a_mapping_of_the_environment_that_is_no_json_is_named(environment):
+    environment("KAFKA", "acks=all")
+    with refused("kafka"):
+        load_settings({})
+
+
+def test_settings_do_not_change():
+    with pytest.raises(ValueError, match="frozen"):
+        Settings().workers = 2
+
+
+def test_a_value_of_nothing_leaves_a_property_of_topics_to_the_broker():
+    assert load_settings({"topic_config": {"max.message.bytes": ""}}).topic_config == {
+        "max.message.bytes": ""
+    }
