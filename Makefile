@@ -5,7 +5,7 @@ INSTALLED_DEV := .venv/.installed-dev
 PIP := $(PYTHON_IN_VENV) -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint schemas check bench kafka kafka-stop
+.PHONY: help setup demo test lint schemas reference check bench kafka kafka-stop
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,6 +25,9 @@ lint: $(INSTALLED_DEV) ## style, format and types
 
 schemas: $(INSTALLED_DEV) ## whether schemas/json still says what schemas/ says
 	$(PYTHON_IN_VENV) -m schemas.export --check
+
+reference: $(INSTALLED_DEV) ## whether docs/reference.md still says what the docstrings say
+	$(PYTHON_IN_VENV) -m scripts.reference --check
 
 check: lint schemas test ## all of the above, before you push
 

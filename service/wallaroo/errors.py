@@ -35,6 +35,10 @@ class KafkaSetupError(WallarooError):
     """A topic or the broker is not set up as this application needs it."""
 
 
+class CommitError(WallarooError):
+    """A worker can commit no more; another, or the same one started again, may."""
+
+
 class StopProcessing(WallarooError):  # noqa: N818 - a request, not a fault: the policy on_error=stop
     """A record failed and the policy is to stop; nothing of its batch is committed."""
 

@@ -97,11 +97,15 @@ class Scenario:
         return self.tail(self.dead_letters).read_to_end()
 
     def settle(self, timeout_seconds: float = SETTLE_SECONDS) -> None:
-        """Wait until everything sent has been processed."""
-        wait_until(self._is_settled, timeout_seconds)
+        """Wait until everything sent has been processed; AssertionError shows what has not been."""
+        try:
+            wait_until(self._is_settled, timeout_seconds)
+        except TimeoutError:
+            self.check()
+            raise
 
     def settle_at_least(self, timeout_seconds: float = SETTLE_SECONDS) -> None:
-        """Wait until as many alerts have come as were expected, or more."""
+        """Wait until every user has as many alerts as were expected, or more."""
         wait_until(
             lambda: len(self.tail(self.out_topic).read()) >= self.expected.alert_count, timeout_seconds
         )

@@ -1,6 +1,7 @@
 """TCP in, on a real Kafka: what a sender's frames become, and what happens to them when somebody dies."""
 
 import contextlib
+import select
 import socket
 import struct
 import threading
@@ -63,18 +64,29 @@ def topic_config():
 
 
 @pytest.fixture
-def running(bootstrap_servers, application_id, topic_config):
-    """A TCP source that writes into a topic of the test's name."""
+def start(bootstrap_servers, application_id, topic_config):
+    """A function that starts a TCP source which writes into a topic of the test's name."""
     create_topic(bootstrap_servers, application_id, PARTITIONS, topic_config)
-    settings = Settings(bootstrap_servers=bootstrap_servers)
-    ingest = Ingest(
-        "votes-ingest", "Votes", application_id, "127.0.0.1", 0, 4, read_length, 100_000, 10, True
-    )
-    loop = IngestLoop(ingest, PARTITIONS, settings, Member(application_id, "test", 0), SystemClock())
-    made = Running(loop)
-    yield made
-    with contextlib.suppress(KafkaSetupError):
-        made.finish()
+    started = []
+
+    def started_with(**settings):
+        ingest = Ingest(
+            "votes-ingest", "Votes", application_id, "127.0.0.1", 0, 4, read_length, 100_000, 10, listens=True
+        )
+        settings = Settings(bootstrap_servers=bootstrap_servers, **settings)
+        member = Member(application_id, "test", 0)
+        started.append(Running(IngestLoop(ingest, PARTITIONS, settings, member, SystemClock())))
+        return started[-1]
+
+    yield started_with
+    for running in started:
+        with contextlib.suppress(KafkaSetupError):
+            running.finish()
+
+
+@pytest.fixture
+def running(start):
+    return start()
 
 
 def by_partition(bootstrap_servers, topic):
@@ -130,6 +142,34 @@ def test_what_it_does_is_measured(running):
     values = running.loop.measures.values
     wait_until(lambda: values.snapshot().get((metrics.SENDERS_CUT_OFF.name, ("Votes",))) == 1)
     assert values.snapshot()[metrics.INGESTED_RECORDS.name, ("Votes",)] == 1
+
+
+def test_while_kafka_is_away_senders_wait_and_nothing_is_lost(
+    bootstrap_servers, application_id, start, kafka_broker
+):
+    running = start(producer={"queue.buffering.max.messages": "1000"})
+    payloads = [b"%06d" % number + bytes(1_000) for number in range(20_000)]
+    stream = framed(*payloads)
+    with running.connect() as sender:
+        sender.setblocking(False)
+        kafka_broker.stop()
+        sent = send_until_stuck(sender, stream)
+        assert sent < len(stream)
+        kafka_broker.start()
+        sender.setblocking(True)
+        sender.sendall(stream[sent:])
+        sender.shutdown(socket.SHUT_WR)
+        assert sender.recv(1) == b""
+    running.finish()
+    assert by_partition(bootstrap_servers, application_id) == {0: payloads}
+
+
+def send_until_stuck(sender, stream):
+    """Send until nobody has taken anything for a second; returns how many bytes were taken."""
+    sent = 0
+    while sent < len(stream) and select.select([], [sender], [], 1)[1]:
+        sent += sender.send(stream[sent : sent + 100_000])
+    return sent
 
 
 @pytest.mark.parametrize("topic_config", [{"max.message.bytes": "1000"}])

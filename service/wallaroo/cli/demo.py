@@ -73,8 +73,8 @@ def _find_application() -> None:
         found = None
     if found is None:
         raise SettingsError(
-            f"the demo runs {_MODULE}, which is not in {Path.cwd()}: it belongs to the project's checkout, not "
-            "to the installed package; change to the checkout's root and try again"
+            f"the demo runs {_MODULE}, which is not in {Path.cwd()}: it belongs to the project's checkout, "
+            "not to the installed package; change to the checkout's root and try again"
         )
 
 

@@ -115,7 +115,7 @@ def _judge_one(due: Sequence[str], came: Sequence[str]) -> Verdict:
 
 
 def _amount(rng: Random, total: Number) -> Number:
-    """Whole or with cents, and the further a total is from nought, the likelier back towards it."""
-    amount = rng.randint(1, 900) if rng.random() < 0.5 else round(rng.uniform(1, 900), 2)
+    """Whole or in quarters; the further a total is from nought, the likelier back towards it."""
+    amount = rng.choice((rng.randint(1, 900), rng.randint(1, 3_600) / 4))
     upwards = rng.random() > 0.5 + total / 8_000
     return amount if upwards else -amount

@@ -5,6 +5,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from itertools import islice
+from typing import Any
 
 from wallaroo.cli.demo_books import Books, Payment, Verdict, judge, line
 from wallaroo.cli.demo_screen import Screen
@@ -64,9 +65,7 @@ class Flow:
     def _turn(self, records: int) -> int:
         self._check()
         came = self._take()
-        text = (
-            f"{self.sent:,} of {records:,} transactions   {self.alerts:,} alerts   {self.dead} dead letters"
-        )
+        text = f"{self.sent:,} of {records:,} transactions, {self.alerts:,} alerts, {self.dead} dead letters"
         self._screen.progress(self.sent / records, text)
         return came
 
@@ -79,7 +78,7 @@ class Flow:
                 self.dead += 1
         return len(arrivals)
 
-    def _note(self, alert: dict[str, str]) -> None:
+    def _note(self, alert: dict[str, Any]) -> None:
         text = line(alert["kind"], alert["user"], alert["total"])
         self._came[alert["user"]].append(text)
         self.alerts += 1

@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -22,7 +22,9 @@ from wallaroo.errors import KafkaSetupError
 _READY_SECONDS = 45.0
 _STOP_SECONDS = 35.0
 _LOOK_SECONDS = 0.1
-_LAST_EVENTS = 15
+_LAST_EVENTS = 10
+_GRAVE = ("WARNING", "ERROR", "CRITICAL")
+_DETAILS = ("loop", "error", "reason", "worker", "exit_code")
 
 _processes = multiprocessing.get_context("spawn")
 
@@ -44,14 +46,14 @@ class DemoService:
                 return address
             time.sleep(_LOOK_SECONDS)
         raise KafkaSetupError(
-            f"the service was not ready within {_READY_SECONDS:.0f} seconds\n{self.events()}"
+            f"the service was not ready within {_READY_SECONDS:.0f} seconds{self.troubles()}"
         )
 
     def check(self) -> None:
         """KafkaSetupError where the service has ended."""
         if not self.process.is_alive():
             raise KafkaSetupError(
-                f"the service ended with exit code {self.process.exitcode}\n{self.events()}"
+                f"the service ended with exit code {self.process.exitcode}{self.troubles()}"
             )
 
     def stop(self) -> None:
@@ -61,17 +63,21 @@ class DemoService:
         self.process.kill()
         self.process.join()
 
-    def events(self) -> str:
-        """The last lines of its log."""
-        return "\n".join(self.log.read_text(errors="replace").splitlines()[-_LAST_EVENTS:])
+    def troubles(self) -> str:
+        """What its log complains of, or its last lines where it does not; a line each, a line break first."""
+        events = self._events()
+        grave = [event for event in events if event["level"] in _GRAVE]
+        lines = dict.fromkeys(_readable(event) for event in grave or events)
+        return "".join(f"\n  {text}" for text in list(lines)[-_LAST_EVENTS:])
 
     def _address(self) -> str | None:
         """Taken from the log: the port is whichever was free."""
-        for text in self.log.read_text(errors="replace").splitlines():
-            event = _event(text)
-            if event.get("event") == "service started":
-                return str(event["http"]).removeprefix("http://")
-        return None
+        urls = (str(event["http"]) for event in self._events() if event["event"] == "service started")
+        return next((url.removeprefix("http://") for url in urls), None)
+
+    def _events(self) -> list[dict[str, Any]]:
+        lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
+        return [_event(text) for text in lines]
 
 
 @contextmanager
@@ -87,8 +93,10 @@ def demo_service(options: Sequence[str], folder: Path) -> Iterator[DemoService]:
     try:
         yield service
     finally:
-        service.stop()
-        ours.close()
+        try:
+            service.stop()
+        finally:
+            ours.close()
 
 
 def _serve(options: list[str], log: str, parent: Connection) -> None:
@@ -121,8 +129,14 @@ def _status(address: str, path: str) -> int:
 
 
 def _event(text: str) -> dict[str, Any]:
+    """A line of the log; what no logger wrote is an event as well."""
     try:
         event = json.loads(text)
     except ValueError:
-        return {}
-    return event if isinstance(event, dict) else {}
+        event = None
+    return event if isinstance(event, dict) else {"level": "ERROR", "event": text}
+
+
+def _readable(event: Mapping[str, Any]) -> str:
+    details = (f"{name}={event[name]}" for name in _DETAILS if name in event)
+    return " ".join([event["event"], *details])

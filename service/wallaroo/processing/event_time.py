@@ -62,7 +62,9 @@ def _of_record(_message: Any, record: Any) -> int:
     at: int = record.timestamp()[1] * NANOSECONDS_PER_MS
     if 0 <= at < _LATEST:
         return at
-    raise RecordError(f"the record's timestamp is {at // NANOSECONDS_PER_MS} ms, which is no time to count by")
+    raise RecordError(
+        f"the record's timestamp is {at // NANOSECONDS_PER_MS} ms, which is no time to count by"
+    )
 
 
 def _declared(source: str, function: Callable[[Any], Any]) -> EventTime:

@@ -7,7 +7,7 @@ from wallaroo.errors import RecordError
 from wallaroo.processing.event_time import with_event_time
 from wallaroo.processing.keys import key_bytes
 from wallaroo.processing.targets import target
-from wallaroo.processing.windowed import count_windows, range_windows
+from wallaroo.processing.windowed import windows
 from wallaroo.processing.wiring import Access, Emit, Wiring
 from wallaroo.record import Origin
 from wallaroo.topology.model import (
@@ -54,10 +54,8 @@ def _step(step: Step, wiring: Wiring, emit: Emit) -> Emit:
             return _update(function, wiring.access(wiring.stores[store.name]), emit)
         case UpdateMulti(name, function, store):
             return _update_multi(name, function, wiring.access(wiring.stores[store.name]), emit)
-        case RangeWindow():
-            return range_windows(step, wiring, emit)
-        case CountWindow():
-            return count_windows(step, wiring, emit)
+        case RangeWindow() | CountWindow():
+            return windows(step, wiring, emit)
         case CheckKey(name, extract):
             return _check_key(name, extract, emit)
 

@@ -9,7 +9,6 @@ Rules for whoever edits this file:
 3. The records of a topic have milliseconds, so reports speak of whole ones.
 """
 
-from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
@@ -34,7 +33,7 @@ class Reports:
     """
 
     def __init__(self, upstream: str, topic: str, grid: Grid, partitions: int, level: Level) -> None:
-        self.sent: Counter[str] = Counter()
+        self._sent = 0
         self._upstream = upstream
         self._topic = topic
         self._grid = grid
@@ -57,16 +56,21 @@ class Reports:
         for partition in range(len(self._told)):
             self._tell(partition, mark, append)
 
+    def count(self) -> dict[str, int]:
+        """How many there were since the last count, by topic."""
+        sent, self._sent = self._sent, 0
+        return {self._topic: sent} if sent else {}
+
     def undone(self, outputs: Iterable[Output]) -> None:
         """These will not be written after all."""
         for topic, value, key, partition, *_ in outputs:
             if topic == self._topic and is_control(key, value):
-                self.sent[topic] -= 1
+                self._sent -= 1
                 self._told[partition] = NEVER
 
     def restore(self) -> None:
         """Be as when the level was committed that is there now."""
-        self.sent.clear()
+        self._sent = 0
         self._told = [whole(self._level.watermark)] * len(self._told)
 
     def _announce(self, output: Output, append: Append) -> None:
@@ -78,7 +82,7 @@ class Reports:
 
     def _tell(self, partition: int, mark: Mark, append: Append) -> None:
         self._told[partition] = mark.watermark
-        self.sent[self._topic] += 1
+        self._sent += 1
         append((self._topic, encode_report(Report(self._upstream, mark)), None, partition))
 
 

@@ -42,4 +42,3 @@ def _new_store(step: Step, state_codecs: StateCodecs) -> KeyedStore | None:
             return KeyedStore(store.name, Counted, counted, count.is_empty)
         case _:
             return None
-

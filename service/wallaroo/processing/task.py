@@ -8,8 +8,9 @@ Rules for whoever edits this file:
 4. What concerns event time is the timeline's. Most tasks have none, and pay nothing for it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from wallaroo.errors import StateError, StopProcessing, StoredValueError
@@ -97,8 +98,7 @@ class Task:
         """
         if not self.pending_records:
             return None
-        if self.timeline is not None:
-            self.timeline.collect(self._records, self._outbox.append)
+        controls = self.timeline.collect(self._records, self._outbox.append) if self.timeline else {}
         try:
             changes = [Changes(s.name, self._changelogs[s.name], s.collect()) for s in self.stores.values()]
         except StateError:
@@ -115,6 +115,7 @@ class Task:
             dict(self.rejections.dead_letters),
             dict(self.rejections.dropped),
             dict(self.rejections.late),
+            controls,
         )
         self._start_batch()
         return batch
@@ -142,12 +143,12 @@ class Task:
         """
         if self.timeline is None:
             return None
-        self.timeline.look(now_ms, self._next, caught_up=caught_up)
+        self.timeline.clock.look(now_ms, self._next, caught_up=caught_up)
         if self._next <= self._careful_until:
-            self.timeline.fire_carefully(self._attempts, self.rejections, self._next)
+            self._fire_carefully(self._next)
             return None
         try:
-            self.timeline.fire()
+            self._fire(self._next)
         except (StoredValueError, StopProcessing):
             raise
         except Exception:
@@ -185,7 +186,8 @@ class Task:
                 try:
                     value = decode(record.value())
                 except Exception as error:
-                    self._reject_undecodable(record, error)
+                    if not self._hears(record, self._fire):
+                        self._reject_undecodable(record, error)
                     continue
                 if value is None:
                     self.rejections.dropped[self._input.name, "filtered"] += 1
@@ -202,7 +204,8 @@ class Task:
             try:
                 value = self._decode(record.value())
             except Exception as error:
-                self._reject_undecodable(record, error)
+                if not self._hears(record, self._fire_carefully):
+                    self._reject_undecodable(record, error)
                 continue
             if value is None:
                 self.rejections.dropped[self._input.name, "filtered"] += 1
@@ -210,12 +213,36 @@ class Task:
                 self._try_record(record, value)
 
     def _try_record(self, record: RawRecord, value: Any) -> None:
-        failure = self._attempts.attempt(lambda: self._careful(value, record.key(), record))
+        failure = self._attempts.attempt(partial(self._go_through, record, value))
         if failure is not None:
             self._reject_failed(record, failure.stage, failure.error)
+        elif self.timeline is not None:
+            self.timeline.arrive()
+            self._fire_carefully(record.offset())
+
+    def _go_through(self, record: RawRecord, value: Any) -> None:
         if self.timeline is not None:
-            self.timeline.settle(failed=failure)
-            self.timeline.fire_carefully(self._attempts, self.rejections, record.offset())
+            self.timeline.set_out()
+        self._careful(value, record.key(), record)
+
+    def _hears(self, record: RawRecord, fire: Callable[[int], None]) -> bool:
+        """Whether this is a control record; then it is none for the user's code."""
+        if self._input.is_source or not is_control(record.key(), record.value()):
+            return False
+        # Windows that are not declared any more leave theirs behind, with nobody to hear them.
+        if self.timeline is not None:
+            self.timeline.hear(record.value())
+            fire(record.offset())
+        self._records -= 1
+        return True
+
+    def _fire(self, _offset: int) -> None:
+        if self.timeline is not None:
+            self.timeline.fire()
+
+    def _fire_carefully(self, offset: int) -> None:
+        if self.timeline is not None:
+            self.timeline.fire_carefully(self._attempts, self.rejections, offset)
 
     def _reject_failed(self, record: RawRecord, stage: str, error: BaseException) -> None:
         # A stream that keeps failing is kept in careful form, or it would be read again and again.

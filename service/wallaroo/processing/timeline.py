@@ -117,29 +117,28 @@ class Timeline:
                     rejections.reject(window, failure.stage, failure.error)
         self._results.watermark = watermark - self._lag
 
-    def collect(self, records: int, append: Append) -> None:
-        """Put into a batch what must be remembered, and what must be told."""
+    def collect(self, records: int, append: Append) -> Mapping[str, int]:
+        """Put into a batch what must be remembered and told; returns the control records in it by topic."""
         if records:
             self.clock.wake()
         if self.reports is not None and self._should_report(1):
             self.reports.send(Mark(whole(self._results.watermark), self.clock.idle), append)
         self._marks.save(self._mark, self.clock.marks)
         self._stirred = False
+        return {} if self.reports is None else self.reports.count()
 
     @property
     def _mark(self) -> Mark:
         return Mark(self.clock.watermark, self.clock.idle)
 
     def _should_report(self, moved: int) -> bool:
-        """Whether the clock has moved by so much since the last report, or has become idle, or ceased to be."""
+        """Whether the clock has moved by so much since the last report, or fallen idle, or awoken."""
         now, told = self._mark, self._marks.own
         return now.idle != told.idle or (not now.idle and now.watermark - told.watermark >= moved)
 
     def _lane(self, firings: list[Firing], moved: Callable[[int], None], rejections: Rejections) -> Lane:
         clock = self.clock if isinstance(self.clock, SourceClock) else None
-        return Lane(
-            self.timers, firings, clock, moved, self.reports, rejections.late, rejections.dropped
-        )
+        return Lane(self.timers, firings, clock, moved, self.reports, rejections.late, rejections.dropped)
 
     def _move_and_fire(self, event_time: int) -> None:
         self.clock.watermark = event_time

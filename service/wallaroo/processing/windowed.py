@@ -17,8 +17,12 @@ from wallaroo.windows.contents import Contents
 from wallaroo.windows.folding import add, key_text
 
 
-def range_windows(step: RangeWindow, wiring: Wiring, emit: Emit) -> Emit:
-    """The stage; how its windows fire goes into the lane."""
+def windows(step: RangeWindow | CountWindow, wiring: Wiring, emit: Emit) -> Emit:
+    """The stage; how range windows fire goes into the wiring's lane."""
+    return _range(step, wiring, emit) if isinstance(step, RangeWindow) else _count(step, wiring, emit)
+
+
+def _range(step: RangeWindow, wiring: Wiring, emit: Emit) -> Emit:
     timers = wiring.lane.timers[step.store.name]
     find, touch = wiring.access(wiring.stores[step.store.name])
     aggregation, grid = step.aggregation, timers.grid
@@ -71,8 +75,8 @@ def _firing(step: RangeWindow, wiring: Wiring, emit: Emit) -> Firing:
     return Firing(step.name, timers, fire, give_up)
 
 
-def count_windows(step: CountWindow, wiring: Wiring, emit: Emit) -> Emit:
-    """The stage: exactly every so many messages of a key, one output, at the time of the last message."""
+def _count(step: CountWindow, wiring: Wiring, emit: Emit) -> Emit:
+    """Exactly every so many messages of a key, one output, at the time of the last message."""
     find, touch = wiring.access(wiring.stores[step.store.name])
     aggregation, size = step.aggregation, step.count
 

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping
+from functools import partial
 from typing import Protocol
 
 from confluent_kafka import KafkaError
@@ -9,6 +10,7 @@ from confluent_kafka import KafkaError
 from wallaroo.clock import SystemClock
 from wallaroo.observability.health import LoopStatus
 from wallaroo.processing.rejections import OnError
+from wallaroo.processing.stores import new_stores
 from wallaroo.processing.task import Surroundings, Task
 from wallaroo.record import Partition
 from wallaroo.runtime.application import Loaded
@@ -64,14 +66,12 @@ def build_deliveries(spec: WorkerSpec, loaded: Loaded) -> list[DeliveryLoop]:
 
 
 def _loop(sub: SubTopology, spec: WorkerSpec, loaded: Loaded, surroundings: Surroundings, at: Probe) -> Loop:
-    def new_stores() -> dict[str, KeyedStore]:
-        return {s.name: KeyedStore(s.name, s.initial, loaded.codecs.state(s.initial)) for s in sub.stores}
-
     def new_task(partition: Partition, start: int, stores: Mapping[str, KeyedStore]) -> Task:
         return Task(sub, partition, start, stores, surroundings)
 
     first: First = "earliest" if sub.input.is_ours else spec.settings.auto_offset_reset
-    assignment = Assignment(spec.settings, first, new_stores, new_task)
+    stores = partial(new_stores, sub, loaded.codecs.state)
+    assignment = Assignment(spec.settings, first, stores, new_task)
     return Loop(sub, spec.settings, assignment, lambda: _open(sub, spec, assignment, at), SystemClock())
 
 

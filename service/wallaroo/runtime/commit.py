@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
-from wallaroo.errors import KafkaSetupError
+from wallaroo.errors import CommitError
 from wallaroo.record import Batch
 from wallaroo.runtime.retry import persist
 
@@ -224,6 +224,6 @@ def _abort(producer: Producer, error: KafkaException) -> Landing:
     """Abort where that mends it; a fatal error (fenced, say) ends the process."""
     cause: KafkaError = error.args[0]
     if cause.fatal():
-        raise KafkaSetupError(f"the transactional producer cannot go on: {cause.str()}") from error
+        raise CommitError(f"the transactional producer cannot go on: {cause.str()}") from error
     persist(producer.abort_transaction)
     return Landing(Outcome.ABORTED, cause.str())

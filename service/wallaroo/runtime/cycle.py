@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from wallaroo.clock import Clock
-from wallaroo.errors import KafkaSetupError
+from wallaroo.errors import CommitError
 from wallaroo.processing.task import Task
 from wallaroo.record import Batch, Rewind
 from wallaroo.runtime.commit import Commit, Committer
@@ -109,6 +109,6 @@ class CommitCycle:
         self._aborts += 1
         _log.warning("commit aborted", extra={"reason": reason, "in_a_row": self._aborts})
         if self._aborts > _MOST_ABORTS_IN_A_ROW:
-            raise KafkaSetupError(f"{self._aborts} commits in a row were aborted: {reason}")
+            raise CommitError(f"{self._aborts} commits in a row were aborted: {reason}")
         for task in self._tasks.values():
             self._seek(task, task.rollback())

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from confluent_kafka import Consumer, TopicPartition
 
 from wallaroo.clock import Clock
-from wallaroo.errors import KafkaSetupError, StopProcessing
+from wallaroo.errors import CommitError, StopProcessing
 from wallaroo.observability import metrics
 from wallaroo.observability.health import LoopStatus
 from wallaroo.processing.generator import PARTITION, GeneratorTask, Positions
@@ -179,7 +179,7 @@ class GeneratorLoop:
         self._aborts += 1
         _log.warning("commit aborted", extra={"generator": self.name, "reason": reason})
         if self._aborts > _MOST_ABORTS_IN_A_ROW:
-            raise KafkaSetupError(f"{self._aborts} commits of {self.name!r} in a row were aborted: {reason}")
+            raise CommitError(f"{self._aborts} commits of {self.name!r} in a row were aborted: {reason}")
 
     def _begin_again(self, error: Exception) -> None:
         """What failed once may not fail for ever: wait, then go on from the position on record."""

@@ -17,7 +17,7 @@ from wallaroo.clock import Clock
 from wallaroo.connectors import tcp_port
 from wallaroo.connectors.framing import Frames
 from wallaroo.connectors.tcp_source import Address, Received, TcpSource
-from wallaroo.errors import KafkaSetupError, SettingsError
+from wallaroo.errors import CommitError, SettingsError
 from wallaroo.observability import metrics
 from wallaroo.observability.health import LoopStatus
 from wallaroo.runtime.clients import Member, ingest_producer
@@ -130,7 +130,7 @@ class IngestLoop:
 
     def _raise_failure(self) -> None:
         if self._failures:
-            raise KafkaSetupError(
+            raise CommitError(
                 f"Kafka does not take what the source {self._source!r} writes to {self._topic}: "
                 f"{self._failures[0].str()}; see that this client may write to the topic, and that the "
                 "topic's max.message.bytes is no less than max_message_bytes"

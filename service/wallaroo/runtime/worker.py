@@ -8,7 +8,7 @@ import threading
 from collections.abc import Sequence
 from multiprocessing.connection import Connection
 
-from wallaroo.errors import KafkaSetupError, SettingsError, StopProcessing, TopologyError
+from wallaroo.errors import KafkaSetupError, SettingsError, StopProcessing, TopologyError, WallarooError
 from wallaroo.observability import logging as log_setup
 from wallaroo.observability.answers import NoSuchKey, StateAnswer, StateFound, StateUnavailable
 from wallaroo.observability.measurements import merged
@@ -80,13 +80,15 @@ class Worker:
             runnable.run()
         except BaseException as error:
             self._failure = error
-            known = isinstance(error, StopProcessing | KafkaSetupError | SettingsError)
+            known = isinstance(error, WallarooError)
             details = {"loop": runnable.name, "error": str(error)}
             _log.error("loop failed", extra=details, exc_info=None if known else error)
 
     def _exit(self, hanging: bool) -> Exit:
         if isinstance(self._failure, StopProcessing):
             return Exit.STOPPED
+        if isinstance(self._failure, KafkaSetupError | SettingsError):
+            return Exit.REFUSED
         if hanging:
             _log.error("a loop did not stop in time", extra={"seconds": _STOP_SECONDS})
         return Exit.CRASHED if hanging or self._failure is not None else Exit.CLEAN

@@ -52,6 +52,7 @@ class ApplicationDriver:
         surroundings = Surroundings(codecs.values, counts, dead_letters, OnError(on_error))
         self._edges = Edges(self.topology, codecs, self._logs, self._clock)
         subs = self.topology.sub_topologies
+        self._keeps_time = any(sub.timing is not None for sub in subs)
         self._groups = {sub.name: Group(sub, self._logs, codecs.state, surroundings) for sub in subs}
 
     def send(
@@ -89,9 +90,11 @@ class ApplicationDriver:
 
     def run(self) -> None:
         """Process and commit until no topic holds anything that has not been read."""
+        self._look()
         while self._turns() or self._pending():
             if not self.step(self._pace.slice_size):
                 self.commit()
+                self._look()
 
     def step(self, records: int = 1) -> int:
         """Process so many records, or what there is; returns how many. Commits by `commit_every` alone.
@@ -131,8 +134,10 @@ class ApplicationDriver:
             group.crash()
 
     def advance(self, milliseconds: int) -> None:
-        """Move the clock."""
+        """Move the clock. Windows of an idle stream are closed by it, and committed by the next commit."""
+        self._see_the_time()
         self._clock.advance(milliseconds)
+        self._see_the_time()
 
     def read(self, sink: str) -> list[bytes | None]:
         """The values in a topic, or waiting for the TCP sink with the address `host:port`."""
@@ -185,6 +190,17 @@ class ApplicationDriver:
         except WallarooError:
             self.crash()
             raise
+
+    def _look(self) -> None:
+        """What no record says: which partitions are empty or idle, before anything waits for them."""
+        if self._keeps_time:
+            self._see_the_time()
+            self.commit()
+
+    def _see_the_time(self) -> None:
+        with self._worker():
+            for group in self._groups.values():
+                group.look(self._clock.now_ms())
 
     def _pending(self) -> bool:
         return any(group.unfinished for group in self._groups.values())

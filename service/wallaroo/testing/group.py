@@ -5,17 +5,13 @@ Rules for whoever edits this file:
 2. What it does to tasks, and when, is what `runtime/loop.py` does.
 """
 
-from collections.abc import Callable
 from typing import Any
 
+from wallaroo.processing.stores import StateCodecs, new_stores
 from wallaroo.processing.task import Surroundings, Task
 from wallaroo.record import Batch, Partition, Rewind
-from wallaroo.state.codec import Codec
-from wallaroo.state.store import KeyedStore
 from wallaroo.testing.logs import Logs
 from wallaroo.topology.model import SubTopology
-
-StateCodecs = Callable[[Callable[[], Any]], Codec]
 
 
 class Group:
@@ -57,6 +53,16 @@ class Group:
             self.land()
             self._positions[at] = task.rollback()
         return len(records)
+
+    def look(self, now_ms: int) -> None:
+        """Let every task see what time it is, if this sub-topology keeps time."""
+        if self.sub.timing is None:
+            return
+        for at in self._partitions:
+            task, caught_up = self._task(at), not self._logs.has_from(at, self._positions[at])
+            if task.look(now_ms, caught_up=caught_up) is not None:
+                self.land()
+                self._positions[at] = task.rollback()
 
     def collect(self) -> None:
         """Put all that has been done in flight; what was in flight before has landed."""
@@ -104,16 +110,13 @@ class Group:
     def _task(self, at: Partition) -> Task:
         task = self._tasks.get(at)
         if task is None:
-            stores = {store.name: self._restored(store.name, at) for store in self.sub.stores}
+            stores = new_stores(self.sub, self._state_codecs)
+            for declared in self.sub.stores:
+                changelog = Partition(declared.changelog, at.number)
+                stores[declared.name].committed.update(self._logs.compacted(changelog))
             task = Task(self.sub, at, self._committed[at], stores, self._surroundings)
             self._tasks[at] = task
         return task
-
-    def _restored(self, name: str, at: Partition) -> KeyedStore:
-        declared = next(store for store in self.sub.stores if store.name == name)
-        store = KeyedStore(name, declared.initial, self._state_codecs(declared.initial))
-        store.committed.update(self._logs.compacted(Partition(declared.changelog, at.number)))
-        return store
 
     def _write(self, batch: Batch) -> None:
         for output in batch.outputs:

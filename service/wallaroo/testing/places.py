@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from wallaroo.errors import WallarooParameterError
-from wallaroo.topology.model import Store, SubTopology, Topology, Update, UpdateMulti
+from wallaroo.topology.model import Stateful, Store, SubTopology, Topology
 
 _DEFAULT_PARTITIONS = 4
 
@@ -35,7 +35,7 @@ def store_of(topology: Topology, stage: str) -> tuple[SubTopology, Store]:
         step.name: (sub, step.store)
         for sub in topology.sub_topologies
         for step in sub.steps
-        if isinstance(step, Update | UpdateMulti)
+        if isinstance(step, Stateful)
     }
     if stage not in stores:
         raise WallarooParameterError(

@@ -1,0 +1,81 @@
+"""Coverage-guided fuzzing of everything that reads bytes back from a topic; `make fuzz` runs it.
+
+Damaged or forged, a value is read or it is a StoredValueError: nothing else is raised, and nothing runs.
+"""
+
+import sys
+from collections import Counter, defaultdict, deque
+from datetime import UTC, datetime
+from decimal import Decimal
+from random import Random
+
+import atheris
+
+with atheris.instrument_imports():
+    from wallaroo.errors import StoredValueError
+    from wallaroo.processing.generator import Positions
+    from wallaroo.state.codec import StateCodec
+    from wallaroo.state.codecs import codecs_of
+    from wallaroo.state.pickles import RestrictedPickle
+    from wallaroo.topology.ingest import Generator
+
+KINDS = (b"1J", b"1D", b"1M", b"1P", b"1S", b"1B", b"1U", b"1G1P", b"1V1S", b"1E", b"")
+
+
+class Total:
+    """A state as applications have it."""
+
+    total = 0
+
+
+class Numbers:
+    """A generator as applications have it."""
+
+    def initial_value(self) -> int:
+        return 0
+
+    def apply(self, previous: int) -> int:
+        return previous + 1
+
+
+CODECS = codecs_of(None)
+READERS = (
+    StateCodec(Total, RestrictedPickle()).decode,
+    CODECS.values.decode,
+    Positions(Generator("n", "n", "g", "t", "p", "i", Numbers()), CODECS).decode,
+)
+
+
+VALUES = (
+    {"total": 1, "names": ["a", "b"], "pair": (1.5, None)},
+    {frozenset({1, 2}), Decimal("1.5"), datetime(2026, 1, 2, tzinfo=UTC)},
+    [deque([1, 2], maxlen=3), defaultdict(list, {"a": [1]}), Counter("abc"), bytearray(b"x")],
+    Random(1),  # noqa: S311 - a value like any other
+    (Numbers(), 7),
+)
+SAMPLES = tuple(CODECS.values.encode(value) for value in VALUES)
+
+
+def fuzz(data: bytes) -> None:
+    """One value for every reader: what is made of whole cloth, or a real one with a piece of it replaced."""
+    given = atheris.FuzzedDataProvider(data)
+    kind = KINDS[given.ConsumeIntInRange(0, len(KINDS) - 1)]
+    sample = SAMPLES[given.ConsumeIntInRange(0, len(SAMPLES) - 1)]
+    begin = given.ConsumeIntInRange(0, len(sample))
+    end = begin + given.ConsumeIntInRange(0, 20)
+    piece = given.ConsumeBytes(400)
+    _read(kind + piece)
+    _read(sample[:begin] + piece + sample[end:])
+
+
+def _read(value: bytes) -> None:
+    for read in READERS:
+        try:
+            read(value)
+        except StoredValueError:
+            continue
+
+
+if __name__ == "__main__":
+    atheris.Setup(sys.argv, fuzz)
+    atheris.Fuzz()

@@ -1,0 +1,238 @@
+"""Applications with windows that gather values, and random streams of messages for them.
+
+A message is the text `key:value:time`; times are in milliseconds.
+"""
+
+import json
+from dataclasses import dataclass
+
+from hypothesis import strategies as st
+
+import wallaroo
+from tests.properties.window_model import CountWindows, Message, RangeWindows
+from wallaroo import milliseconds
+from wallaroo.testing import ApplicationDriver
+
+KEYS = ("a", "b", "ß")
+POLICIES = tuple(wallaroo.LateDataPolicy)
+MS = 1_000_000
+
+
+class Gather(wallaroo.Aggregation):
+    """All values of a window, in a list that is changed in place."""
+
+    updates = 0
+
+    def initial_accumulator(self):
+        return []
+
+    def update(self, message, values):
+        type(self).updates += 1
+        values.append(message[1])
+
+    def combine(self, values, others):
+        return values + others
+
+    def output(self, key, values):
+        return key, tuple(sorted(values))
+
+
+class GatherTuples(Gather):
+    """The same with accumulators that never change."""
+
+    def initial_accumulator(self):
+        return ()
+
+    def update(self, message, values):
+        type(self).updates += 1
+        return (*values, message[1])
+
+
+class Own:
+    """An accumulator of a class of one's own."""
+
+    def __init__(self):
+        self.values = []
+
+
+class GatherObjects(Gather):
+    def initial_accumulator(self):
+        return Own()
+
+    def update(self, message, own):
+        type(self).updates += 1
+        own.values.append(message[1])
+
+    def combine(self, own, other):
+        both = Own()
+        both.values = own.values + other.values
+        return both
+
+    def output(self, key, own):
+        return key, tuple(sorted(own.values))
+
+
+AGGREGATIONS = (Gather, GatherTuples, GatherObjects)
+
+
+class GatherAgain(Gather):
+    """Behind another window: its results are the values."""
+
+
+@wallaroo.decoder()
+def decode(bs):
+    key, value, time = bs.decode().split(":")
+    return key, int(value), int(time)
+
+
+@wallaroo.encoder
+def encode(made):
+    key, values = made
+    return json.dumps(values), key
+
+
+@wallaroo.key_extractor
+def by_key(message):
+    return message[0]
+
+
+def event_time(message):
+    return message[2] * MS
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """Windows of one stage, in milliseconds."""
+
+    range: int
+    slide: int
+    delay: int = 0
+    policy: str = "drop"
+
+    def declared(self, aggregation=Gather):
+        windows = wallaroo.range_windows(milliseconds(self.range)).with_slide(milliseconds(self.slide))
+        windows = windows.with_delay(milliseconds(self.delay)).with_late_data_policy(self.policy)
+        return windows.over(aggregation)
+
+    def modelled(self):
+        return RangeWindows(self.range * MS, self.slide * MS, self.delay * MS, str(self.policy))
+
+
+@dataclass(frozen=True, slots=True)
+class Counting:
+    """Count windows."""
+
+    count: int
+
+    def declared(self, aggregation=Gather):
+        return wallaroo.count_windows(self.count).over(aggregation)
+
+    def modelled(self):
+        return CountWindows(self.count)
+
+
+def shapes(policies=POLICIES, delays=st.integers(0, 12)):
+    """Slides that divide the range and slides that do not, tumbling windows among them."""
+    spans = st.integers(1, 12).flatmap(lambda r: st.tuples(st.just(r), st.integers(1, r) | st.just(r)))
+    return st.builds(lambda span, *rest: Shape(*span, *rest), spans, delays, st.sampled_from(policies))
+
+
+def countings():
+    return st.builds(Counting, st.integers(1, 4))
+
+
+def messages(latest=40):
+    """Of a few keys, at any time, with values that tell each message from all others."""
+    some = st.lists(st.tuples(st.sampled_from(KEYS), st.integers(0, latest)), max_size=30)
+    return some.map(lambda made: [Message(key, n, at * MS) for n, (key, at) in enumerate(made)])
+
+
+def finished(pipeline):
+    return wallaroo.build_application(
+        "app", pipeline.to_sink(wallaroo.KafkaSinkConfig("out", encoder=encode))
+    )
+
+
+def source(name="in", declared_time=False, partitioned_by=None):
+    return wallaroo.source(
+        name,
+        wallaroo.KafkaSourceConfig(
+            name,
+            decoder=decode,
+            partitioned_by=partitioned_by,
+            event_time=event_time if declared_time else None,
+        ),
+    )
+
+
+def without_hop(*windows, declared_time=False):
+    """Each partition of the source is a task of its own."""
+    pipeline = source(declared_time=declared_time, partitioned_by=by_key).key_by(by_key)
+    for each in windows:
+        pipeline = pipeline.to(each)
+    return finished(pipeline)
+
+
+def behind_a_hop(*windows, declared_time=False):
+    pipeline = source(declared_time=declared_time).key_by(by_key)
+    for each in windows:
+        pipeline = pipeline.to(each)
+    return finished(pipeline)
+
+
+def send(driver, sent, partition_of=None, topic="in"):
+    """Messages as records; without `partition_of`, to the partition of their key."""
+    for message in sent:
+        time = message.time // MS
+        value = f"{message.key}:{message.value}:{time}"
+        partition = None if partition_of is None else partition_of(message)
+        driver.send(topic, value, message.key, timestamp_ms=time, partition=partition)
+
+
+def run_through(application, sent, script=(), pace=None, partitions=4, partition_of=None):
+    """A driver that has been through a script, and then through all that was left."""
+    driver = ApplicationDriver(application, partitions, pace=pace)
+    waiting = list(sent)
+    for name, count in script:
+        if name == "send":
+            send(driver, waiting[:count], partition_of)
+            del waiting[:count]
+        elif count is None:
+            getattr(driver, name)()
+        else:
+            driver.step(count)
+    send(driver, waiting, partition_of)
+    driver.run()
+    return driver
+
+
+def close_all(driver, milliseconds=10_000):
+    """The stream has ended: the wall clock closes what is open."""
+    driver.advance(milliseconds)
+    driver.run()
+    return driver
+
+
+def read(driver, topic="out"):
+    """Results by key, in order, as (value, time in milliseconds)."""
+    found = {}
+    for record in driver.records(topic):
+        found.setdefault(record.key.decode(), []).append((_tuples(json.loads(record.value)), record.timestamp_ms))
+    return found
+
+
+def in_milliseconds(found):
+    return {key: [(value, time // MS) for value, time in made] for key, made in found.items()}
+
+
+def open_keys(driver, topology_stores):
+    """What is left in changelogs: the keys that have a value."""
+    left = {}
+    for topic in topology_stores:
+        for record in driver.records(topic):
+            left[topic, record.partition, record.key] = record.value
+    return {key for (_, _, key), value in left.items() if value is not None}
+
+
+def _tuples(value):
+    return tuple(_tuples(each) for each in value) if isinstance(value, list) else value

@@ -1,0 +1,121 @@
+"""The topics of TCP and generator sources: how wide they are, how long they keep, what is deleted."""
+
+import socket
+
+import pytest
+
+import wallaroo
+from wallaroo.errors import SettingsError
+from wallaroo.runtime.ingest import check_ingests
+from wallaroo.runtime.purge import readers
+from wallaroo.runtime.topics import plan
+from wallaroo.settings import Settings
+from wallaroo.topology.compile import compile_topology
+
+FOR_EVER = {"retention.ms": "-1"}
+
+
+@wallaroo.decoder()
+def decode(payload):
+    return payload
+
+
+@wallaroo.encoder
+def encode(value):
+    return value
+
+
+@wallaroo.key_extractor
+def extract_key(value):
+    return value
+
+
+@wallaroo.computation(name="same")
+def same(value):
+    return value
+
+
+class Numbers:
+    def initial_value(self):
+        return 1
+
+    def apply(self, previous):
+        return previous + 1
+
+
+def tcp(port=0, **options):
+    return wallaroo.source("texts", wallaroo.TCPSourceConfig("texts", "127.0.0.1", port, decode, **options))
+
+
+def generator():
+    return wallaroo.source("numbers", wallaroo.GenSourceConfig("numbers", Numbers()))
+
+
+def compiled(pipeline):
+    sink = wallaroo.KafkaSinkConfig("out", encoder=encode)
+    return compile_topology(
+        wallaroo.build_application("app", pipeline.key_by(extract_key).to(same).to_sink(sink))
+    )
+
+
+def planned(pipeline, existing=None):
+    return {p.name: p for p in plan(compiled(pipeline), existing or {}, 6)}
+
+
+def test_the_topic_of_a_tcp_source_has_the_usual_partitions_and_keeps_until_it_is_read():
+    plans = planned(tcp())
+    ingest = plans["app-texts-ingest"]
+    assert (ingest.purpose, ingest.partitions, ingest.config) == ("ingest", 6, FOR_EVER)
+    assert plans["app-extract-key-repartition"].partitions == 6
+
+
+def test_a_topic_that_exists_has_the_partitions_it_has_and_what_follows_is_as_wide():
+    plans = planned(tcp(), {"app-texts-ingest": 9})
+    assert plans["app-texts-ingest"].partitions == 9
+    assert plans["app-extract-key-repartition"].partitions == 9
+
+
+def test_a_generator_has_one_partition_and_what_follows_has_the_usual_ones():
+    plans = planned(generator())
+    assert (plans["app-numbers-ingest"].partitions, plans["app-numbers-ingest"].config) == (1, FOR_EVER)
+    assert plans["app-extract-key-repartition"].partitions == 6
+
+
+def test_the_position_of_a_generator_is_one_partition_that_is_compacted():
+    positions = planned(generator())["app-numbers-generator"]
+    assert (positions.purpose, positions.partitions) == ("generator", 1)
+    assert positions.config["cleanup.policy"] == "compact"
+
+
+def test_what_is_read_is_deleted_from_ingest_topics_and_never_a_position():
+    assert readers(compiled(tcp().merge(generator()))) == {
+        "app-texts-ingest": "app-texts",
+        "app-numbers-ingest": "app-numbers",
+        "app-extract-key-repartition": "app-extract-key",
+    }
+
+
+def test_payloads_larger_than_a_record_may_be_are_refused_before_the_start():
+    (ingest,) = compiled(tcp(max_size=1_000_000)).ingests
+    check_ingests([ingest], Settings())
+    with pytest.raises(
+        SettingsError, match=r"source 'texts' takes payloads of up to 1000000 bytes.*at least 1000512"
+    ):
+        check_ingests([ingest], Settings(max_message_bytes=1_000_511))
+
+
+def test_a_port_that_is_taken_is_refused_before_the_start_unless_nobody_is_to_listen():
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        check_ingests(compiled(tcp(port, valid=False)).ingests, Settings())
+        with pytest.raises(SettingsError, match=f"source 'texts' cannot listen on 127.0.0.1:{port}"):
+            check_ingests(compiled(tcp(port)).ingests, Settings())
+
+
+def test_a_port_that_is_shared_is_worth_a_warning(caplog):
+    with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        check_ingests(compiled(tcp(other.getsockname()[1])).ingests, Settings())
+    assert [(line.message, line.source) for line in caplog.records] == [("port shared", "texts")]

@@ -1,0 +1,136 @@
+"""TCP and generator sources, compiled: what is read, what writes it, and what may not be."""
+
+import json
+
+import pytest
+
+import wallaroo
+from wallaroo.errors import TopologyError
+from wallaroo.topology.compile import compile_topology
+from wallaroo.topology.describe import describe
+from wallaroo.topology.ingest import Generator, Ingest
+
+
+@wallaroo.decoder(header_length=2, length_fmt=">H")
+def decode_text(payload):
+    return payload.decode()
+
+
+@wallaroo.encoder
+def encode_text(text):
+    return text
+
+
+class Numbers:
+    def initial_value(self):
+        return 1
+
+    def apply(self, previous):
+        return previous + 1
+
+
+NUMBERS = Numbers()
+
+
+def tcp(name, port=7010, host="127.0.0.1", **options):
+    config = wallaroo.TCPSourceConfig(name, host, port, decode_text, **options)
+    return wallaroo.source(name, config)
+
+
+def generator(name):
+    return wallaroo.source(name, wallaroo.GenSourceConfig(name, NUMBERS))
+
+
+def compiled(pipeline):
+    sink = wallaroo.KafkaSinkConfig("out", encoder=encode_text)
+    return compile_topology(wallaroo.build_application("My App", pipeline.to_sink(sink)))
+
+
+def test_a_tcp_source_is_a_port_that_writes_a_topic_and_a_sub_topology_that_reads_it():
+    topology = compiled(tcp("Split and Count", parallelism=3, max_size=99))
+    topic, length = "my-app-split-and-count-ingest", decode_text.payload_length
+    assert topology.ingests == (
+        Ingest(
+            "split-and-count-ingest",
+            "Split and Count",
+            topic,
+            "127.0.0.1",
+            7010,
+            2,
+            length,
+            99,
+            3,
+            listens=True,
+        ),
+    )
+    (sub,) = topology.sub_topologies
+    assert (sub.group, sub.input.topic, sub.input.decode) == (
+        "my-app-split-and-count",
+        topic,
+        decode_text.decode,
+    )
+    assert (sub.input.is_source, sub.input.is_ours, sub.input.internal) == (True, True, False)
+
+
+def test_a_generator_source_is_a_generator_and_a_sub_topology_that_reads_our_own_format():
+    topology = compiled(generator("numbers"))
+    group = "my-app-numbers-generator"
+    assert topology.generators == (
+        Generator("numbers-generator", "numbers", group, "my-app-numbers-ingest", group, group, NUMBERS),
+    )
+    (sub,) = topology.sub_topologies
+    assert sub.input.topic == "my-app-numbers-ingest"
+    assert (sub.input.is_source, sub.input.is_ours, sub.input.internal) == (True, True, True)
+
+
+def test_a_generator_s_topic_is_a_source_and_no_repartition_topic():
+    topology = compiled(generator("numbers").collect().to(wallaroo.computation("same")(lambda value: value)))
+    assert [source.topic for source in topology.sources] == ["my-app-numbers-ingest"]
+    assert topology.repartitions == ("my-app-collect-repartition",)
+    assert topology.external_sources == ()
+
+
+def test_a_source_that_is_not_valid_does_not_listen():
+    (ingest,) = compiled(tcp("texts", valid=False)).ingests
+    assert not ingest.listens
+
+
+def test_a_generator_may_not_take_the_name_of_another_source_s_generator():
+    with pytest.raises(TopologyError, match="numbers-generator"):
+        compiled(generator("numbers").merge(generator("numbers generator")))
+
+
+@pytest.mark.parametrize("other", ["127.0.0.1", "0.0.0.0", "::"])  # noqa: S104 - nobody listens here
+def test_two_sources_on_one_port_are_refused(other):
+    with pytest.raises(TopologyError, match=r"'one' and 'two' would both listen on 127\.0\.0\.1:7010; give"):
+        compiled(tcp("one").merge(tcp("two", host=other)))
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"port": 7011}, {"host": "10.0.0.1"}, {"valid": False}],
+    ids=["another port", "another address", "not listening"],
+)
+def test_two_sources_on_two_addresses_are_not(other):
+    assert len(compiled(tcp("one").merge(tcp("two", **other))).ingests) == 2
+
+
+def test_two_sources_may_leave_their_ports_to_the_system():
+    assert len(compiled(tcp("one", port=0).merge(tcp("two", port=0))).ingests) == 2
+
+
+def test_a_description_shows_where_messages_come_from():
+    topology = compiled(tcp("texts").merge(generator("numbers")).merge(tcp("off", valid=False)))
+    text, mermaid = describe(topology), describe(topology, "mermaid")
+    assert "  Ingest texts-ingest\n    listens  tcp 127.0.0.1:7010\n    writes   my-app-texts-ingest" in text
+    assert "  Ingest off-ingest\n    listens  nowhere\n" in text
+    assert "  Generator numbers-generator\n    group    my-app-numbers-generator\n" in text
+    assert '["tcp 127.0.0.1:7010"] --> t_my_2d_app_2d_texts_2d_ingest' in mermaid
+    assert '["numbers"] --> t_my_2d_app_2d_numbers_2d_ingest' in mermaid
+    plain = json.loads(describe(topology, "json"))
+    assert plain["ingests"][0] == {
+        "name": "texts-ingest",
+        "listens": "tcp 127.0.0.1:7010",
+        "writes": "my-app-texts-ingest",
+    }
+    assert plain["generators"][0]["positions"] == "my-app-numbers-generator"
