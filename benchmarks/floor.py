@@ -10,6 +10,7 @@ import time
 from typing import Any
 
 from confluent_kafka import Consumer, Producer, TopicPartition
+from pydantic import TypeAdapter
 
 from schemas.transaction import Transaction
 
@@ -48,7 +49,7 @@ def main(bootstrap_servers: str, count: int) -> dict[str, Any]:
 
 
 def _run(consumer: Any, producer: Any, count: int) -> dict[str, Any]:
-    decode = Transaction.__pydantic_validator__.validate_json
+    decode = TypeAdapter(Transaction).validator.validate_json
     totals: dict[bytes, float] = {}
     dirty: dict[bytes, int] = {}
     alerts: list[tuple[bytes, bytes]] = []
@@ -61,7 +62,7 @@ def _run(consumer: Any, producer: Any, count: int) -> dict[str, Any]:
                 continue
             transaction = decode(message.value())
             key = message.key()
-            total = totals[key] = totals.get(key, 0) + transaction.amount
+            total = totals[key] = totals.get(key, 0) + transaction["amount"]
             dirty[key] = message.partition()
             if total > LIMIT or total < -LIMIT:
                 alerts.append((b'{"kind":"deposit","user":"%s","total":%r}' % (key, total), key))
@@ -87,7 +88,8 @@ def _commit(consumer: Any, producer: Any, totals: Any, dirty: Any, alerts: Any) 
     dirty.clear()
     positions = [tp for tp in consumer.position(consumer.assignment()) if tp.offset >= 0]
     producer.send_offsets_to_transaction(
-        [TopicPartition(tp.topic, tp.partition, tp.offset) for tp in positions], consumer.consumer_group_metadata()
+        [TopicPartition(tp.topic, tp.partition, tp.offset) for tp in positions],
+        consumer.consumer_group_metadata(),
     )
     producer.commit_transaction()
 

@@ -56,7 +56,9 @@ def _read(consumer: Any, sent: dict[str, float], seen: dict[str, float], count: 
 
 
 def _send(bootstrap_servers: str, sent: dict[str, float], count: int) -> None:
-    producer = Producer({"bootstrap.servers": bootstrap_servers, "linger.ms": 0, "partitioner": "murmur2_random"})
+    producer = Producer(
+        {"bootstrap.servers": bootstrap_servers, "linger.ms": 0, "partitioner": "murmur2_random"}
+    )
     run, began = uuid.uuid4().hex[:8], time.perf_counter()
     for number in range(count):
         while (early := began + number / RATE - time.perf_counter()) > 0:

@@ -41,7 +41,7 @@ def decoded(value):
         made = decode(value)
     except ValueError:
         return None
-    return made.user, made.amount
+    return made["user"], made["amount"]
 
 
 @pytest.mark.parametrize("value", GOOD, ids=range(len(GOOD)))
