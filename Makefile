@@ -5,7 +5,7 @@ INSTALLED_DEV := .venv/.installed-dev
 PIP := $(PYTHON_IN_VENV) -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint schemas reference check bench kafka kafka-stop
+.PHONY: help setup demo test containers lint schemas reference check bench kafka kafka-stop fuzz
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,6 +17,9 @@ demo: $(INSTALLED) ## transactions in, alerts out, in a minute, with nothing but
 
 test: $(INSTALLED_DEV) ## every test this machine can run, on a real Kafka (ARGS="-k name" for some)
 	$(PYTHON_IN_VENV) -m pytest $(ARGS)
+
+containers: $(INSTALLED_DEV) ## the tests in containers alone: Docker, or root on a Debian, which installs it
+	scripts/docker/with-daemon.sh $(PYTHON_IN_VENV) -m pytest tests/containers $(ARGS)
 
 lint: $(INSTALLED_DEV) ## style, format and types
 	$(PYTHON_IN_VENV) -m ruff check
@@ -30,6 +33,13 @@ reference: $(INSTALLED_DEV) ## whether docs/reference.md still says what the doc
 	$(PYTHON_IN_VENV) -m scripts.reference --check
 
 check: lint schemas test ## all of the above, before you push
+
+fuzz: $(INSTALLED_DEV) ## look for bytes that break a reader, half a minute each (ARGS="-max_total_time=600")
+	@$(PIP) --group fuzz
+	@mkdir -p build/fuzz
+	@for reader in tests/fuzz/fuzz_*.py; do \
+		$(PYTHON_IN_VENV) $$reader -max_total_time=30 -timeout=5 -artifact_prefix=build/fuzz/ $(ARGS) || exit 1; \
+	done
 
 bench: $(INSTALLED_DEV) ## measure alerts_stateful on a real Kafka: benchmarks/results/ours.json
 	$(PYTHON_IN_VENV) -m benchmarks.ours $(ARGS)

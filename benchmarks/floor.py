@@ -71,7 +71,7 @@ def _run(consumer: Any, producer: Any, count: int) -> dict[str, Any]:
             _commit(consumer, producer, totals, dirty, alerts)
             began = time.perf_counter()
             first = first or (began, time.process_time(), done)
-    assert first is not None  # noqa: S101
+    assert first is not None
     records = done - first[2]
     wall, cpu = time.perf_counter() - first[0], time.process_time() - first[1]
     return {"records_per_second": round(records / wall), "cpu_us_per_record": round(cpu / records * 1e6, 3)}

@@ -125,9 +125,9 @@ def _summary(notes: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _latency(servers: str, count: int, *options: str) -> dict[str, float]:
-    with tempfile.NamedTemporaryFile("r") as notes:
-        with _service(servers, notes.name, *options, "--auto-offset-reset", "latest"):
-            return latency.measure(servers, count)
+    latest = (*options, "--auto-offset-reset", "latest")
+    with tempfile.NamedTemporaryFile("r") as notes, _service(servers, notes.name, *latest):
+        return latency.measure(servers, count)
 
 
 @contextlib.contextmanager
@@ -152,7 +152,7 @@ def _wait_until_ready(log: str) -> None:
     while time.monotonic() < deadline:
         found = re.search(r"http=(\S+)", Path(log).read_text())
         if found:
-            with contextlib.suppress(OSError), urllib.request.urlopen(f"{found[1]}/readyz", timeout=5):  # noqa: S310
+            with contextlib.suppress(OSError), urllib.request.urlopen(f"{found[1]}/readyz", timeout=5):
                 return
         time.sleep(0.1)
     raise RuntimeError(f"the service is not ready:\n{Path(log).read_text()}")

@@ -5,11 +5,13 @@ Nothing of it runs per record: the phases are clocked per slice and per commit.
 
 import functools
 import json
+import os
 import resource
 import time
 from collections import Counter
 from collections.abc import Callable
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
 from wallaroo.processing.task import Task
@@ -22,9 +24,7 @@ FILE_VARIABLE = "WALLAROO_BENCHMARK_NOTES"
 
 
 def main(spec: WorkerSpec, connection: Connection) -> None:
-    import os
-
-    notes = open(os.environ[FILE_VARIABLE], "w", buffering=1)  # noqa: SIM115 - as long as the process
+    notes = Path(os.environ[FILE_VARIABLE]).open("w", buffering=1)  # noqa: SIM115 - as long as the process
     phases: Counter[str] = Counter()
     _clock(Loop, "_poll", "consume", phases)
     _clock(Task, "process", "process", phases)

@@ -5,11 +5,22 @@ import re
 import uuid
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
 
 from scripts.kafka.broker import KafkaBroker
 from scripts.kafka.errors import KafkaUnavailableError
 from tests.kafka.provider import Cluster, any_kafka
+
+# Laws are about results; how long an example takes on a busy machine is none of theirs. In CI the examples
+# are the same each time: a new counter-example is found by a person, who can keep it.
+hypothesis.settings.register_profile(
+    "ours",
+    deadline=None,
+    derandomize=bool(os.environ.get("CI")),
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("ours")
 
 WHY_NO_KAFKA = pytest.StashKey[str]()
 

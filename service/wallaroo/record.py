@@ -8,6 +8,7 @@ from typing import Any, Protocol
 ANY_PARTITION = -1
 
 NANOSECONDS_PER_MS = 1_000_000
+NANOSECONDS_PER_SECOND = 1_000_000_000
 
 # One wished-for write, in the order in which confluent-kafka's `produce` takes its arguments:
 # (topic, value, key, partition), or with (..., None, None, timestamp_ms[, headers]) behind it.

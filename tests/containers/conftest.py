@@ -62,7 +62,7 @@ def traffic(stack: Stack, ledger: Ledger) -> Traffic:
     """Users of this test's own; WALLAROO_TEST_SEED repeats what they do."""
     seed = int(os.environ.get("WALLAROO_TEST_SEED") or random.getrandbits(32))
     print(f"repeat with WALLAROO_TEST_SEED={seed}")
-    return Traffic(stack.servers, uuid.uuid4().hex[:8], ledger, random.Random(seed))
+    return Traffic(stack.servers, uuid.uuid4().hex[:8], ledger, random.Random(seed))  # noqa: S311 - a test's dice
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

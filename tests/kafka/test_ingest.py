@@ -14,7 +14,7 @@ from tests.kafka.cluster import create_topic, read_topic, wait_until
 from tests.kafka.lines import LineReceiver
 from tests.kafka.word_count import WordCount, expected_counts, framed, lines_of
 from wallaroo.clock import SystemClock
-from wallaroo.errors import KafkaSetupError
+from wallaroo.errors import CommitError
 from wallaroo.observability import metrics
 from wallaroo.runtime.clients import Member
 from wallaroo.runtime.ingest import IngestLoop
@@ -80,7 +80,7 @@ def start(bootstrap_servers, application_id, topic_config):
 
     yield started_with
     for running in started:
-        with contextlib.suppress(KafkaSetupError):
+        with contextlib.suppress(CommitError):
             running.finish()
 
 
@@ -178,7 +178,7 @@ def test_what_kafka_refuses_for_good_ends_the_loop_by_the_name_of_the_source(run
     with running.connect() as sender:
         sender.sendall(framed(incompressible))
         running.wait_failed()
-    with pytest.raises(KafkaSetupError, match=r"what the source 'Votes' writes to .*max\.message\.bytes"):
+    with pytest.raises(CommitError, match=r"what the source 'Votes' writes to .*max\.message\.bytes"):
         running.finish()
 
 

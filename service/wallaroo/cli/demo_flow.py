@@ -13,6 +13,7 @@ from wallaroo.runtime.demo_traffic import Feed, Tail
 
 _SHOWN_FIRST = 10
 _SHOW_SECONDS = 0.5
+_TELL_SECONDS = 0.1
 _TURN_SECONDS = 0.02
 _MOST_IN_A_TURN = 1_000
 _PATIENCE_SECONDS = 20.0
@@ -30,7 +31,7 @@ class Flow:
         self._check = check
         self._came: dict[str, list[str]] = defaultdict(list)
         self._shown = 0
-        self._shown_at = 0.0
+        self._shown_at = self._told_at = 0.0
 
     def run(self, payments: Iterator[Payment], records: int, rate: int, books: Books) -> None:
         """Feed so many payments a second, and wait until what is due has come, or no more comes."""
@@ -65,8 +66,11 @@ class Flow:
     def _turn(self, records: int) -> int:
         self._check()
         came = self._take()
-        text = f"{self.sent:,} of {records:,} transactions, {self.alerts:,} alerts, {self.dead} dead letters"
-        self._screen.progress(self.sent / records, text)
+        now = time.monotonic()
+        if now - self._told_at >= _TELL_SECONDS:
+            self._told_at = now
+            text = f"{self.sent:,} transactions, {self.alerts:,} alerts, {self.dead} dead letters"
+            self._screen.progress(self.sent / records, text)
         return came
 
     def _take(self) -> int:

@@ -5,7 +5,7 @@ import os
 import shutil
 from typing import TextIO
 
-_BAR = 24
+_BAR = 20
 _ERASE = "\r\x1b[2K"
 # Without a terminal, progress is a line of its own, this often on the way.
 _STEPS = 5

@@ -18,6 +18,7 @@ from typing import Any
 
 from wallaroo.cli import run
 from wallaroo.errors import KafkaSetupError
+from wallaroo.runtime.embedded import deaf_to_interrupts
 
 _READY_SECONDS = 45.0
 _STOP_SECONDS = 35.0
@@ -87,7 +88,8 @@ def demo_service(options: Sequence[str], folder: Path) -> Iterator[DemoService]:
     log.touch()
     ours, theirs = _processes.Pipe()
     process = _processes.Process(target=_serve, args=(list(options), str(log), theirs), name="wallaroo-demo")
-    process.start()
+    with deaf_to_interrupts():
+        process.start()
     theirs.close()
     service = DemoService(process, log)
     try:

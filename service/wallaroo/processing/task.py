@@ -5,37 +5,27 @@ Rules for whoever edits this file:
 2. A record that cannot be decoded is rejected in place; it has touched no state.
 3. When user code raises, nothing of the slice can be trusted: ask for a rewind, and go through the
    same records carefully, one by one, until past the failing one.
-4. What concerns event time is the timeline's. Most tasks have none, and pay nothing for it.
+4. What concerns event time is the timeline's; a task to which it means nothing pays nothing for it.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from wallaroo.errors import StateError, StopProcessing, StoredValueError
+from wallaroo.processing.careful import Attempts
+from wallaroo.processing.patience import Patience
 from wallaroo.processing.processors import compose
-from wallaroo.processing.rejections import OnError, Rejections
-from wallaroo.processing.timelines import attempts_of, lanes_of, timeline_of
+from wallaroo.processing.rejections import Rejections
+from wallaroo.processing.surroundings import Surroundings
+from wallaroo.processing.timelines import timeline_of
 from wallaroo.processing.wiring import Wiring, fast_access, guarded, saving_access, unguarded
 from wallaroo.record import Batch, Changes, Output, Partition, RawRecord, Rewind
-from wallaroo.state.codec import Codec
 from wallaroo.state.store import KeyedStore
 from wallaroo.topology.model import SubTopology
 from wallaroo.windows.control import is_control
 
-_FIRST_PATIENCE = 1_000
-_LONGEST_PATIENCE = 64_000
-
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What all tasks of an application share."""
-
-    values: Codec
-    partitions: Mapping[str, int]
-    dead_letters: str
-    on_error: OnError = OnError.DEAD_LETTER
+__all__ = ["Surroundings", "Task"]
 
 
 class Task:
@@ -56,20 +46,18 @@ class Task:
         self._committed_offset = self._next = start
         self._oldest_timestamp: int | None = None
         self._records = 0
-        self._careful_until = start - 1
-        self._patience = 0
+        self._patience = Patience(start)
         self._outbox: list[Output] = []
         self._changelogs = {store.name: store.changelog for store in sub_topology.stores}
         append = self._outbox.append
         self.rejections = Rejections(surroundings.on_error, surroundings.dead_letters, partition, append)
         self.timeline = timeline_of(sub_topology, partition, stores, surroundings.partitions)
-        self._attempts = attempts_of(self._outbox, stores, self.timeline)
+        self._attempts = Attempts(self._outbox, stores, self.timeline.timers, self.timeline.reports)
         shared = (append, stores, partition.number, surroundings.partitions, surroundings.values)
-        fast_lane, careful_lane = lanes_of(self.timeline, self.rejections)
-        self._fast = compose(sub_topology, Wiring(*shared, unguarded, fast_access, fast_lane))
-        self._careful = compose(sub_topology, Wiring(*shared, guarded, saving_access, careful_lane))
-        if self.timeline is not None:
-            self.timeline.restore(start)
+        fast, careful = self.timeline.fast_lane(self.rejections), self.timeline.careful_lane(self.rejections)
+        self._fast = compose(sub_topology, Wiring(*shared, unguarded, fast_access, fast))
+        self._careful = compose(sub_topology, Wiring(*shared, guarded, saving_access, careful))
+        self.timeline.restore(start)
 
     def process(self, records: Sequence[RawRecord]) -> Rewind | None:
         """Take a slice, in offset order; a Rewind is to be answered with `rollback`.
@@ -83,7 +71,7 @@ class Task:
                 return None
         if self._oldest_timestamp is None:
             self._oldest_timestamp = records[0].timestamp()[1]
-        if records[0].offset() <= self._careful_until:
+        if self._patience.lasts(records[0].offset()):
             self._process_carefully(records)
         elif rewind := self._process_fast(records):
             return rewind
@@ -98,11 +86,11 @@ class Task:
         """
         if not self.pending_records:
             return None
-        controls = self.timeline.collect(self._records, self._outbox.append) if self.timeline else {}
+        controls = self.timeline.collect(self._records, self._outbox.append)
         try:
             changes = [Changes(s.name, self._changelogs[s.name], s.collect()) for s in self.stores.values()]
         except StateError:
-            if self._careful_until >= self._next:
+            if self._patience.lasts(self._next):
                 raise
             return self._failed_at(self._next - 1)
         batch = Batch(
@@ -132,19 +120,16 @@ class Task:
             store.rollback()
         self._start_batch()
         self._next = self._committed_offset
-        if self.timeline is not None:
-            self.timeline.restore(self._committed_offset)
+        self.timeline.restore(self._committed_offset)
         return self._committed_offset
 
     def look(self, now_ms: int, *, caught_up: bool) -> Rewind | None:
-        """See what time it is, on any clock that never goes back, and do what that makes due.
+        """See what time it is on a clock that never goes back, and do what that makes due.
 
         `caught_up` says that nothing is left to read. A Rewind is to be answered with `rollback`.
         """
-        if self.timeline is None:
-            return None
-        self.timeline.clock.look(now_ms, self._next, caught_up=caught_up)
-        if self._next <= self._careful_until:
+        self.timeline.look(now_ms, self._next, caught_up=caught_up)
+        if self._patience.lasts(self._next):
             self._fire_carefully(self._next)
             return None
         try:
@@ -166,9 +151,7 @@ class Task:
     @property
     def pending_records(self) -> int:
         """How much there is to commit; what no record has caused counts as one."""
-        if self.timeline is None or not self.timeline.pending:
-            return self._records
-        return self._records + 1
+        return self._records + self.timeline.pending
 
     def _start_batch(self) -> None:
         self._outbox.clear()
@@ -216,37 +199,31 @@ class Task:
         failure = self._attempts.attempt(partial(self._go_through, record, value))
         if failure is not None:
             self._reject_failed(record, failure.stage, failure.error)
-        elif self.timeline is not None:
+        else:
             self.timeline.arrive()
             self._fire_carefully(record.offset())
 
     def _go_through(self, record: RawRecord, value: Any) -> None:
-        if self.timeline is not None:
-            self.timeline.set_out()
+        self.timeline.set_out()
         self._careful(value, record.key(), record)
 
     def _hears(self, record: RawRecord, fire: Callable[[int], None]) -> bool:
         """Whether this is a control record; then it is none for the user's code."""
         if self._input.is_source or not is_control(record.key(), record.value()):
             return False
-        # Windows that are not declared any more leave theirs behind, with nobody to hear them.
-        if self.timeline is not None:
-            self.timeline.hear(record.value())
-            fire(record.offset())
+        self.timeline.hear(record.value())
+        fire(record.offset())
         self._records -= 1
         return True
 
     def _fire(self, _offset: int) -> None:
-        if self.timeline is not None:
-            self.timeline.fire()
+        self.timeline.fire()
 
     def _fire_carefully(self, offset: int) -> None:
-        if self.timeline is not None:
-            self.timeline.fire_carefully(self._attempts, self.rejections, offset)
+        self.timeline.fire_carefully(self._attempts, self.rejections, offset)
 
     def _reject_failed(self, record: RawRecord, stage: str, error: BaseException) -> None:
-        # A stream that keeps failing is kept in careful form, or it would be read again and again.
-        self._careful_until = max(self._careful_until, record.offset() + self._patience)
+        self._patience.failed_again(record.offset())
         self.rejections.reject(record, stage, error)
 
     def _reject_undecodable(self, record: RawRecord, error: Exception) -> None:
@@ -259,7 +236,5 @@ class Task:
         self.rejections.reject(record, self._input.name, error)
 
     def _failed_at(self, offset: int) -> Rewind:
-        recently = offset - self._careful_until < _LONGEST_PATIENCE and self._patience
-        self._patience = min(self._patience * 2, _LONGEST_PATIENCE) if recently else _FIRST_PATIENCE
-        self._careful_until = offset + self._patience
+        self._patience.failed(offset)
         return Rewind(self.partition, offset)

@@ -48,6 +48,7 @@ class Timeline:
         self._careful: list[Firing] = []
         self._ahead = NEVER
         self._stirred = False
+        self._heard = 0
 
     def fast_lane(self, rejections: Rejections) -> Lane:
         """Records move the clock, and what that makes due fires at once."""
@@ -74,12 +75,38 @@ class Timeline:
         """Whether there is something to commit beside records."""
         return self._stirred or (self.reports is not None and self._should_report(_REPORT_EVERY))
 
+    @property
+    def watermark(self) -> int | None:
+        """How far event time has come; None where nothing has been heard of it."""
+        return None if self.clock.watermark == NEVER else self.clock.watermark
+
+    @property
+    def rests(self) -> bool:
+        """Whether the passing of time alone changes nothing."""
+        reported = self.reports is None or self._marks.own.idle
+        return self.clock.idle and reported and not any(timers.heap for timers in self.timers.values())
+
+    @property
+    def awaits_end(self) -> bool:
+        """Whether the wall clock would move the watermark, if it is sure that nothing is left to read."""
+        return self.clock.awaits_end
+
+    def look(self, now_ms: int, position: int, *, caught_up: bool) -> None:
+        """See what time it is on a clock that never goes back; `caught_up`: nothing is left to read."""
+        self.clock.look(now_ms, position, caught_up=caught_up)
+
     def hear(self, value: bytes) -> None:
         """Take a control record; StoredValueError where it is none."""
         report = decode_report(value)
         if isinstance(self.clock, UpstreamClock):
             self.clock.hear(report.upstream, report.mark)
         self._stirred = True
+        self._heard += 1
+
+    def take_heard(self) -> int:
+        """How many control records there were since the last call."""
+        heard, self._heard = self._heard, 0
+        return heard
 
     def fire(self) -> None:
         """Fire all windows that are due."""

@@ -2,15 +2,13 @@
 
 from collections.abc import Iterator, Mapping
 
-from wallaroo.processing.careful import Attempts
 from wallaroo.processing.marks import Marks
-from wallaroo.processing.rejections import Rejections
 from wallaroo.processing.reports import Level, Reports
 from wallaroo.processing.stores import grid_of
 from wallaroo.processing.timeline import Timeline
 from wallaroo.processing.timers import Timers
-from wallaroo.processing.wiring import Lane
-from wallaroo.record import Output, Partition
+from wallaroo.processing.untimed import Untimed
+from wallaroo.record import Partition
 from wallaroo.state.store import KeyedStore
 from wallaroo.topology.model import Input, RangeWindow, Repartition, SubTopology
 from wallaroo.windows.control import upstream_id
@@ -26,11 +24,11 @@ class Results:
 
 def timeline_of(
     sub: SubTopology, partition: Partition, stores: Mapping[str, KeyedStore], partitions: Mapping[str, int]
-) -> Timeline | None:
+) -> Timeline | Untimed:
     """The timeline of one task over its stores; `partitions` are those of every topic."""
     timing = sub.timing
     if timing is None:
-        return None
+        return Untimed()
     clock: SourceClock | UpstreamClock = (
         SourceClock(timing.idle_timeout, timing.horizon)
         if sub.input.is_source
@@ -41,22 +39,6 @@ def timeline_of(
     results: Level = Results() if timers else clock
     reports = _reports(own, sub, partitions, results)
     return Timeline(clock, Marks(stores[timing.store.name], own), timers, results, reports)
-
-
-def lanes_of(timeline: Timeline | None, rejections: Rejections) -> tuple[Lane, Lane]:
-    """What keeps time in the fast and in the careful form of a task."""
-    if timeline is None:
-        return Lane(), Lane()
-    return timeline.fast_lane(rejections), timeline.careful_lane(rejections)
-
-
-def attempts_of(
-    outbox: list[Output], stores: Mapping[str, KeyedStore], timeline: Timeline | None
-) -> Attempts:
-    """What does the work of a task piece by piece."""
-    if timeline is None:
-        return Attempts(outbox, stores, {}, None)
-    return Attempts(outbox, stores, timeline.timers, timeline.reports)
 
 
 def _expected(read: Input, partitions: Mapping[str, int]) -> Iterator[str]:

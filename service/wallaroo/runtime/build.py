@@ -87,14 +87,15 @@ def _open(sub: SubTopology, spec: WorkerSpec, assignment: Assignment, at: Probe)
         write, finish = exactly_once(producer, at), nothing_more
     else:
         write, finish = at_least_once(producer, failures, at), offsets_alone(consumer, at)
+    admin = admin_client(settings, member)
     restorer = Restorer(
         {store.name: store.changelog for store in sub.stores},
         lambda: restore_consumer(settings, member),
-        admin_client(settings, member),
+        admin,
         assignment.restored.put,
         at,
     )
-    return Clients(consumer, Committer(write, finish), restorer)
+    return Clients(consumer, Committer(write, finish), restorer, admin)
 
 
 def _log_client_error(error: KafkaError) -> None:

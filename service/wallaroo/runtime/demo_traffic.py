@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Producer, TopicPartition
 
 from wallaroo.errors import KafkaSetupError
+from wallaroo.runtime.embedded import FETCH_WAIT_MS
 
 _REQUEST_SECONDS = 10.0
 _MOST_AT_ONCE = 5_000
@@ -66,6 +67,7 @@ class Tail:
                 "group.id": "wallaroo-demo-reader",
                 "enable.auto.commit": False,
                 "fetch.queue.backoff.ms": 5,
+                "fetch.wait.max.ms": FETCH_WAIT_MS,
                 "allow.auto.create.topics": True,
                 **_QUIET,
             }

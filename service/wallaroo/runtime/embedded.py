@@ -19,9 +19,10 @@ from confluent_kafka.admin import AdminClient
 
 from wallaroo.errors import KafkaSetupError
 
-# It makes a topic when first asked about it, always with this number of partitions.
-PARTITIONS = 4
+# What a partition keeps.
 MOST_RECORDS = 100_000
+# A fetch that finds nothing is answered when its time is up, whatever comes meanwhile: let that be soon.
+FETCH_WAIT_MS = 20
 
 _START_SECONDS = 30.0
 _STOP_SECONDS = 5.0
@@ -34,7 +35,8 @@ def embedded_broker() -> Iterator[str]:
     """Run the broker; gives its address, `host:port`. Raises KafkaSetupError where it does not start."""
     ours, theirs = _processes.Pipe()
     process = _processes.Process(target=_serve, args=(theirs,), name="wallaroo-embedded-broker", daemon=True)
-    process.start()
+    with deaf_to_interrupts():
+        process.start()
     theirs.close()
     try:
         yield _address(ours)
@@ -42,6 +44,19 @@ def embedded_broker() -> Iterator[str]:
         ours.close()
         process.join(_STOP_SECONDS)
         process.kill()
+
+
+@contextmanager
+def deaf_to_interrupts() -> Iterator[None]:
+    """Processes started in here ignore Ctrl-C until they say otherwise; for the main thread.
+
+    It reaches every process of a terminal, but is for the first one to answer, which ends the others.
+    """
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _address(connection: Connection) -> str:
@@ -57,8 +72,6 @@ def _address(connection: Connection) -> str:
 
 
 def _serve(connection: Connection) -> None:
-    # Ctrl-C reaches every process of a terminal; the parent ends this one, last of all.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         cluster = AdminClient({"test.mock.num.brokers": 1, "log_level": 3})
         brokers = cluster.list_topics(timeout=_START_SECONDS).brokers.values()

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from confluent_kafka import Consumer, Message, TopicPartition
+from confluent_kafka.admin import AdminClient
 
 from wallaroo.clock import Clock
 from wallaroo.observability.health import LoopStatus
@@ -18,6 +19,7 @@ from wallaroo.processing.task import Task
 from wallaroo.runtime.assignment import Assignment
 from wallaroo.runtime.commit import Committer
 from wallaroo.runtime.cycle import CommitCycle
+from wallaroo.runtime.ends import Ends
 from wallaroo.runtime.events import Event, understand
 from wallaroo.runtime.measure import LoopMeasures
 from wallaroo.runtime.offsets import leave
@@ -42,6 +44,7 @@ class Clients:
     consumer: Consumer
     committer: Committer
     restorer: Restorer
+    admin: AdminClient
 
 
 class Loop:
@@ -67,7 +70,7 @@ class Loop:
         self._list_size = ListSize(settings.consume_batch)
         self._processing_since: float | None = None
         self._looked = clock.monotonic()
-        self._ends: dict[int, int] = {}
+        self._ends = Ends(self._topic, clock)
 
     def stop(self) -> None:
         self._stopping.set()
@@ -91,7 +94,7 @@ class Loop:
     def run(self) -> None:
         """Until stopped; then commit what has been done and leave."""
         clients = self._open_clients()
-        self._consumer, self._restorer = clients.consumer, clients.restorer
+        self._consumer, self._restorer, self._admin = clients.consumer, clients.restorer, clients.admin
         now, settings = self._clock.monotonic(), self._settings
         pace = Pace(settings.commit_interval_ms / 1000, settings.commit_every, started=now, landed=now)
         tasks, committer = self.assignment.tasks, clients.committer
@@ -114,6 +117,7 @@ class Loop:
             if task.partition.number not in self._rewound:
                 self._process(task, records)
         dry = len(messages) < self._list_size.value
+        self._ends.look(self.assignment.tasks.values(), self._admin, self._cycle.rewind)
         self._cycle.when_due(self._consumer.consumer_group_metadata, dry=dry)
         self._look_when_due()
 
@@ -151,6 +155,7 @@ class Loop:
 
     def _seek(self, task: Task, offset: int) -> None:
         self._rewound.add(task.partition.number)
+        self._ends.forget(task.partition.number)
         self._consumer.seek(TopicPartition(task.partition.topic, task.partition.number, offset))
 
     def _commit_now(self) -> None:
@@ -158,6 +163,8 @@ class Loop:
 
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         self._log_rebalance("partitions assigned", partitions)
+        for tp in partitions:
+            self._ends.forget(tp.partition)
         self.assignment.assign(consumer, partitions, self._restorer)
         self.measures.rebalanced(len(self.assignment))
         self._wake()
@@ -190,7 +197,7 @@ class Loop:
     def _hear(self, message: Message) -> None:
         match understand(message):
             case Event.END_OF_PARTITION:
-                self._ends[message.partition() or 0] = message.offset() or 0
+                self._ends.reached(message.partition() or 0, message.offset() or 0)
             case Event.OUT_OF_RANGE:
                 self._out_of_range(message.partition() or 0)
 
@@ -209,5 +216,6 @@ class Loop:
         if now - self._looked >= _LOOK_SECONDS:
             self._looked = now
             self.measures.restoring(self.assignment.restoring.values())
+            now_ms = self._clock.now_ms()
             for number, task in self.assignment.tasks.items():
-                self.measures.look_at(self._consumer, task, self._ends.get(number, 0))
+                self.measures.look_at(self._consumer, task, self._ends.last(number), now_ms)

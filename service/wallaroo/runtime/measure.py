@@ -8,7 +8,7 @@ from confluent_kafka import Consumer, TopicPartition
 from wallaroo.observability import metrics
 from wallaroo.observability.measurements import Measurements
 from wallaroo.processing.task import Task
-from wallaroo.record import Batch
+from wallaroo.record import NANOSECONDS_PER_SECOND, Batch
 from wallaroo.runtime.commit import Landing
 from wallaroo.runtime.restore import Restoration
 
@@ -23,7 +23,8 @@ class LoopMeasures:
     def slice_done(self, task: Task, records: int, seconds: float) -> None:
         topic, number = task.partition.topic, task.partition.number
         self.values.count(metrics.RECORDS_CONSUMED, records, self._name, topic, number)
-        self.values.count(metrics.RECORDS_PROCESSED, records, self._name, number)
+        controls = task.timeline.take_heard()
+        self.values.count(metrics.RECORDS_PROCESSED, records - controls, self._name, number)
         self.values.observe(metrics.PROCESS_DURATION, seconds, self._name)
 
     def transaction_landed(self, landing: Landing, seconds: float) -> None:
@@ -37,16 +38,19 @@ class LoopMeasures:
                 self._batch_committed(batch, now_ms)
 
     def _batch_committed(self, batch: Batch, now_ms: int) -> None:
-        latency = max(0, now_ms - batch.oldest_timestamp_ms) / 1000
-        self.values.observe(metrics.END_TO_END_LATENCY, latency, self._name)
+        if batch.records:
+            latency = max(0, now_ms - batch.oldest_timestamp_ms) / 1000
+            self.values.observe(metrics.END_TO_END_LATENCY, latency, self._name)
         for topic, records in Counter(output[0] for output in batch.outputs).items():
-            self.values.count(metrics.RECORDS_PRODUCED, records, topic)
+            self.values.count(metrics.RECORDS_PRODUCED, records - batch.controls.get(topic, 0), topic)
         for changes in batch.changes:
             self.values.count(metrics.CHANGELOG_RECORDS, len(changes.values), changes.store)
         for (stage, error), n in batch.dead_letters.items():
             self.values.count(metrics.DEAD_LETTERS, n, stage, error)
         for (stage, reason), n in batch.dropped.items():
             self.values.count(metrics.RECORDS_DROPPED, n, stage, reason)
+        for stage, n in batch.late.items():
+            self.values.count(metrics.LATE_RECORDS, n, stage)
 
     def rebalanced(self, partitions: int) -> None:
         self.values.count(metrics.REBALANCES, 1, self._name)
@@ -67,11 +71,14 @@ class LoopMeasures:
             self.values.count(metrics.RESTORED_RECORDS, records, store)
             self.values.observe(metrics.RESTORE_DURATION, restoration.seconds, store)
 
-    def look_at(self, consumer: Consumer, task: Task, end_seen: int) -> None:
-        """Lag and state size of one task: once a second is enough."""
+    def look_at(self, consumer: Consumer, task: Task, end_seen: int, now_ms: int) -> None:
+        """Lags and state size of one task: once a second is enough."""
         topic, number = task.partition.topic, task.partition.number
         _, high = consumer.get_watermark_offsets(TopicPartition(topic, number), cached=True)
         lag = max(0, high - max(task.next_offset, end_seen))
         self.values.set(metrics.CONSUMER_LAG, lag, self._name, topic, number)
         for store in task.stores.values():
             self.values.set(metrics.STATE_ENTRIES, len(store.committed), store.name, number)
+        if task.timeline.watermark is not None:
+            behind = now_ms / 1000 - task.timeline.watermark / NANOSECONDS_PER_SECOND
+            self.values.set(metrics.WATERMARK_LAG, behind, self._name, number)

@@ -27,6 +27,8 @@ _log = logging.getLogger(__name__)
 _REQUEST_SECONDS = 15.0
 _KEEP_FOREVER = {"retention.ms": "-1"}
 _COMPACT = {"cleanup.policy": "compact"}
+# Where windows read on, a record's time is its event time, whatever the broker makes of others.
+_EVENT_TIME = {"message.timestamp.type": "CreateTime", "message.timestamp.after.max.ms": str(2**63 - 1)}
 
 # One record counts, the last; small segments are what compaction needs to keep it at that.
 _LAST_ONLY = {**_COMPACT, "segment.bytes": "16777216"}
@@ -68,8 +70,10 @@ def plan(topology: Topology, existing: Mapping[str, int], default_partitions: in
     for generator in topology.generators:
         plans.append(TopicPlan(generator.topic, "ingest", count(generator.topic, 1), _KEEP_FOREVER))
         plans.append(TopicPlan(generator.positions, "generator", 1, _LAST_ONLY))
+    timed = {sub.input.topic for sub in topology.sub_topologies if sub.input.upstreams}
     for topic in topology.repartitions:
-        plans.append(TopicPlan(topic, "repartition", count(topic, widest), _KEEP_FOREVER))
+        config = {**_KEEP_FOREVER, **_EVENT_TIME} if topic in timed else _KEEP_FOREVER
+        plans.append(TopicPlan(topic, "repartition", count(topic, widest), config))
     read = {p.name: p.partitions for p in plans}
     for sub in topology.sub_topologies:
         for store in sub.stores:

@@ -94,6 +94,7 @@ class ApplicationDriver:
         while self._turns() or self._pending():
             if not self.step(self._pace.slice_size):
                 self.commit()
+            if not self._turns():
                 self._look()
 
     def step(self, records: int = 1) -> int:

@@ -58,6 +58,11 @@ class SourceClock:
         if self.idle:
             self._idle_at = position
 
+    @property
+    def awaits_end(self) -> bool:
+        """Whether the wall clock may move the watermark with the next look."""
+        return self._since_ms is not None
+
     def wake(self) -> None:
         """Records have come: what is reported from now on counts."""
         self.idle = False
@@ -104,13 +109,18 @@ class UpstreamClock:
         if counting and not self._unheard:
             self.watermark = max(self.watermark, min(counting))
 
+    @property
+    def awaits_end(self) -> bool:
+        """Whether the wall clock may move the watermark with the next look."""
+        return not self._unheard and all(mark.idle for mark in self.marks.values())
+
     def wake(self) -> None:
         """Records have come: what is reported from now on counts."""
         self.idle = False
 
     def look(self, now_ms: int, _position: int, *, caught_up: bool) -> None:
         """Once all upstreams are idle, and nothing is left to read, the wall clock goes on."""
-        self.idle = caught_up and not self._unheard and all(mark.idle for mark in self.marks.values())
+        self.idle = caught_up and self.awaits_end
         if not self.idle:
             self._since_ms = None
         elif self._since_ms is None:

@@ -1,0 +1,47 @@
+"""The timeline of a task to which event time means nothing."""
+
+from collections.abc import Mapping
+
+from wallaroo.processing.careful import Attempts
+from wallaroo.processing.rejections import Rejections
+from wallaroo.processing.reports import Append, Reports
+from wallaroo.processing.timers import Timers
+from wallaroo.processing.wiring import Lane
+
+
+class Untimed:
+    """Answers all that a Timeline does, and costs nothing per record."""
+
+    timers: Mapping[str, Timers] = {}
+    reports: Reports | None = None
+    pending = False
+    rests = True
+    awaits_end = False
+    watermark: int | None = None
+
+    def fast_lane(self, _rejections: Rejections) -> Lane:
+        return Lane()
+
+    def careful_lane(self, _rejections: Rejections) -> Lane:
+        return Lane()
+
+    def restore(self, _position: int) -> None: ...
+
+    def look(self, _now_ms: int, _position: int, *, caught_up: bool) -> None: ...
+
+    def hear(self, _value: bytes) -> None:
+        """Windows that are not declared any more leave control records behind, for nobody."""
+
+    def take_heard(self) -> int:
+        return 0
+
+    def fire(self) -> None: ...
+
+    def set_out(self) -> None: ...
+
+    def arrive(self) -> None: ...
+
+    def fire_carefully(self, _attempts: Attempts, _rejections: Rejections, _at: int) -> None: ...
+
+    def collect(self, _records: int, _append: Append) -> Mapping[str, int]:
+        return {}

@@ -1,0 +1,95 @@
+"""What is not as it should be: a clear message that names what to change, and never a stack trace."""
+
+import pytest
+from testcontainers.core.container import DockerContainer
+
+from tests.containers.images import OURS, docker
+from tests.containers.stack import get
+from tests.kafka.cluster import create_topic, wait_until
+
+# The Docker client behind testcontainers leaves sockets to the garbage collector.
+pytestmark = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
+
+INSIDE, GUARDED = "kafka:19092", "kafka:19094"
+EXIT_SECONDS = 60
+CHANGELOG = "check-transaction-total-changelog"
+REFUSED = 2
+
+
+@pytest.fixture
+def service(stack, application_id):
+    """A function that starts a service beside the stack, as an application of its own."""
+    started = []
+
+    def start(**settings):
+        container = DockerContainer(OURS, network=stack.network).with_exposed_ports(8080)
+        settings = {"bootstrap_servers": INSIDE, "application_id": application_id, **settings}
+        for name, value in settings.items():
+            container.with_env(f"WALLAROO_{name.upper()}", value)
+        started.append(container.start())
+        return container
+
+    yield start
+    for container in started:
+        container.stop()
+
+
+def words(container):
+    return b"".join(container.get_logs()).decode()
+
+
+def page(container, path):
+    return get(f"http://127.0.0.1:{container.get_exposed_port(8080)}{path}")
+
+
+def assert_refused(container, *hints):
+    """It has ended by itself, and has said in one line what to change."""
+    identity = container.get_wrapped_container().id
+    assert docker("wait", identity, timeout_seconds=EXIT_SECONDS) == str(REFUSED)
+    assert [hint for hint in hints if hint not in words(container)] == []
+    assert "Traceback" not in words(container)
+
+
+def test_a_kafka_that_is_not_there_is_waited_for(service):
+    container = service(bootstrap_servers="nowhere:9092")
+    wait_until(lambda: page(container, "/readyz")[0] == 503 and "waiting for Kafka" in words(container))
+    assert "bootstrap_servers" in page(container, "/readyz")[1]
+    assert "bootstrap_servers" in words(container)
+    assert page(container, "/healthz")[0] == 200
+    identity = container.get_wrapped_container().id
+    docker("stop", identity)
+    assert docker("inspect", "--format", "{{.State.ExitCode}}", identity) == "0"
+    assert "Traceback" not in words(container)
+
+
+def test_a_changelog_with_too_few_partitions_is_refused(service, stack, application_id):
+    name = f"{application_id}-{CHANGELOG}"
+    create_topic(stack.servers, name, partitions=2, config={"cleanup.policy": "compact"})
+    assert_refused(service(), name, "has 2 partitions", "application_id")
+
+
+def test_a_changelog_that_would_be_deleted_is_refused(service, stack, application_id):
+    name = f"{application_id}-{CHANGELOG}"
+    create_topic(stack.servers, name, config={"cleanup.policy": "delete"})
+    assert_refused(service(), name, "set cleanup.policy=compact")
+
+
+def test_a_cluster_on_which_no_topic_may_be_created_is_refused(service):
+    guest = {
+        "kafka__security_protocol": "SASL_PLAINTEXT",
+        "kafka__sasl_mechanism": "PLAIN",
+        "kafka__sasl_username": "guest",
+        "kafka__sasl_password": "guest",
+    }
+    assert_refused(service(bootstrap_servers=GUARDED, **guest), "cannot be created", "create_topics=false")
+
+
+@pytest.mark.parametrize(
+    ("settings", "hint"),
+    [
+        ({"workers": "many"}, "WALLAROO_WORKERS"),
+        ({"application_id": "two words"}, "WALLAROO_APPLICATION_ID"),
+    ],
+)
+def test_a_setting_that_makes_no_sense_is_refused(service, settings, hint):
+    assert_refused(service(**settings), hint)

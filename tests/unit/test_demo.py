@@ -1,0 +1,64 @@
+"""`wallaroo demo` as a new user runs it."""
+
+import signal
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from wallaroo.cli import main
+
+ROOT = Path(__file__).parents[2]
+WALLAROO = (sys.executable, "-c", "import sys; from wallaroo.cli import main; sys.exit(main())")
+
+
+@contextmanager
+def demo(*options, cwd=ROOT):
+    """A demo in a session of its own, as a terminal would start it."""
+    with subprocess.Popen(
+        [*WALLAROO, "demo", *options],
+        cwd=cwd,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+    ) as process:
+        yield process
+
+
+def test_it_ends_well_with_a_summary():
+    with demo("--records", "4000") as process:
+        shown = process.communicate(timeout=120)[0]
+    assert process.returncode == 0, shown
+    assert "no basis for exactly-once" in shown
+    assert "Alert for" in shown
+    assert "transactions     4,000 in" in shown
+    assert "dead letters     2 for 2 malformed transactions" in shown
+    assert "The alerts match the model" in shown
+    assert "\x1b" not in shown
+    assert "Traceback" not in shown
+
+
+def test_ctrl_c_ends_it_cleanly():
+    with demo() as process:
+        first = process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        rest = process.communicate(timeout=120)[0]
+    assert first.startswith("Wallaroo on Kafka")
+    assert process.returncode == 130, rest
+    assert rest.endswith("Stopped before the end.\n")
+    assert "Traceback" not in rest
+
+
+def test_without_the_checkout_it_says_what_is_missing(tmp_path):
+    with demo(cwd=tmp_path) as process:
+        shown = process.communicate(timeout=60)[0]
+    assert process.returncode == 2
+    assert shown.startswith("wallaroo: the demo runs topologies.alerts_stateful, which is not in")
+
+
+@pytest.mark.parametrize("options", [["--records", "0"], ["--records", "100001"], ["--rate", "0"]])
+def test_numbers_that_make_no_sense_are_refused(options, capsys):
+    assert main(["demo", *options]) == 2
+    assert "--records must be 1 to 100000" in capsys.readouterr().err
