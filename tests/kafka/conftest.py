@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.kafka.scenario import Scenario
+pytest.register_assert_rewrite("tests.kafka.scenario")
+
+from tests.kafka.scenario import Scenario  # noqa: E402 - its assertions are to show what differs
 
 HERE = Path(__file__).parent
 

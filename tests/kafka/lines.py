@@ -17,6 +17,10 @@ class LineReceiver:
     def lines(self) -> list[bytes]:
         return [line for brought in list(self._brought) for line in bytes(brought).split(b"\n")[:-1]]
 
+    def everything(self) -> bytes:
+        """What has been brought, connection by connection."""
+        return b"".join(bytes(brought) for brought in list(self._brought))
+
     def close(self) -> None:
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)

@@ -131,8 +131,9 @@ class Counting:
         return CountWindows(self.count)
 
 
-def shapes(policies=POLICIES, delays=st.integers(0, 12)):
+def shapes(policies=POLICIES, least_delay=0):
     """Slides that divide the range and slides that do not, tumbling windows among them."""
+    delays = st.integers(least_delay, least_delay + 12)
     spans = st.integers(1, 12).flatmap(lambda r: st.tuples(st.just(r), st.integers(1, r) | st.just(r)))
     return st.builds(lambda span, *rest: Shape(*span, *rest), spans, delays, st.sampled_from(policies))
 
@@ -217,7 +218,8 @@ def read(driver, topic="out"):
     """Results by key, in order, as (value, time in milliseconds)."""
     found = {}
     for record in driver.records(topic):
-        found.setdefault(record.key.decode(), []).append((_tuples(json.loads(record.value)), record.timestamp_ms))
+        made = _tuples(json.loads(record.value)), record.timestamp_ms
+        found.setdefault(record.key.decode(), []).append(made)
     return found
 
 

@@ -49,7 +49,8 @@ class Flow:
 
     def drain(self) -> None:
         """Read what has come beyond what was due."""
-        while not self._tail.at_end:
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        while not self._tail.at_end and time.monotonic() < deadline:
             self._take()
 
     def verdict(self, books: Books) -> Verdict:

@@ -19,7 +19,7 @@ from wallaroo.processing.marks import Marks
 from wallaroo.processing.rejections import Rejections
 from wallaroo.processing.reports import Append, Level, Reports, whole
 from wallaroo.processing.timers import Firing, Timers
-from wallaroo.processing.wiring import Lane
+from wallaroo.processing.wiring import Lane, blaming
 from wallaroo.windows.control import decode_report
 from wallaroo.windows.watermark import NEVER, Mark, SourceClock, UpstreamClock
 
@@ -137,7 +137,7 @@ class Timeline:
             while heap and heap[0][0] <= level:
                 self._stirred = True
                 due, key = heappop(heap)
-                failure = attempts.attempt(partial(stage.fire, due, key))
+                failure = attempts.attempt(partial(_fire, stage, due, key))
                 if failure is not None:
                     window = FailedWindow(stage.timers.freeze(key), key, due - stage.timers.grid.delay, at)
                     attempts.attempt(partial(stage.give_up, due, key))
@@ -173,3 +173,8 @@ class Timeline:
 
     def _note_ahead(self, event_time: int) -> None:
         self._ahead = event_time
+
+
+def _fire(stage: Firing, due: int, key: bytes) -> None:
+    with blaming(stage.name):
+        stage.fire(due, key)

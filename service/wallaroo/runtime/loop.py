@@ -2,7 +2,8 @@
 
 Rules for whoever edits this file:
 1. One thread runs all of it, the group's callbacks included; only the commit itself waits elsewhere.
-2. Records in hand of a task that has been rewound meanwhile are dropped: they will be fetched again.
+2. Records in hand of a task that has been rewound meanwhile are dropped, and its consumer is sent back once
+   more: the seek may have been in the middle of the poll, some of them fetched before it, some after.
 """
 
 import logging
@@ -114,7 +115,9 @@ class Loop:
         self._rewound.clear()
         messages = self._poll()
         for task, records in self._slices(messages):
-            if task.partition.number not in self._rewound:
+            if task.partition.number in self._rewound:
+                self._seek(task, task.next_offset)
+            else:
                 self._process(task, records)
         dry = len(messages) < self._list_size.value
         self._ends.look(self.assignment.tasks.values(), self._admin, self._cycle.rewind)
@@ -186,7 +189,7 @@ class Loop:
         self.measures.rebalanced(len(self.assignment))
 
     def _wake(self) -> None:
-        """A rebalance pauses all partitions in the client, which by itself looks only once a second again."""
+        """A rebalance pauses all partitions in the client, which by itself looks again only once a second."""
         for task in self.assignment.tasks.values():
             self._seek(task, task.next_offset)
 

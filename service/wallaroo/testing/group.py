@@ -59,10 +59,11 @@ class Group:
         if self.sub.timing is None:
             return
         for at in self._partitions:
-            task, caught_up = self._task(at), not self._logs.has_from(at, self._positions[at])
-            if task.look(now_ms, caught_up=caught_up) is not None:
+            task = self._task(at)
+            if task.look(now_ms, caught_up=self._is_at_end(at)) is not None:
                 self.land()
                 self._positions[at] = task.rollback()
+                task.look(now_ms, caught_up=self._is_at_end(at))
 
     def collect(self) -> None:
         """Put all that has been done in flight; what was in flight before has landed."""
@@ -106,6 +107,9 @@ class Group:
         """A copy of the committed state of every key."""
         stores = [self._task(at).stores[store] for at in self._partitions]
         return {key: found.peek(key) for found in stores for key in found.committed}
+
+    def _is_at_end(self, at: Partition) -> bool:
+        return not self._logs.has_from(at, self._positions[at])
 
     def _task(self, at: Partition) -> Task:
         task = self._tasks.get(at)

@@ -35,15 +35,22 @@ class SourceClock:
         self._idle_timeout = idle_timeout
         self._horizon = horizon
         self.marks: Mapping[str, Mark] = {}
-        self.restore(NO_MARK, {}, 0)
+        self.watermark = self._base = NEVER
+        self.idle = False
+        self._position: int | None = None
+        self._idle_at: int | None = None
+        self._since_ms: int | None = None
 
     def restore(self, own: Mark, _marks: Mapping[str, Mark], position: int) -> None:
         """Be as when this mark and this offset were committed. Only who has looked may call it idle."""
-        self.watermark = self._base = own.watermark
+        self.watermark = own.watermark
         self.idle = False
-        self._position = position
         self._idle_at = position if own.idle else None
-        self._since_ms: int | None = None
+        # Where nothing is read again, the time that has passed has passed.
+        if position != self._position:
+            self._base = own.watermark
+            self._position = position
+            self._since_ms = None
 
     def look(self, now_ms: int, position: int, *, caught_up: bool) -> None:
         """Note that `position` is the offset to read next, and whether there is nothing there to read."""

@@ -1,0 +1,123 @@
+"""Windows over several partitions: as long as each is in order nothing is late, however far they are apart."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import wallaroo
+from tests.properties import window_samples as samples
+from tests.properties.streams import paces, scripts
+from tests.properties.window_model import END, Message, results
+from tests.properties.window_samples import (
+    MS,
+    behind_a_hop,
+    by_key,
+    close_all,
+    finished,
+    in_milliseconds,
+    messages,
+    read,
+    send,
+    shapes,
+    source,
+)
+from wallaroo.testing import ApplicationDriver
+
+DAY = 24 * 3600 * 1000
+
+in_order = messages().map(lambda sent: sorted(sent, key=lambda message: message.time))
+counts = st.fixed_dictionaries({"in": st.integers(1, 4), "app-by-key-repartition": st.integers(1, 4)})
+# All has been sent before anything runs: an empty partition is not waited for.
+scripts_without_sending = scripts().map(lambda script: [event for event in script if event[0] != "send"])
+
+
+def expected(sent, *stages):
+    """What comes of messages none of which is late."""
+    stream = iter([*sent, END])
+    for stage in stages:
+        stream = stage.modelled()(stream)
+    return in_milliseconds(results(stream))
+
+
+def scattered(partitions):
+    """Any partition, whatever the key."""
+    return lambda message: message.value * 7 % partitions
+
+
+def run_all(application, sent, script, pace, partitions):
+    driver = ApplicationDriver(application, partitions, pace=pace)
+    send(driver, sent, scattered(partitions["in"]))
+    return close_all(run_through_script(driver, script))
+
+
+def run_through_script(driver, script):
+    for name, count in script:
+        getattr(driver, name)() if count is None else driver.step(count)
+    driver.run()
+    return driver
+
+
+@given(in_order, shapes(), scripts_without_sending, paces(), counts)
+def test_partitions_in_order_are_never_late(sent, shape, script, pace, partitions):
+    driver = run_all(behind_a_hop(shape.declared()), sent, script, pace, partitions)
+    assert read(driver) == expected(sent, shape)
+
+
+@given(messages(latest=12), shapes(least_delay=12), scripts_without_sending, paces(), counts)
+def test_what_is_out_of_order_by_no_more_than_the_delay_is_never_late(sent, shape, script, pace, partitions):
+    driver = run_all(behind_a_hop(shape.declared()), sent, script, pace, partitions)
+    assert read(driver) == expected(sent, shape)
+
+
+@given(in_order, shapes(), st.integers(-3, 3), scripts_without_sending, paces(), counts)
+def test_a_partition_that_is_days_behind_is_waited_for(sent, shape, days, script, pace, partitions):
+    partition_of = scattered(partitions["in"])
+    skewed = [m._replace(time=(m.time // MS + (4 + days * partition_of(m)) * DAY) * MS) for m in sent]
+    skewed = [m for m in skewed if m.time >= 0]
+    driver = run_all(behind_a_hop(shape.declared()), skewed, script, pace, partitions)
+    assert read(driver) == expected(skewed, shape)
+
+
+@given(in_order, shapes(), shapes(), scripts_without_sending, paces(), counts)
+def test_windows_over_windows_behind_a_second_hop(sent, first, second, script, pace, partitions):
+    pipeline = source().key_by(by_key).to(first.declared())
+    pipeline = pipeline.key_by(by_initial).to(second.declared(samples.GatherAgain))
+    driver = run_all(finished(pipeline), sent, script, pace, partitions)
+    inner = [
+        Message(key, value, time * MS)
+        for key, found in expected(sent, first).items()
+        for value, time in found
+    ]
+    assert read(driver) == expected(inner, second)
+
+
+@given(in_order, in_order, shapes(), scripts_without_sending, paces())
+def test_two_sources_that_are_merged_wait_for_each_other(left, right, shape, script, pace):
+    right = [m._replace(value=m.value + 1000, time=m.time + 7 * MS) for m in right]
+    both = source("in").merge(source("other")).key_by(by_key).to(shape.declared())
+    driver = ApplicationDriver(finished(both), {"in": 2, "other": 3}, pace=pace)
+    send(driver, left, scattered(2))
+    send(driver, right, scattered(3), topic="other")
+    close_all(run_through_script(driver, script))
+    assert read(driver) == expected([*left, *right], shape)
+
+
+@pytest.mark.parametrize("behind", [0, 1])
+def test_a_replay_of_two_partitions_a_day_apart_gives_the_windows_of_the_live_days(behind):
+    shape = samples.Shape(range=3_600_000, slide=900_000)
+    hours = [Message("a", hour, hour * 3_600_000 * MS) for hour in range(48)]
+    live = ApplicationDriver(behind_a_hop(shape.declared()), {"in": 2})
+    for message in hours:
+        send(live, [message], lambda m: int(m.value >= 24))
+        live.run()
+    replay = ApplicationDriver(behind_a_hop(shape.declared()), {"in": 2})
+    # One partition holds yesterday, the other today.
+    send(replay, hours, lambda m: int(m.value >= 24) ^ behind)
+    replay.run()
+    assert read(close_all(replay, 2 * 3_600_000)) == read(close_all(live, 2 * 3_600_000))
+    assert [value for value, _ in read(replay)["a"]] == [value for value, _ in expected(hours, shape)["a"]]
+
+
+@wallaroo.key_extractor
+def by_initial(made):
+    return made[0]
