@@ -1,4 +1,4 @@
-"""Windows over several partitions: as long as each is in order nothing is late, however far they are apart."""
+"""Windows over several partitions: each is in order, so nothing is late, however far they are apart."""
 
 import pytest
 from hypothesis import given

@@ -77,9 +77,6 @@ def test_what_is_no_option_of_ours_is_the_applications(argv, expected):
     assert split(*argv) == expected
 
 
-@pytest.mark.xfail(
-    strict=True, reason="the value behind the application's first option is taken for the module"
-)
 @pytest.mark.parametrize(
     "rest",
     [

@@ -26,8 +26,9 @@ class Command:
 def parser(verb: str, description: str) -> argparse.ArgumentParser:
     """A parser that knows the application and every setting."""
     made = argparse.ArgumentParser(prog=f"wallaroo {verb}", description=description, allow_abbrev=False)
-    made.add_argument("module", nargs="?", help="the application: a module, or the path of its file")
-    made.add_argument("--application-module", metavar="MODULE", help="the same, as Wallaroo had it")
+    made.usage = f"wallaroo {verb} MODULE [option ...] [argument of the application ...]"
+    made.epilog = "MODULE is the application: a module, or the path of its file."
+    made.add_argument("--application-module", metavar="MODULE", help="MODULE, as Wallaroo had it")
     made.add_argument("--config", metavar="FILE", help="settings from a TOML file")
     settings = made.add_argument_group("settings", "each one is also a variable WALLAROO_<NAME>")
     for name, field in Settings.model_fields.items():
@@ -47,12 +48,13 @@ def parse(made: argparse.ArgumentParser, argv: Sequence[str]) -> Command:
     Raises SettingsError where no application is named or a setting is wrong.
     """
     own, rest = made.parse_known_args(list(argv))
-    module = own.application_module or own.module
-    if own.application_module and own.module:
-        rest = [own.module, *rest]
+    module = own.application_module
+    # Only the first word can be the module: behind an option of the application's it may be a value.
+    if not module and rest and not rest[0].startswith("-"):
+        module, *rest = rest
     if not module:
         raise SettingsError(
-            "no application is named; give its module: wallaroo run topologies.alerts_stateful"
+            "no application is named; give its module first: wallaroo run topologies.alerts_stateful"
         )
     options = {name: getattr(own, name) for name in Settings.model_fields if getattr(own, name) is not None}
     options |= {name: _properties(name, options[name]) for name in _MAPPINGS if name in options}

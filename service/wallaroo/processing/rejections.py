@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from enum import StrEnum
 from types import TracebackType
+from typing import Any
 
 from wallaroo.errors import StopProcessing
 from wallaroo.record import ANY_PARTITION, Output, Partition, RawRecord
@@ -22,16 +23,27 @@ class OnError(StrEnum):
     STOP = "stop"
 
 
+def _unchanged(value: Any) -> Any:
+    return value
+
+
 class Rejections:
     """Turns failed records of one task into dead letters, or skips them, or stops; and counts them."""
 
     def __init__(
-        self, policy: OnError, topic: str, partition: Partition, append: Callable[[Output], None]
+        self,
+        policy: OnError,
+        topic: str,
+        partition: Partition,
+        append: Callable[[Output], None],
+        plain: Callable[[Any], Any] = _unchanged,
     ) -> None:
+        """`plain` makes of a record's value what the dead letter shows."""
         self._policy = policy
         self._topic = topic
         self._partition = partition
         self._append = append
+        self._plain = plain
         self.dead_letters: Counter[tuple[str, str]] = Counter()
         self.dropped: Counter[tuple[str, str]] = Counter()
         self.late: Counter[str] = Counter()
@@ -54,7 +66,8 @@ class Rejections:
     def _dead_letter(self, record: RawRecord, stage: str, error: BaseException) -> Output:
         timestamp = record.timestamp()[1]
         headers = [*(record.headers() or ()), *self._reasons(record, stage, error)]
-        return (self._topic, record.value(), record.key(), ANY_PARTITION, None, None, timestamp, headers)
+        value = self._plain(record.value())
+        return (self._topic, value, record.key(), ANY_PARTITION, None, None, timestamp, headers)
 
     def _reasons(self, record: RawRecord, stage: str, error: BaseException) -> list[tuple[str, bytes]]:
         reasons = {

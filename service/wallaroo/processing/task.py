@@ -22,6 +22,7 @@ from wallaroo.processing.timelines import timeline_of
 from wallaroo.processing.wiring import Wiring, fast_access, guarded, saving_access, unguarded
 from wallaroo.record import Batch, Changes, Output, Partition, RawRecord, Rewind
 from wallaroo.state.store import KeyedStore
+from wallaroo.state.values import bare
 from wallaroo.topology.model import SubTopology
 from wallaroo.windows.control import is_control
 
@@ -50,7 +51,10 @@ class Task:
         self._outbox: list[Output] = []
         self._changelogs = {store.name: store.changelog for store in sub_topology.stores}
         append = self._outbox.append
-        self.rejections = Rejections(surroundings.on_error, surroundings.dead_letters, partition, append)
+        plain = (bare,) if sub_topology.input.internal else ()
+        self.rejections = Rejections(
+            surroundings.on_error, surroundings.dead_letters, partition, append, *plain
+        )
         self.timeline = timeline_of(sub_topology, partition, stores, surroundings.partitions)
         self._attempts = Attempts(self._outbox, stores, self.timeline.timers, self.timeline.reports)
         shared = (append, stores, partition.number, surroundings.partitions, surroundings.values)

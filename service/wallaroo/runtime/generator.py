@@ -196,7 +196,7 @@ class GeneratorLoop:
         _log.error("generator failed", extra=details, exc_info=error)
 
     def _release(self) -> None:
-        self._record = self._task = self._unwritten = None
+        self._record = self._task = self._unwritten = self._problem = None
 
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         # Nothing is read in the group; what is assigned is paused, so that any offset will do.

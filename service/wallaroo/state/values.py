@@ -22,6 +22,16 @@ _PICKLE, _TEXT, _BYTES, _FLAT = b"1P", b"1S", b"1B", b"1O"
 Encode = Callable[[Any], bytes]
 
 
+def bare(data: bytes | None) -> bytes | None:
+    """A value without what we put in front of it: JSON, text or bytes that a person can use elsewhere."""
+    match (data or b"")[:2]:
+        case b"1O" | b"1S" | b"1B" | b"1U":
+            return data and data[2:]
+        case b"1M":
+            return data and data.partition(b"\n")[2]
+    return data
+
+
 class ValueCodec:
     """Bytes of what crosses a repartition topic; the values may be of any class."""
 

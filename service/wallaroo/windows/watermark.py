@@ -57,13 +57,13 @@ class SourceClock:
         if not caught_up:
             self._since_ms, self.idle = None, False
         elif self._since_ms is None or position != self._position:
-            self._since_ms, self._base = now_ms, self.watermark
-            self.idle = position == self._idle_at or self.watermark == NEVER
-        else:
+            self._since_ms, self._base, self.idle = now_ms, self.watermark, False
+        elif self.watermark != NEVER:
             self._follow((now_ms - self._since_ms) * _NANOSECONDS)
+        if caught_up and (self.watermark == NEVER or position == self._idle_at):
+            self.idle = True
+        self._idle_at = position if self.idle else self._idle_at
         self._position = position
-        if self.idle:
-            self._idle_at = position
 
     @property
     def awaits_end(self) -> bool:
@@ -75,11 +75,9 @@ class SourceClock:
         self.idle = False
 
     def _follow(self, elapsed: int) -> None:
-        if self.watermark == NEVER or elapsed < self._idle_timeout:
-            return
-        self.watermark = max(self.watermark, self._base + elapsed)
-        if elapsed >= self._horizon:
-            self.idle = True
+        if elapsed >= self._idle_timeout:
+            self.watermark = max(self.watermark, self._base + elapsed)
+            self.idle = elapsed >= self._horizon
 
 
 class UpstreamClock:

@@ -84,6 +84,7 @@ def test_without_workers_nothing_is_ready():
         (with_loop(assigned=False), "worker 0, loop 'delivery': no partitions assigned yet"),
         (with_loop(restoring=3), "worker 0, loop 'delivery': restoring 3 of 4 partitions"),
         (with_loop(connected=False), "worker 0, loop 'delivery': its sink is not connected"),
+        (with_loop(obstacle="it does not listen"), "worker 0, loop 'delivery': it does not listen"),
         (with_loop(problem="it was fenced"), "worker 0, loop 'delivery' has stopped: it was fenced"),
     ],
 )
