@@ -1,20 +1,24 @@
 """Settings of a service: options first, then WALLAROO_ variables, then a TOML file, then defaults."""
 
+import tomllib
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError
 from pydantic_settings import (
     BaseSettings,
+    InitSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
-    TomlConfigSettingsSource,
 )
+from pydantic_settings.exceptions import SettingsError as UnreadableVariableError
 
 from wallaroo.errors import SettingsError
 
 Properties = dict[str, str]
+_MAPPINGS = ("kafka", "consumer", "producer", "topic_config")
 
 
 class Guarantee(StrEnum):
@@ -65,14 +69,6 @@ class Settings(BaseSettings):
     consumer: Properties = {}
     producer: Properties = {}
 
-    @field_validator("kafka", "consumer", "producer", "topic_config", mode="before")
-    @classmethod
-    def _dotted(cls, given: Any) -> Any:
-        """Environment variables cannot hold dots: SECURITY_PROTOCOL means security.protocol."""
-        if not isinstance(given, dict):
-            return given
-        return {str(name).lower().replace("_", "."): str(value) for name, value in given.items()}
-
     @classmethod
     def settings_customise_sources(
         cls,
@@ -82,20 +78,51 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        file = getattr(init_settings, "init_kwargs", {}).pop("config_file", None)
-        sources = (init_settings, env_settings)
-        return (*sources, TomlConfigSettingsSource(settings_cls, Path(file))) if file else sources
+        given = init_settings()
+        from_file = given.pop("config_file", {})
+        return tuple(
+            InitSettingsSource(settings_cls, init_kwargs=_dotted(values))
+            for values in (given, env_settings(), from_file)
+        )
 
 
 def load_settings(options: dict[str, Any], file: str | None = None) -> Settings:
     """Settings from options, environment and file; SettingsError names what is wrong and where."""
-    if file is not None and not Path(file).is_file():
-        raise SettingsError(f"the settings file {file!r} does not exist")
+    given: dict[str, Any] = {**options, "config_file": {} if file is None else _read(file)}
     try:
-        return Settings(**(options if file is None else {**options, "config_file": file}))
+        return Settings(**given)
     except ValidationError as error:
         lines = [_explain(problem) for problem in error.errors()]
         raise SettingsError("\n".join(lines)) from error
+    except UnreadableVariableError as error:
+        raise SettingsError(f"{error}; a mapping is JSON, or one variable for each property") from error
+
+
+def _read(file: str) -> dict[str, Any]:
+    if not Path(file).is_file():
+        raise SettingsError(f"the settings file {file!r} does not exist")
+    try:
+        return tomllib.loads(Path(file).read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"the settings file {file!r} is no TOML: {error}") from error
+
+
+def _dotted(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Client properties under their own names, wherever they come from."""
+    return {
+        name: dict(_properties(value)) if name in _MAPPINGS and isinstance(value, Mapping) else value
+        for name, value in values.items()
+    }
+
+
+def _properties(given: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, str]]:
+    """A TOML file's dotted names are tables in tables; variables cannot hold dots: LINGER_MS is linger.ms."""
+    for name, value in given.items():
+        dotted = before + str(name).lower().replace("_", ".")
+        if isinstance(value, Mapping):
+            yield from _properties(value, f"{dotted}.")
+        else:
+            yield dotted, str(value)
 
 
 def _explain(problem: Any) -> str:

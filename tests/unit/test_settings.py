@@ -76,7 +76,6 @@ def test_properties_of_the_client_have_quoted_names_in_a_file(file):
     assert settings.kafka == {"linger.ms": "5", "enable.idempotence": "True"}
 
 
-@pytest.mark.xfail(strict=True, reason="TOML's own dotted keys are tables, and their text becomes the value")
 def test_properties_of_the_client_may_have_plain_dotted_names_in_a_file(file):
     settings = load_settings({}, file('[kafka]\nsecurity.protocol = "SSL"\nssl.ca.location = "ca.pem"'))
     assert settings.kafka == {"security.protocol": "SSL", "ssl.ca.location": "ca.pem"}
@@ -93,7 +92,6 @@ def test_one_property_in_two_places_follows_the_same_order(environment):
     assert load_settings({"kafka": {"linger.ms": "8"}}).kafka == {"linger.ms": "8"}
 
 
-@pytest.mark.xfail(strict=True, reason="linger.ms and linger_ms are told apart until they have been merged")
 def test_one_property_in_three_places_follows_the_same_order(file, environment):
     environment("KAFKA__LINGER_MS", "7")
     settings = load_settings({"kafka": {"linger.ms": "8"}}, file('[kafka]\n"linger.ms" = "6"'))
@@ -145,13 +143,11 @@ def test_a_file_that_does_not_exist_is_named():
         load_settings({}, "nowhere.toml")
 
 
-@pytest.mark.xfail(strict=True, reason="ends in a traceback of tomllib")
 def test_a_file_that_is_no_toml_is_named(file):
     with refused(r"the settings file .*wallaroo.toml.* line 1"):
         load_settings({}, file("workers: 2"))
 
 
-@pytest.mark.xfail(strict=True, reason="ends in a traceback of pydantic-settings")
 def test_a_mapping_of_the_environment_that_is_no_json_is_named(environment):
     environment("KAFKA", "acks=all")
     with refused("kafka"):

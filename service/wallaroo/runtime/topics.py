@@ -57,8 +57,8 @@ def plan(topology: Topology, existing: Mapping[str, int], default_partitions: in
 
     plans = [
         *(
-            TopicPlan(s.topic, "source", count(s.topic, default_partitions))
-            for s in topology.external_sources
+            TopicPlan(topic, "source", count(topic, default_partitions))
+            for topic in dict.fromkeys(source.topic for source in topology.external_sources)
         ),
         *(
             TopicPlan(i.topic, "ingest", count(i.topic, default_partitions), _KEEP_FOREVER)

@@ -1,6 +1,5 @@
 """Which topics an application needs, with how many partitions, before anything is created."""
 
-import pytest
 
 import wallaroo
 from tests.unit.topology.samples import (
@@ -88,9 +87,6 @@ def test_one_sink_behind_two_branches_is_planned_once():
     assert names.count("out") == 1
 
 
-@pytest.mark.xfail(
-    strict=True, reason="plan lists the topic once for each source: TOPIC_ALREADY_EXISTS or worse"
-)
 def test_one_topic_that_two_sources_read_is_planned_once():
     again = wallaroo.source("again", wallaroo.KafkaSourceConfig("in-topic", decoder=decode))
     names = [p.name for p in planned(compiled(source("in").merge(again)))]
