@@ -1,13 +1,19 @@
 """The stateful alerts over topics of any name, with user code that fails on demand."""
 
 import argparse
+from typing import Annotated
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict, Field
 
 import wallaroo
-from schemas.transaction import Transaction
 
 LIMIT = 2000
+
+
+class Transaction(BaseModel):
+    model_config = ConfigDict(strict=True)
+    user: str
+    amount: int | Annotated[float, Field(allow_inf_nan=False)]
 
 
 class Alert(BaseModel):

@@ -29,6 +29,13 @@ def test_a_value_comes_back_from_a_topic(value):
     assert picture(restored(CODEC, value)) == picture(value)
 
 
+@given(
+    st.dictionaries(st.text(max_size=3) | st.integers() | st.none() | st.booleans(), json_scalars, max_size=3)
+)
+def test_a_flat_dict_comes_back_from_a_topic(value):
+    assert picture(restored(CODEC, value)) == picture(value)
+
+
 @given(values)
 def test_a_state_of_any_type_comes_back(value):
     codec = StateCodec(type(value), PICKLES)

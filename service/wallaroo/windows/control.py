@@ -36,7 +36,7 @@ def encode_report(report: Report) -> bytes:
 
 def decode_report(value: bytes) -> Report:
     """The report; StoredValueError where the bytes are not what `encode_report` makes."""
-    if value[:2] != _CONTROL or len(value) <= _header.size:
+    if value[:2] != _CONTROL or len(value) <= _header.size or value[2] > 1:
         raise StoredValueError(f"a control record cannot be read: {value[:80]!r}")
     _, idle, watermark = _header.unpack_from(value)
     try:

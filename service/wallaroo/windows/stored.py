@@ -134,7 +134,7 @@ class MarkCodec:
 
     def decode(self, data: bytes) -> Mark:
         """The mark; StoredValueError where the bytes are not what `encode` makes."""
-        if data[:2] != _MARK or len(data) != _mark.size:
+        if data[:2] != _MARK or len(data) != _mark.size or data[2] > 1:
             raise StoredValueError(f"a stored value is no watermark: {data[:80]!r}")
         _, idle, watermark = _mark.unpack(data)
         return Mark(watermark, idle)

@@ -1,6 +1,5 @@
 """Which topics an application needs, with how many partitions, before anything is created."""
 
-
 import wallaroo
 from tests.unit.topology.samples import (
     KAFKA_SINK,

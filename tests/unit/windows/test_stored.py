@@ -1,0 +1,150 @@
+"""Bytes of windows and watermarks: all comes back, and what was not written by us is a StoredValueError."""
+
+import pickle
+import struct
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wallaroo.errors import StoredValueError
+from wallaroo.state.codec import StateCodec
+from wallaroo.state.pickles import RestrictedPickle
+from wallaroo.windows.contents import Contents
+from wallaroo.windows.control import Report, decode_report, encode_report, is_control
+from wallaroo.windows.count import Counted
+from wallaroo.windows.range import Grid
+from wallaroo.windows.stored import ContentsCodec, CountedCodec, MarkCodec, window_reader
+from wallaroo.windows.watermark import NEVER, Mark
+
+GRID = Grid(9, 3, 1)
+INNER = StateCodec(list, RestrictedPickle(["tests"]))
+CODEC = ContentsCodec(GRID, INNER.encode, INNER.decode)
+COUNTED = CountedCodec(INNER.encode, INNER.decode)
+
+accumulators = st.lists(st.integers() | st.text(max_size=3), max_size=3)
+panes = st.dictionaries(st.integers(-(2**60), 2**60), accumulators, min_size=1, max_size=4)
+marks = st.builds(Mark, st.integers(NEVER, 2**63 - 1), st.booleans())
+
+
+def contents(held, extra=None):
+    made = Contents()
+    made.panes = dict(held)
+    made.window = GRID.oldest_window(min(held))
+    if extra is not None:
+        made.extras[made.window + 1] = extra
+    return made
+
+
+@given(panes, st.none() | accumulators)
+def test_contents_come_back(held, extra):
+    made = contents(held, extra)
+    back = CODEC.decode(CODEC.encode(made))
+    assert (back.panes, back.extras, back.window) == (made.panes, made.extras, made.window)
+
+
+def test_empty_contents_come_back():
+    back = CODEC.decode(CODEC.encode(Contents()))
+    assert (back.panes, back.extras, back.window) == ({}, {}, None)
+
+
+@given(panes)
+def test_the_next_due_time_and_window_can_be_read_without_decoding(held):
+    data = CODEC.encode(contents(held))
+    window = GRID.oldest_window(min(held))
+    assert window_reader(GRID)(data) == window
+    assert data[:2] == b"1W"
+    assert struct.unpack(">q", data[2:10])[0] == GRID.due(window)
+
+
+def test_a_due_time_beyond_all_clocks_is_written_as_the_last():
+    far = Contents()
+    far.panes, far.window = {2**62: [1]}, GRID.oldest_window(2**62)
+    assert struct.unpack(">q", CODEC.encode(far)[2:10])[0] == 2**63 - 1
+
+
+def test_windows_of_another_delay_can_be_read():
+    other = ContentsCodec(Grid(9, 3, 500), INNER.encode, INNER.decode)
+    assert other.decode(CODEC.encode(contents({4: [1]}))).panes == {4: [1]}
+
+
+@pytest.mark.parametrize("grid", [Grid(9, 9, 1), Grid(10, 3, 1), Grid(18, 6, 1)])
+def test_windows_of_another_range_or_slide_are_refused(grid):
+    data = CODEC.encode(contents({4: [1]}))
+    with pytest.raises(StoredValueError, match="another range or slide"):
+        window_reader(grid)(data)
+    with pytest.raises(StoredValueError, match="another range or slide"):
+        ContentsCodec(grid, INNER.encode, INNER.decode).decode(data)
+
+
+@given(st.integers(0, 2**40), accumulators)
+def test_a_count_window_comes_back(count, accumulator):
+    made = Counted()
+    made.count, made.accumulator = count, accumulator if count else None
+    back = COUNTED.decode(COUNTED.encode(made))
+    assert (back.count, back.accumulator) == (made.count, made.accumulator)
+
+
+@given(marks)
+def test_a_mark_comes_back(mark):
+    assert MarkCodec().decode(MarkCodec().encode(mark)) == mark
+
+
+@given(st.text(min_size=1, max_size=9), marks)
+def test_a_report_comes_back(upstream, mark):
+    report = Report(upstream, mark)
+    assert decode_report(encode_report(report)) == report
+    assert is_control(None, encode_report(report))
+    assert not is_control(b"k", encode_report(report))
+
+
+READERS = {
+    "contents": (CODEC.decode, CODEC.encode(contents({4: [1], 5: ["b"]}, [3]))),
+    "next window": (window_reader(GRID), CODEC.encode(contents({4: [1]}))),
+    "counted": (COUNTED.decode, COUNTED.encode(Counted())),
+    "mark": (MarkCodec().decode, MarkCodec().encode(Mark(7, idle=True))),
+    "report": (decode_report, encode_report(Report("in/0", Mark(7, idle=False)))),
+}
+each_reader = pytest.mark.parametrize("name", READERS)
+
+
+@each_reader
+@given(st.binary(max_size=60))
+def test_arbitrary_bytes_are_read_or_refused(name, data):
+    assert_read_or_refused(READERS[name][0], data)
+    assert_read_or_refused(READERS[name][0], READERS[name][1][:2] + data)
+
+
+@each_reader
+@given(st.data())
+def test_damaged_bytes_are_read_or_refused(name, data):
+    reader, good = READERS[name]
+    at = data.draw(st.integers(0, len(good)))
+    kept = data.draw(st.integers(at, len(good)))
+    assert_read_or_refused(reader, good[:at] + data.draw(st.binary(max_size=4)) + good[kept:])
+
+
+def assert_read_or_refused(reader, data):
+    try:
+        found = reader(data)
+    except StoredValueError:
+        return
+    if isinstance(found, Contents):
+        assert found.is_sound(GRID)
+        CODEC.encode(found)
+
+
+@each_reader
+def test_every_reader_refuses_what_the_others_read(name):
+    reader, own = READERS[name]
+    for data in {good for _, good in READERS.values() if good[:2] != own[:2]}:
+        with pytest.raises(StoredValueError):
+            reader(data)
+
+
+def test_a_forged_accumulator_runs_nothing():
+    forged = b"1P" + pickle.dumps(struct.Struct)
+    data = bytearray(CODEC.encode(contents({4: "x"})))
+    size = struct.pack(">I", len(forged))
+    with pytest.raises(StoredValueError, match="Struct"):
+        CODEC.decode(bytes(data[: 2 + 8 + 4 + 8 + 9]) + size + forged)

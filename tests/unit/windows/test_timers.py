@@ -1,0 +1,70 @@
+"""Timers: made of stored bytes, and never wrong for being out of date."""
+
+import pytest
+
+from wallaroo.errors import StoredValueError
+from wallaroo.processing.timers import Timers
+from wallaroo.state.store import KeyedStore
+from wallaroo.windows.contents import Contents, is_empty
+from wallaroo.windows.range import Grid
+from wallaroo.windows.stored import ContentsCodec
+
+GRID = Grid(10, 5, 2)
+
+
+def refuse(_data):
+    raise AssertionError("this was decoded")
+
+
+def store(decode=refuse, **panes):
+    """Each key holds one message in a pane."""
+    codec = ContentsCodec(GRID, repr(0).encode().__add__, decode)
+    made = KeyedStore("windows", Contents, codec, is_empty)
+    for key, pane in panes.items():
+        contents = Contents()
+        contents.panes[pane], contents.window = b"", GRID.oldest_window(pane)
+        made.committed[key.encode()] = codec.encode(contents)
+    return made
+
+
+def test_they_are_rebuilt_without_decoding_anything():
+    timers = Timers(store(a=7, b=3, c=5), GRID, lag=0)
+    timers.rebuild(0)
+    assert sorted(timers.heap) == [(22, b"b"), (32, b"c"), (42, b"a")]
+    assert timers.heap[0] == (22, b"b")
+
+
+def test_the_watermark_of_a_stage_is_the_tasks_less_the_delays_before_it():
+    timers = Timers(store(), GRID, lag=30)
+    timers.rebuild(100)
+    assert timers.watermark == 70
+
+
+def test_a_value_that_is_none_of_ours_stops_the_restore():
+    made = store()
+    made.committed[b"a"] = b'1J{"total":1}'
+    with pytest.raises(StoredValueError, match="does not hold range windows"):
+        Timers(made, GRID, lag=0).rebuild(0)
+
+
+def test_what_a_key_holds_now_says_when_it_is_due():
+    made = store(a=7)
+    timers = Timers(made, GRID, lag=0)
+    assert timers.due(b"a") == 42
+    assert timers.due(b"nobody") is None
+    live = made.live[b"a"] = Contents()
+    assert timers.due(b"a") is None
+    live.window = 0
+    assert timers.due(b"a") == 12
+
+
+def test_what_was_undone_is_waited_for_again():
+    timers = Timers(store(a=7), GRID, lag=0)
+    timers.add_again([b"a", b"nobody"])
+    assert timers.heap == [(42, b"a")]
+
+
+def test_another_delay_counts_from_the_restart_on():
+    timers = Timers(store(a=7), Grid(10, 5, 500), lag=0)
+    timers.rebuild(0)
+    assert timers.heap == [(540, b"a")]
