@@ -2,6 +2,8 @@
 
 import enum
 from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
 from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, PrivateAttr, RootModel, field_validator
@@ -179,6 +181,11 @@ class Tree(BaseModel):
     base: Base = Base()
     bases: list[Base] = []
     pairs: dict[str, tuple[int, ...]] = {}
+
+
+class Moment(BaseModel):
+    at: datetime | None = None
+    price: Decimal = Decimal(0)
 
 
 class Numbers(RootModel[list[int]]):

@@ -15,7 +15,7 @@ CODEC = ValueCodec(PICKLES)
 
 MODELS = (
     *(shapes.Scalars, shapes.Anything, shapes.Aliased, shapes.Strict, shapes.Open, shapes.Narrow),
-    *(shapes.Doubling, shapes.Hidden, shapes.Base, shapes.Extended, shapes.Tree),
+    *(shapes.Doubling, shapes.Hidden, shapes.Base, shapes.Extended, shapes.Tree, shapes.Moment),
 )
 BAGS = (shapes.Bag, shapes.WithDefaults, shapes.Derived, shapes.SlotsAndMore, shapes.OwnList, shapes.OwnDict)
 

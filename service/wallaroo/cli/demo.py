@@ -36,7 +36,9 @@ def main(argv: Sequence[str]) -> int:
     """Run it; 0 where the alerts are the right ones, 1 where not, 130 after Ctrl-C."""
     options = _options(argv)
     _find_application()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # SIGINT too: a shell in the background hands it down ignored.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     screen = Screen(sys.stdout)
     try:
         with TemporaryDirectory(prefix=f"{_NAME}-") as folder, embedded_broker() as broker:

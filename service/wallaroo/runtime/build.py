@@ -1,6 +1,5 @@
 """Put a worker together: the loops of its sub-topologies and deliveries, each with its own clients."""
 
-import logging
 from collections.abc import Mapping
 from functools import partial
 from typing import Protocol
@@ -15,6 +14,7 @@ from wallaroo.processing.task import Surroundings, Task
 from wallaroo.record import Partition
 from wallaroo.runtime.application import Loaded
 from wallaroo.runtime.assignment import Assignment
+from wallaroo.runtime.client_log import log_client_error
 from wallaroo.runtime.clients import Member, admin_client, group_consumer, restore_consumer, task_producer
 from wallaroo.runtime.commit import (
     Committer,
@@ -35,7 +35,6 @@ from wallaroo.settings import Guarantee
 from wallaroo.state.store import KeyedStore
 from wallaroo.topology.model import SubTopology
 
-_log = logging.getLogger("wallaroo.kafka")
 _INIT_SECONDS = 30.0
 
 
@@ -79,8 +78,8 @@ def _open(sub: SubTopology, spec: WorkerSpec, assignment: Assignment, at: Probe)
     settings = spec.settings
     member = Member(spec.application_id, spec.instance, spec.index).named(sub.name)
     failures: list[KafkaError] = []
-    producer = task_producer(settings, member, _log_client_error, failures)
-    consumer = group_consumer(settings, sub.group, member, _log_client_error)
+    producer = task_producer(settings, member, log_client_error, failures)
+    consumer = group_consumer(settings, sub.group, member, log_client_error)
     if settings.processing_guarantee is Guarantee.EXACTLY_ONCE:
         # Fences the worker that had this id before, and aborts what it left open.
         persist(lambda: producer.init_transactions(_INIT_SECONDS))
@@ -96,7 +95,3 @@ def _open(sub: SubTopology, spec: WorkerSpec, assignment: Assignment, at: Probe)
         at,
     )
     return Clients(consumer, Committer(write, finish), restorer, admin)
-
-
-def _log_client_error(error: KafkaError) -> None:
-    _log.warning("client", extra={"error": error.str()})

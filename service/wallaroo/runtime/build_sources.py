@@ -1,11 +1,10 @@
 """Put the sources of a worker together that do not begin in Kafka: TCP ports and generators."""
 
-import logging
-
-from confluent_kafka import Consumer, KafkaError
+from confluent_kafka import Consumer
 
 from wallaroo.clock import SystemClock
 from wallaroo.runtime.application import Loaded
+from wallaroo.runtime.client_log import log_client_error
 from wallaroo.runtime.clients import (
     Member,
     admin_client,
@@ -21,8 +20,6 @@ from wallaroo.runtime.protocol import WorkerSpec
 from wallaroo.runtime.retry import persist
 from wallaroo.settings import Settings
 from wallaroo.topology.ingest import Generator
-
-_log = logging.getLogger("wallaroo.kafka")
 
 _INIT_SECONDS = 30.0
 # So many values may wait to be read before the generator waits.
@@ -50,10 +47,10 @@ def _generator_loop(generator: Generator, spec: WorkerSpec, loaded: Loaded, at: 
     readers = {sub.input.topic: sub.group for sub in loaded.topology.sub_topologies}
 
     def open_consumer() -> Consumer:
-        return group_consumer(settings, generator.group, member, _log_client_error)
+        return group_consumer(settings, generator.group, member, log_client_error)
 
     def open_record() -> GeneratorRecord:
-        producer = generator_producer(settings, generator.transactional_id, _log_client_error)
+        producer = generator_producer(settings, generator.transactional_id, log_client_error)
         # Fences the owner before, and aborts what it left open.
         persist(lambda: producer.init_transactions(_INIT_SECONDS))
         backlog = Backlog(
@@ -72,7 +69,3 @@ def _position(topic: str, settings: Settings, client_id: str) -> bytes | None:
         return saved_position(consumer, topic)
     finally:
         consumer.close()
-
-
-def _log_client_error(error: KafkaError) -> None:
-    _log.warning("client", extra={"error": error.str()})

@@ -1,6 +1,5 @@
 """How clients of Kafka are configured: in one place, and never after a fork."""
 
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -8,9 +7,8 @@ from typing import Any
 from confluent_kafka import Consumer, KafkaError, Producer
 from confluent_kafka.admin import AdminClient
 
+from wallaroo.runtime.client_log import CLIENT_LOG
 from wallaroo.settings import Guarantee, Settings
-
-_log = logging.getLogger("wallaroo.kafka")
 
 # A full queue makes the fetcher sleep this long; the default of a second lets a fast consumer run dry.
 _FETCH_BACKOFF_MS = 5
@@ -35,7 +33,8 @@ def common_config(settings: Settings, client_id: str) -> dict[str, Any]:
     return {
         "bootstrap.servers": settings.bootstrap_servers,
         "client.id": client_id,
-        "logger": _log,
+        "logger": CLIENT_LOG,
+        "log.connection.close": False,
         **settings.kafka,
     }
 

@@ -10,12 +10,13 @@ import logging
 import threading
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
 from wallaroo.clock import Clock
 from wallaroo.connectors.tcp_sink import Limits, TcpSender
 from wallaroo.observability import metrics
 from wallaroo.observability.health import LoopStatus
+from wallaroo.runtime.client_log import log_client_error
 from wallaroo.runtime.clients import Member, group_consumer
 from wallaroo.runtime.events import Event, understand
 from wallaroo.runtime.measure import LoopMeasures
@@ -71,7 +72,7 @@ class DeliveryLoop:
 
     def run(self) -> None:
         """Until stopped; then deliver what is in hand, as far as the receiver takes it, and leave."""
-        self._consumer = group_consumer(self._settings, self._group, self._member_id, _log_client_error)
+        self._consumer = group_consumer(self._settings, self._group, self._member_id, log_client_error)
         self._consumer.subscribe(
             [self._outbox.topic],
             on_assign=self._on_assign,
@@ -219,7 +220,3 @@ class DeliveryLoop:
         reconnects = max(0, self._sender.connections - 1)
         values.count(metrics.SINK_RECONNECTS, reconnects - self._reconnects, self.name)
         self._reconnects = reconnects
-
-
-def _log_client_error(error: KafkaError) -> None:
-    _log.warning("client", extra={"error": error.str()})

@@ -160,10 +160,8 @@ def test_a_dead_upstream_holds_every_window():
 def test_an_idle_upstream_holds_none():
     stage = Stage(range_windows(10), upstreams=2)
     stage.message(1, 5)
-    stage.watermark(20, upstream=0)
-    assert texts(stage.watermark(None, upstream=1, idle=True)) == ["1"] or texts(
-        stage.watermark(21, upstream=0)
-    ) == ["1"]
+    assert stage.watermark(20, upstream=0) == []
+    assert texts(stage.watermark(None, upstream=1, idle=True)) == ["1"]
 
 
 def test_a_backlog_keeps_the_wall_clock_from_closing_windows():
@@ -211,7 +209,7 @@ def test_a_window_that_fails_stops_the_worker_where_that_is_the_policy():
 
     stage = Stage(range_windows(10, over=Failing), on_error=OnError.STOP)
     stage.message(1, 5)
-    with pytest.raises(StopProcessing, match="Failing.*on_error is 'stop'"):
+    with pytest.raises(StopProcessing, match=r"Failing.*on_error is 'stop'"):
         stage.watermark(10)
 
 

@@ -1,0 +1,44 @@
+"""What the Kafka client says of itself, without what it says again and again while a broker is away."""
+
+import logging
+import re
+
+from confluent_kafka import KafkaError
+
+from wallaroo.clock import Clock, SystemClock
+from wallaroo.observability.logging import KAFKA_LOGGER
+
+CLIENT_LOG = logging.getLogger(KAFKA_LOGGER)
+
+_QUIET_SECONDS = 30.0
+# What differs from one time to the next: numbers, and which of the client's threads it was.
+_VARYING = re.compile(r"\d+|\[thrd:[^]]*\]:( \S+:)?")
+# We abort such a transaction and say so ourselves.
+_KNOWN = "TXNERR "
+
+
+class Repetitions(logging.Filter):
+    """Holds back a message that has been let through within the last half minute, give or take numbers."""
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__()
+        self._clock = clock
+        self._passed: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        text = record.getMessage()
+        if text.startswith(_KNOWN):
+            return False
+        kind, now = _VARYING.sub("", text), self._clock.monotonic()
+        if now - self._passed.get(kind, -_QUIET_SECONDS) < _QUIET_SECONDS:
+            return False
+        self._passed[kind] = now
+        return True
+
+
+def log_client_error(error: KafkaError) -> None:
+    """For a client's `error_cb`: all of these are mended by the client itself, or come again as exceptions."""
+    CLIENT_LOG.warning("%s", error.str())
+
+
+CLIENT_LOG.addFilter(Repetitions(SystemClock()))

@@ -1,0 +1,56 @@
+"""The values of each key in windows of four seconds every two, over topics of any name."""
+
+import argparse
+import json
+
+import wallaroo
+
+
+def application_setup(args):
+    options = _options(args)
+    source = wallaroo.KafkaSourceConfig(
+        options.in_topic,
+        decoder=decode,
+        partitioned_by=extract_key if options.partitioned else None,
+    )
+    windows = wallaroo.range_windows(wallaroo.seconds(4)).with_slide(wallaroo.seconds(2)).over(Values)
+    sink = wallaroo.KafkaSinkConfig(options.out_topic, encoder=encode)
+    gathered = wallaroo.source("messages", source).key_by(extract_key).to(windows)
+    return wallaroo.build_application("windows", gathered.to_sink(sink))
+
+
+class Values(wallaroo.Aggregation):
+    def initial_accumulator(self):
+        return []
+
+    def update(self, message, values):
+        values.append(message["value"])
+
+    def combine(self, one, other):
+        return one + other
+
+    def output(self, key, values):
+        return {"key": key, "values": sorted(values)}
+
+
+@wallaroo.decoder()
+def decode(data):
+    return json.loads(data)
+
+
+@wallaroo.key_extractor
+def extract_key(message):
+    return message["key"]
+
+
+@wallaroo.encoder
+def encode(made):
+    return json.dumps(made), made["key"]
+
+
+def _options(args):
+    parser = argparse.ArgumentParser(prog="window_app")
+    parser.add_argument("--in-topic", required=True)
+    parser.add_argument("--out-topic", required=True)
+    parser.add_argument("--partitioned", action="store_true")
+    return parser.parse_known_args(args)[0]

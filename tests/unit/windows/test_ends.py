@@ -1,0 +1,169 @@
+"""Who may know that nothing is left to read: only who has been told so, and has asked again."""
+
+from concurrent.futures import Future
+from types import SimpleNamespace
+
+from confluent_kafka import KafkaError, KafkaException
+
+from wallaroo.clock import ManualClock
+from wallaroo.record import Partition, Rewind
+from wallaroo.runtime.ends import Ends
+
+
+class Admin:
+    """Answers when it is told to."""
+
+    def __init__(self):
+        self.asked = []
+
+    def list_offsets(self, wanted, isolation_level, request_timeout):
+        answers = {tp: Future() for tp in wanted}
+        self.asked.append({tp.partition: answer for tp, answer in answers.items()})
+        return answers
+
+    def answer(self, **offsets):
+        for number, answer in self.asked[-1].items():
+            answer.set_result(SimpleNamespace(offset=offsets[f"p{number}"]))
+
+
+class Timeline:
+    rests = False
+    awaits_end = True
+
+
+class Task:
+    """Notes what it gets to see."""
+
+    def __init__(self, number=0, next_offset=10):
+        self.partition = Partition("in", number)
+        self.next_offset = next_offset
+        self.timeline = Timeline()
+        self.seen = []
+        self.rewind = None
+
+    def look(self, now_ms, *, caught_up):
+        self.seen.append((now_ms, caught_up))
+        return self.rewind
+
+
+class Loop:
+    def __init__(self, *tasks):
+        self.clock = ManualClock()
+        self.ends = Ends("in", self.clock)
+        self.admin = Admin()
+        self.tasks = tasks
+        self.rewound = []
+
+    def look(self, milliseconds=250):
+        self.clock.advance(milliseconds)
+        self.ends.look(self.tasks, self.admin, lambda task, rewind: self.rewound.append((task, rewind)))
+
+
+def test_without_an_end_a_task_has_not_caught_up():
+    loop = Loop(Task())
+    loop.look()
+    assert loop.tasks[0].seen == [(250, False)]
+    assert loop.admin.asked == []
+
+
+def test_it_looks_now_and_then():
+    loop = Loop(Task())
+    loop.look(100)
+    loop.look(100)
+    assert loop.tasks[0].seen == []
+    loop.look(100)
+    assert loop.tasks[0].seen == [(300, False)]
+
+
+def test_a_task_to_which_the_end_means_nothing_yet_is_told_without_asking():
+    loop = Loop(Task())
+    loop.tasks[0].timeline.awaits_end = False
+    loop.ends.reached(0, 10)
+    loop.look()
+    assert loop.tasks[0].seen == [(250, True)]
+    assert loop.admin.asked == []
+
+
+def test_before_the_wall_clock_counts_the_broker_is_asked_and_the_time_is_that_of_the_question():
+    loop = Loop(Task())
+    loop.ends.reached(0, 10)
+    loop.look()
+    loop.look()
+    assert loop.tasks[0].seen == []
+    loop.admin.answer(p0=10)
+    loop.look()
+    assert loop.tasks[0].seen == [(250, True)]
+    assert len(loop.admin.asked) == 2
+
+
+def test_an_end_that_has_moved_on_is_none():
+    loop = Loop(Task())
+    loop.ends.reached(0, 10)
+    loop.look()
+    loop.admin.answer(p0=11)
+    loop.look()
+    assert loop.tasks[0].seen == [(250, False)]
+
+
+def test_an_end_behind_markers_is_one():
+    loop = Loop(Task())
+    loop.ends.reached(0, 12)
+    loop.look()
+    loop.admin.answer(p0=12)
+    loop.look()
+    assert loop.tasks[0].seen == [(250, True)]
+
+
+def test_a_task_that_has_read_on_meanwhile_gets_no_old_answer():
+    loop = Loop(Task())
+    loop.ends.reached(0, 10)
+    loop.look()
+    loop.tasks[0].next_offset = 11
+    loop.ends.reached(0, 11)
+    loop.admin.answer(p0=10)
+    loop.look()
+    assert loop.tasks[0].seen == []
+
+
+def test_a_broker_that_does_not_answer_closes_nothing():
+    loop = Loop(Task())
+    loop.ends.reached(0, 10)
+    loop.look()
+    for answer in loop.admin.asked[0].values():
+        answer.set_exception(KafkaException(KafkaError(KafkaError._TRANSPORT)))
+    loop.look()
+    assert loop.tasks[0].seen == [(250, False)]
+
+
+def test_one_question_is_for_all():
+    loop = Loop(Task(0), Task(1), Task(2, next_offset=20))
+    for number in range(3):
+        loop.ends.reached(number, 10)
+    loop.look()
+    assert [sorted(asked) for asked in loop.admin.asked] == [[0, 1]]
+    assert loop.tasks[2].seen == [(250, False)]
+
+
+def test_a_partition_that_is_read_from_elsewhere_has_no_end():
+    loop = Loop(Task())
+    loop.ends.reached(0, 10)
+    loop.ends.forget(0)
+    loop.look()
+    assert loop.tasks[0].seen == [(250, False)]
+    assert loop.ends.last(0) == 0
+
+
+def test_a_task_that_rests_is_left_alone():
+    loop = Loop(Task())
+    loop.tasks[0].timeline.rests = True
+    loop.ends.reached(0, 10)
+    loop.look()
+    assert loop.tasks[0].seen == []
+    assert loop.admin.asked == []
+
+
+def test_a_task_that_wants_to_go_back_is_heard():
+    loop = Loop(Task())
+    loop.tasks[0].rewind = Rewind(Partition("in", 0), 7)
+    loop.look()
+    assert loop.rewound == [(loop.tasks[0], loop.tasks[0].rewind)]

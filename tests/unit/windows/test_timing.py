@@ -1,0 +1,135 @@
+"""Which sub-topologies keep time, and how a topology with windows is drawn."""
+
+import json
+
+import pytest
+
+import wallaroo
+from tests.properties.window_samples import Counting, Gather, GatherAgain, Shape, by_key, finished, source
+from wallaroo.errors import TopologyError
+from wallaroo.topology.compile import compile_topology
+from wallaroo.topology.describe import describe
+from wallaroo.topology.model import Timing, Upstream
+from wallaroo.topology.spans import span
+
+MS = 1_000_000
+FIRST, SECOND = Shape(range=10, slide=5, delay=3), Shape(range=40, slide=40)
+
+
+def subs_of(pipeline):
+    return {sub.name: sub for sub in compile_topology(finished(pipeline)).sub_topologies}
+
+
+def times(sub):
+    return None if sub.timing is None else (sub.timing.idle_timeout // MS, sub.timing.horizon // MS)
+
+
+def two_hops():
+    first = source().key_by(by_key).to(FIRST.declared())
+    return first.key_by(by_name).to(SECOND.declared(GatherAgain))
+
+
+def test_time_is_kept_by_all_that_lead_to_windows():
+    subs = subs_of(two_hops())
+    assert {name: times(sub) for name, sub in subs.items()} == {
+        "in": (40, 53),
+        "by-key": (40, 53),
+        "by-name": (40, 40),
+    }
+
+
+def test_nobody_keeps_time_where_there_are_no_range_windows():
+    subs = subs_of(source().key_by(by_key).to(Counting(3).declared()).key_by(by_name).to(look))
+    assert [sub.timing for sub in subs.values()] == [None, None, None]
+    assert [sub.input.upstreams for sub in subs.values()] == [(), (), ()]
+
+
+def test_behind_the_last_windows_time_is_not_kept():
+    subs = subs_of(source().key_by(by_key).to(FIRST.declared()).key_by(by_name).to(look))
+    assert times(subs["by-name"]) is None
+    assert subs["by-key"].targets[0].windows is None
+    assert subs["by-name"].input.upstreams == ()
+
+
+def test_a_hop_knows_the_first_windows_that_it_leads_to():
+    subs = subs_of(two_hops())
+    assert subs["in"].targets[0].windows is subs["by-key"].steps[0]
+    assert subs["by-key"].targets[0].windows is subs["by-name"].steps[0]
+
+
+def test_everybody_knows_whom_to_listen_to():
+    both = source("in").merge(source("other")).key_by(by_key).to(FIRST.declared())
+    subs = subs_of(both)
+    assert subs["in"].input.upstreams == ()
+    assert subs["by-key"].input.upstreams == (Upstream("in", "in"), Upstream("other", "other"))
+
+
+def test_watermarks_are_stored_under_the_name_of_the_sub_topology():
+    sub = subs_of(two_hops())["by-key"]
+    assert isinstance(sub.timing, Timing)
+    assert [(store.name, store.changelog) for store in sub.stores] == [
+        ("gather", "app-gather-changelog"),
+        ("by-key-watermarks", "app-by-key-watermarks-changelog"),
+    ]
+
+
+def test_a_stage_may_not_have_the_name_of_a_store_of_watermarks():
+    class Clash(Gather):
+        def name(self):
+            return "in watermarks"
+
+    with pytest.raises(TopologyError, match="in-watermarks-changelog"):
+        subs_of(source().key_by(by_key).to(FIRST.declared(Clash)))
+
+
+def test_windows_without_a_key_are_one_sequence_for_the_whole_stream():
+    subs = subs_of(source().to(FIRST.declared()))
+    assert subs["in"].targets[0].key == b"collect"
+
+
+def test_spans_that_no_clock_can_hold_are_refused():
+    windows = wallaroo.range_windows(wallaroo.hours(10**7)).over(Gather)
+    with pytest.raises(TopologyError, match="146 years"):
+        subs_of(source().key_by(by_key).to(windows))
+
+
+def test_windows_are_described():
+    text = describe(compile_topology(finished(two_hops())))
+    assert "stage    Gather (windows of 10 ms every 5 ms, delay 3 ms, late: drop)" in text
+    assert "stage    GatherAgain (windows of 40 ms, late: drop), state in app-gatheragain-changelog" in text
+    assert "keeps    its watermarks in app-in-watermarks-changelog" in text
+    counted = describe(compile_topology(finished(source().key_by(by_key).to(Counting(3).declared()))))
+    assert "stage    Gather (windows of 3 messages), state in app-gather-changelog" in counted
+
+
+def test_windows_are_in_the_other_descriptions():
+    topology = compile_topology(finished(two_hops()))
+    stages = json.loads(describe(topology, "json"))["sub_topologies"][1]["stages"]
+    assert stages == [{"name": "Gather", "kind": "windows of 10 ms every 5 ms, delay 3 ms, late: drop"}]
+    assert "app-gather-changelog" in describe(topology, "mermaid")
+
+
+@pytest.mark.parametrize(
+    ("nanoseconds", "text"),
+    [
+        (wallaroo.hours(2), "2 h"),
+        (wallaroo.minutes(90), "90 min"),
+        (wallaroo.seconds(9), "9 s"),
+        (wallaroo.milliseconds(1_500), "1500 ms"),
+        (1_500, "1500 ns"),
+        (2_000, "2 us"),
+        (0, "0 ns"),
+    ],
+)
+def test_a_span_is_told_in_its_largest_whole_unit(nanoseconds, text):
+    assert span(nanoseconds) == text
+
+
+@wallaroo.key_extractor
+def by_name(made):
+    return made[0]
+
+
+@wallaroo.computation("look")
+def look(made):
+    return made
