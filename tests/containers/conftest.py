@@ -7,12 +7,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from testcontainers.core.config import testcontainers_config
 
 from tests.containers.images import NoContainersError, build_ours, named_images, obtain, require_docker
 from tests.containers.stack import Stack, brought_up
 from tests.containers.traffic import Ledger, Traffic
 
 HERE = Path(__file__).parent
+# Its reaper is an image that cannot be pulled everywhere; whatever starts a container here guards it.
+testcontainers_config.ryuk_disabled = True
 LEDGER = pytest.StashKey[Ledger]()
 WHY_NONE = pytest.StashKey[str]()
 

@@ -1,8 +1,11 @@
 """What is not as it should be: a clear message that names what to change, and never a stack trace."""
 
+from contextlib import ExitStack
+
 import pytest
 from testcontainers.core.container import DockerContainer
 
+from scripts.kafka.process import dismiss, guard
 from tests.containers.images import OURS, docker
 from tests.containers.stack import get
 from tests.kafka.cluster import create_topic, wait_until
@@ -19,19 +22,23 @@ REFUSED = 2
 @pytest.fixture
 def service(stack, application_id):
     """A function that starts a service beside the stack, as an application of its own."""
-    started = []
+    with ExitStack() as started:
 
-    def start(**settings):
-        container = DockerContainer(OURS, network=stack.network).with_exposed_ports(8080)
-        settings = {"bootstrap_servers": INSIDE, "application_id": application_id, **settings}
-        for name, value in settings.items():
-            container.with_env(f"WALLAROO_{name.upper()}", value)
-        started.append(container.start())
-        return container
+        def start(**settings):
+            container = DockerContainer(OURS, ports=[8080]).with_kwargs(network=stack.network)
+            settings = {"bootstrap_servers": INSIDE, "application_id": application_id, **settings}
+            for name, value in settings.items():
+                container.with_env(f"WALLAROO_{name.upper()}", value)
+            started.enter_context(container)
+            guarding = guard(["docker", "rm", "--force", identity(container)])
+            started.callback(dismiss, guarding)
+            return container
 
-    yield start
-    for container in started:
-        container.stop()
+        yield start
+
+
+def identity(container):
+    return container.get_wrapped_container().id
 
 
 def words(container):
@@ -44,8 +51,7 @@ def page(container, path):
 
 def assert_refused(container, *hints):
     """It has ended by itself, and has said in one line what to change."""
-    identity = container.get_wrapped_container().id
-    assert docker("wait", identity, timeout_seconds=EXIT_SECONDS) == str(REFUSED)
+    assert docker("wait", identity(container), timeout_seconds=EXIT_SECONDS) == str(REFUSED)
     assert [hint for hint in hints if hint not in words(container)] == []
     assert "Traceback" not in words(container)
 
@@ -56,9 +62,8 @@ def test_a_kafka_that_is_not_there_is_waited_for(service):
     assert "bootstrap_servers" in page(container, "/readyz")[1]
     assert "bootstrap_servers" in words(container)
     assert page(container, "/healthz")[0] == 200
-    identity = container.get_wrapped_container().id
-    docker("stop", identity)
-    assert docker("inspect", "--format", "{{.State.ExitCode}}", identity) == "0"
+    docker("stop", identity(container))
+    assert docker("inspect", "--format", "{{.State.ExitCode}}", identity(container)) == "0"
     assert "Traceback" not in words(container)
 
 

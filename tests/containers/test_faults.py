@@ -1,5 +1,7 @@
 """Whatever happens to the containers, the alerts are what the model says."""
 
+import pytest
+
 from tests.containers.images import docker
 from tests.containers.traffic import in_lines
 from tests.kafka.cluster import wait_until
@@ -7,6 +9,7 @@ from tests.kafka.model import transaction
 
 SCRAPED_SECONDS = 30
 DELIVERED_SECONDS = 60
+TCP = ("receiver", "service-tcp")
 
 
 def test_more_instances_and_then_fewer_under_load(stack, traffic):
@@ -59,10 +62,16 @@ def test_kafka_that_is_killed(stack, traffic):
     traffic.check()
 
 
-def test_a_receiver_that_is_paused(stack, traffic, ledger):
-    stack.run("up", "--detach", "receiver", "service-tcp")
+@pytest.fixture
+def receiver(stack):
+    """The container to which a service of its own sends the alerts of all transactions."""
+    stack.run("up", "--detach", "--no-recreate", *TCP)
     stack.wait_ready("service-tcp")
-    receiver = stack.container("receiver")
+    yield stack.container("receiver")
+    stack.run("rm", "--force", "--stop", *TCP)
+
+
+def test_a_receiver_that_is_paused(stack, traffic, ledger, receiver):
     # More than the buffers of two kernels hold.
     chatty = [transaction(f"{traffic.prefix}-{'x' * 4_000}", 2_500) for _ in range(4_000)]
     with traffic.feeding(4_000, seconds=8):

@@ -132,8 +132,9 @@ class Scenario:
         for tail in self.tails.values():
             tail.close()
         for service in self.services:
+            ended = f"it had ended with {service.wait(0)}" if not service.running else "it ran to the end"
             service.kill_all()
-            print(f"--- {service.log.name} ---\n{service.log.read_text(errors='replace')}")
+            print(f"--- {service.log.name}, {ended} ---\n{service.log.read_text(errors='replace')}")
 
     def _is_settled(self) -> bool:
         return (

@@ -10,7 +10,8 @@ from tests.kafka.service import ServiceProcess
 from tests.kafka.tail import Tail
 from tests.properties.window_model import END, Message, RangeWindows, results
 
-DAY, SPAN, SLIDE = 24 * 3_600_000, 4_000, 2_000
+MINUTE, DAY = 60_000, 24 * 3_600_000
+SPAN, SLIDE = 4_000, 2_000
 KEYS = [f"key-{n}" for n in range(12)]
 CLOSED_SECONDS = 90
 
@@ -78,12 +79,16 @@ def as_sent(message, partition):
     return Sent(message.key, value, partition, message.time)
 
 
-def stream(rng, begin, count, first=0):
-    """A message every 50 ms or so, in order of time."""
-    made, at = [], begin
-    for number in range(first, first + count):
-        at += rng.randrange(100)
-        made.append(Message(rng.choice(KEYS), number, at))
+def chunks(rng, begin, count, size, first=0):
+    """Messages every 50 ms or so, in order of time; a minute passes between chunks.
+
+    So a machine that is slow at sending them is not taken for a stream that has ended.
+    """
+    made, number = [], first
+    for at in range(begin, begin + count * MINUTE, MINUTE):
+        times = sorted(at + rng.randrange(50 * size) for _ in range(size))
+        made.append([Message(rng.choice(KEYS), number + n, time) for n, time in enumerate(times)])
+        number += size
     return made
 
 
@@ -100,35 +105,47 @@ def today():
 
 
 def test_partitions_a_day_apart_lose_nothing_though_workers_are_killed(service, rng):
-    yesterday, now = stream(rng, today() - DAY, 1_500), stream(rng, today(), 1_500, first=10_000)
-    partition_of = {m.value: n for n, half in enumerate((yesterday, now)) for m in half}
-    chunks = [[*yesterday[at : at + 250], *now[at : at + 250]] for at in range(0, 1_500, 250)]
+    now = today()
+    yesterdays, todays = chunks(rng, now - DAY, 6, 250), chunks(rng, now, 6, 250, first=10_000)
+    both = [[*one, *other] for one, other in zip(yesterdays, todays, strict=True)]
     # A partition that has never had a record is not waited for.
-    service.send(chunks[0], lambda m: partition_of[m.value])
+    service.send(both[0], by_day)
     process = service.start(workers=2)
-    for chunk in chunks[1:]:
+    for chunk in both[1:]:
         if rng.random() < 0.6:
             process.kill_worker(rng)
-        service.send(chunk, lambda m: partition_of[m.value])
-    service.check(expected([*yesterday, *now]))
+        service.send(chunk, by_day)
+    service.check(expected([message for chunk in both for message in chunk]))
+
+
+def by_day(message):
+    return int(message.value >= 10_000)
 
 
 def test_without_a_hop_each_partition_is_a_stream_of_its_own(service, rng):
-    messages = stream(rng, today(), 1_000)
-    service.send(messages[:500], lambda m: KEYS.index(m.key) % 2)
+    first, second = chunks(rng, today(), 2, 500)
+    service.send(first, by_key)
     process = service.start("--partitioned")
-    wait_until(lambda: service.results())
+    wait_until(service.results)
     process.kill_worker(rng)
-    service.send(messages[500:], lambda m: KEYS.index(m.key) % 2)
-    service.check(expected(messages))
+    service.send(second, by_key)
+    service.check(expected([*first, *second]))
+
+
+def by_key(message):
+    return KEYS.index(message.key) % 2
 
 
 def test_a_service_that_starts_again_goes_on_with_its_windows(service, rng):
-    messages = stream(rng, today(), 600)
-    service.send(messages[:300], lambda m: m.value % 2)
+    first, second = chunks(rng, today(), 2, 300)
+    service.send(first, by_turns)
     service.start()
-    wait_until(lambda: service.results())
+    wait_until(service.results)
     service.process.kill_all()
-    service.send(messages[300:], lambda m: m.value % 2)
+    service.send(second, by_turns)
     service.start(workers=2)
-    service.check(expected(messages))
+    service.check(expected([*first, *second]))
+
+
+def by_turns(message):
+    return message.value % 2

@@ -37,7 +37,7 @@ class Repetitions(logging.Filter):
 
 
 def log_client_error(error: KafkaError) -> None:
-    """For a client's `error_cb`: all of these are mended by the client itself, or come again as exceptions."""
+    """For a client's `error_cb`: these are mended by the client itself, or come again as exceptions."""
     CLIENT_LOG.warning("%s", error.str())
 
 

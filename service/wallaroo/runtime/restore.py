@@ -128,6 +128,9 @@ class Restorer:
         return persist(lambda: self._ask_ends(dict.fromkeys(wanted, latest)))
 
     def _ask_ends(self, wanted: dict[TopicPartition, OffsetSpec]) -> dict[tuple[str, int], int]:
+        for topic in self._changelogs.values():
+            # Without a fresh look, the client asks in the name of a leader that may have been replaced.
+            self._admin.list_topics(topic, _REQUEST_SECONDS)
         futures = self._admin.list_offsets(
             wanted, isolation_level=IsolationLevel.READ_UNCOMMITTED, request_timeout=_REQUEST_SECONDS
         )

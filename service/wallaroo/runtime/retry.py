@@ -20,6 +20,7 @@ _PASSING = frozenset(
         "_TRANSPORT",
         "_WAIT_COORD",
         "_ALL_BROKERS_DOWN",
+        "_NOENT",
         "REQUEST_TIMED_OUT",
         "NETWORK_EXCEPTION",
         "LEADER_NOT_AVAILABLE",

@@ -7,21 +7,20 @@ Rules for whoever edits this file:
 3. A pane goes when the last of its windows has fired.
 """
 
+from dataclasses import dataclass, field
 from typing import Any
 
 from wallaroo.windows.folding import Aggregation
 from wallaroo.windows.range import Grid
 
 
+@dataclass(slots=True, eq=False)
 class Contents:
     """Accumulators by pane, and beside them what belongs to one window alone, by window."""
 
-    __slots__ = ("extras", "panes", "window")
-
-    def __init__(self) -> None:
-        self.panes: dict[int, Any] = {}
-        self.extras: dict[int, Any] = {}
-        self.window: int | None = None
+    panes: dict[int, Any] = field(default_factory=dict)
+    extras: dict[int, Any] = field(default_factory=dict)
+    window: int | None = None
 
     def opens(self, window: int) -> bool:
         """Note that a window holds something; True where it is now the next to fire."""

@@ -1,18 +1,17 @@
 """Count windows: every so many messages of a key make one output."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from wallaroo.windows.folding import Aggregation
 
 
+@dataclass(slots=True, eq=False)
 class Counted:
     """The messages of one key since its last output."""
 
-    __slots__ = ("accumulator", "count")
-
-    def __init__(self) -> None:
-        self.count = 0
-        self.accumulator: Any = None
+    count: int = 0
+    accumulator: Any = None
 
     def add(self, message: Any, aggregation: Aggregation) -> None:
         if not self.count:

@@ -27,6 +27,30 @@ class Evolved(BaseModel):
     currency: str = "EUR"
 
 
+class Caching:
+    """Keeps what can be made again out of its state."""
+
+    def __init__(self):
+        self.amounts = [1, 2]
+        self.made = lambda: sum(self.amounts)
+
+    def __getstate__(self):
+        return self.amounts
+
+    def __setstate__(self, amounts):
+        self.__init__()
+        self.amounts = amounts
+
+
+class Guarded:
+    def __init__(self):
+        self.restored = False
+
+    def __setstate__(self, state):
+        self.__dict__.update(state)
+        self.restored = True
+
+
 def total(**attributes):
     made = Total()
     made.__dict__.update(attributes)
@@ -78,6 +102,18 @@ def test_a_state_of_another_class_than_the_declared_one_is_pickled_whole():
 def test_a_default_of_the_class_is_not_stored_but_comes_back():
     codec = StateCodec(Total, PICKLES)
     assert codec.decode(codec.encode(total(name="x"))).total == 0
+
+
+def test_the_own_state_of_a_class_is_what_is_stored():
+    codec = StateCodec(Caching, PICKLES)
+    state = Caching()
+    state.amounts.append(4)
+    assert codec.decode(codec.encode(state)).made() == 7
+
+
+def test_the_own_way_back_of_a_class_is_gone():
+    codec = StateCodec(Guarded, PICKLES)
+    assert codec.decode(codec.encode(Guarded())).restored
 
 
 def test_a_function_may_be_what_makes_the_first_state():

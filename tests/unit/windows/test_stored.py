@@ -134,6 +134,21 @@ def assert_read_or_refused(reader, data):
         CODEC.encode(found)
 
 
+def test_windows_that_end_in_the_middle_are_refused_whatever_their_accumulators():
+    anything = ContentsCodec(GRID, bytes, bytes)
+    data = anything.encode(contents({4: b"abc"}))
+    for length in range(22 + 1, len(data)):
+        with pytest.raises(StoredValueError):
+            anything.decode(data[:length])
+
+
+def test_windows_that_contradict_themselves_are_refused():
+    made = contents({4: [1]})
+    made.window += 3
+    with pytest.raises(StoredValueError, match="contradict"):
+        CODEC.decode(CODEC.encode(made))
+
+
 @each_reader
 def test_every_reader_refuses_what_the_others_read(name):
     reader, own = READERS[name]

@@ -41,6 +41,14 @@ def test_a_backlog_stops_the_wall_clock():
     assert look(clock, 1_000_011) == (1_010, False)
 
 
+def test_a_backlog_begins_the_wait_anew():
+    clock = source()
+    look(clock, 100, 105)
+    look(clock, 106, caught_up=False)
+    assert look(clock, 107, 116) == (1_000, False)
+    assert look(clock, 117) == (1_010, False)
+
+
 def test_a_record_begins_the_wait_anew():
     clock = source()
     look(clock, 100, 109)
