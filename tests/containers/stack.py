@@ -28,6 +28,7 @@ class Stack:
     def __init__(self, compose: DockerCompose, project: str, ports: dict[str, str]) -> None:
         self.compose = compose
         self.network = f"{project}_default"
+        self._ours = f"--filter=label=com.docker.compose.project={project}"
         self.servers = f"localhost:{ports['KAFKA_PORT']}"
         self._prometheus = f"http://127.0.0.1:{ports['PROMETHEUS_PORT']}"
 
@@ -73,11 +74,22 @@ class Stack:
         return json.loads(body)["data"]
 
     def restore(self) -> None:
-        """Undo what a failed test has left: one instance, ready, and nobody paused or stopped."""
-        for container in self.run("ps", "--quiet", "--status", "paused").split():
+        """Have one instance, ready, and nobody paused, stopped or left over, whatever a test has done."""
+        if self._is_whole():
+            return
+        for container in docker("ps", "--quiet", "--filter=status=paused", self._ours).split():
             docker("unpause", container)
-        self.run("up", "--detach", "--no-recreate", "--wait", *SERVICES)
+        self.run("up", "--detach", "--no-recreate", "--remove-orphans", "--wait", *SERVICES)
         self.scale(1)
+
+    def _is_whole(self) -> bool:
+        listing = docker(
+            "ps", "--all", self._ours, '--format={{.Label "com.docker.compose.service"}} {{.Status}}'
+        )
+        states = dict(line.split(" ", 1) for line in listing.splitlines())
+        healthy = [service for service, status in states.items() if status.endswith("(healthy)")]
+        one_each = len(listing.splitlines()) == len(SERVICES) and sorted(healthy) == sorted(SERVICES)
+        return one_each and self.is_ready(self.container("service"))
 
 
 def get(url: str) -> tuple[int, str]:

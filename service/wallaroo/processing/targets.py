@@ -12,6 +12,9 @@ from wallaroo.record import ANY_PARTITION, Origin
 from wallaroo.topology.model import Repartition, Target, ToOutbox, ToTopic
 
 
+_VALUE_AND_KEY = 2
+
+
 def partition_of(key: bytes, partitions: int) -> int:
     """The partition of a key in an internal topic: CRC-32, at a tenth of what murmur2 costs in Python."""
     return crc32(key) % partitions
@@ -79,8 +82,10 @@ def _addressed(
     name: str, made: tuple[Any, ...], topic: str, partitions: int | None
 ) -> tuple[Any, bytes | None, int]:
     """An encoder's (value, key) or (value, key, partition), where key and partition may be None."""
+    if len(made) == _VALUE_AND_KEY and type(made[1]) is str:
+        return made[0], made[1].encode(), ANY_PARTITION
     value, key, *partition = made if len(made) > 1 else (made, made)
-    if type(key) is str:
+    if isinstance(key, str):
         key = key.encode()
     chosen = partition[0] if partition and partition[0] is not None else ANY_PARTITION
     if len(partition) > 1 or not isinstance(key, bytes | None) or not isinstance(chosen, int):

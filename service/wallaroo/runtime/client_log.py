@@ -38,7 +38,9 @@ class Repetitions(logging.Filter):
 
 def log_client_error(error: KafkaError) -> None:
     """For a client's `error_cb`: these are mended by the client itself, or come again as exceptions."""
-    CLIENT_LOG.warning("%s", error.str())
+    # The client's own log has these already.
+    if error.code() != KafkaError._TRANSPORT:  # noqa: SLF001 - the client's public name for it
+        CLIENT_LOG.warning("%s", error.str())
 
 
 CLIENT_LOG.addFilter(Repetitions(SystemClock()))

@@ -26,6 +26,7 @@ def changed(model, /, **fields):
     ("value", "stored"),
     [
         ("größe", "1Sgröße".encode()),
+        ("\ud800", b"1S\xed\xa0\x80"),
         (b"\x00", b"1B\x00"),
         ({"user": "rex", "amount": 5}, b'1O{"user":"rex","amount":5}'),
         (shapes.Base(a=7), b'1Mtests.properties.shapes:Base\n{"a":7}'),
@@ -39,6 +40,7 @@ def changed(model, /, **fields):
 )
 def test_text_dicts_and_models_can_be_read_in_a_topic(value, stored):
     assert CODEC.encode(value) == stored
+    assert CODEC.decode(stored) == value
 
 
 @pytest.mark.parametrize(
