@@ -9,6 +9,7 @@ from tests.properties.window_model import END, Message, results, source
 from tests.properties.window_samples import (
     MS,
     Gather,
+    GatherAgain,
     behind_a_hop,
     by_key,
     close_all,
@@ -107,6 +108,16 @@ def test_a_window_that_raises_is_closed_and_no_message_suffers(
     assert read(driver) == without_bad_windows(made)
     assert letters(driver) == bad_windows(made)
     assert open_keys(driver, changelog(aggregation)) == set()
+
+
+@pytest.mark.parametrize("application_of", [without_hop, behind_a_hop])
+@given(messages(), shapes(), shapes(), scripts(), paces())
+def test_windows_over_windows_of_which_some_raise(application_of, sent, first, second, script, pace):
+    application = application_of(first.declared(FailingOutput), second.declared(GatherAgain))
+    driver = close_all(run_through(application, sent, script, pace, {"in": 1}))
+    made = first.modelled()(iter([*source(sent), END]))
+    left = (item for item in made if not (isinstance(item, Message) and sum(item.value) % BAD == 0))
+    assert read(driver) == in_milliseconds(results(second.modelled()(left)))
 
 
 @given(messages(), shapes(), scripts(), paces())

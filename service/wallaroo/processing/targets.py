@@ -11,7 +11,6 @@ from wallaroo.processing.wiring import Emit, Wiring
 from wallaroo.record import ANY_PARTITION, Origin
 from wallaroo.topology.model import Repartition, Target, ToOutbox, ToTopic
 
-
 _VALUE_AND_KEY = 2
 
 
