@@ -92,17 +92,25 @@ def totals_in(messages: Iterable[Message]) -> Mapping[bytes, float]:
     return {key: _total(value) for key, value in latest.items()}
 
 
-def dead_in(messages: Iterable[Message]) -> Sequence[tuple[bytes | None, bytes | None]]:
+def dead_in(messages: Iterable[Message]) -> Sequence[str]:
     """Keys and values of dead letters, sorted."""
-    return sorted(((m.key(), m.value()) for m in messages), key=repr)
+    return sorted(_shown(m.key(), m.value()) for m in messages)
 
 
-def dead_as_read(expected: Expected) -> Sequence[tuple[bytes | None, bytes | None]]:
-    return sorted(((_as_read(key), _as_read(value)) for key, value in expected.dead), key=repr)
+def dead_as_read(expected: Expected) -> Sequence[str]:
+    return sorted(_shown(_as_read(key), _as_read(value)) for key, value in expected.dead)
 
 
 def _as_read(data: bytes | str | None) -> bytes | None:
     return data.encode() if isinstance(data, str) else data
+
+
+def _shown(key: bytes | None, value: bytes | None) -> str:
+    """The same for the same JSON: what fails behind a hop has been written anew."""
+    try:
+        return f"{key!r}: {json.dumps(json.loads(value or b''))}"
+    except ValueError:
+        return f"{key!r}: {value!r}"
 
 
 def _total(value: bytes) -> float:

@@ -29,14 +29,14 @@ class Scenario:
     expected: Expected = field(default_factory=Expected)
     services: list[ServiceProcess] = field(default_factory=list)
     tails: dict[str, Tail] = field(default_factory=dict)
+    out_topic: str = ""
+
+    def __post_init__(self) -> None:
+        self.out_topic = f"{self.application_id}-out"
 
     @property
     def in_topic(self) -> str:
         return f"{self.application_id}-in"
-
-    @property
-    def out_topic(self) -> str:
-        return f"{self.application_id}-out"
 
     @property
     def changelog(self) -> str:
@@ -150,6 +150,12 @@ class Scenario:
             **self.settings,
             **settings,
         }
-        options = [f"--{name.replace('_', '-')}={value}" for name, value in given.items()]
+        options = [_option(name.replace("_", "-"), value) for name, value in given.items()]
         topics = [f"--in-topic={self.in_topic}", f"--out-topic={self.out_topic}"]
         return ["tests.kafka.apps", *options, *topics, *self.arguments]
+
+
+def _option(name: str, value: Any) -> str:
+    if isinstance(value, bool):
+        return f"--{name}" if value else f"--no-{name}"
+    return f"--{name}={value}"

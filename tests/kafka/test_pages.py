@@ -37,7 +37,7 @@ def test_a_frozen_worker_neither_blocks_the_pages_nor_the_end(scenario):
 
 
 def test_the_state_of_a_key_is_shown_where_that_is_allowed(scenario):
-    service = scenario.start(workers=2, expose_state="true")
+    service = scenario.start(workers=2, expose_state=True)
     scenario.send([transaction("Käfer/狗", 3_000), transaction("rex", -10)])
     scenario.settle()
     answer = service.get_json("/state/add%20up/K%C3%A4fer%2F%E7%8B%97")

@@ -23,7 +23,7 @@ def test_a_changelog_that_is_not_compacted_is_refused(scenario):
 
 
 def test_topics_that_are_missing_are_named_when_they_are_not_to_be_created(scenario):
-    service = scenario.launch(create_topics="false")
+    service = scenario.launch(create_topics=False)
     assert service.wait() == 2
     assert f"these topics are missing: {scenario.application_id}" in service.words()
     assert "create_topics=true" in service.words()

@@ -6,6 +6,7 @@ import time
 import pytest
 
 from tests.kafka.cluster import Sent, create_topic, produce, read_topic, wait_until
+from tests.kafka.lines import LineReceiver
 from tests.kafka.service import ServiceProcess
 from tests.kafka.tail import Tail
 from tests.properties.window_model import END, Message, RangeWindows, results
@@ -57,6 +58,9 @@ class Service:
         """These results, neither more nor less, and nothing left open."""
         enough = sum(map(len, wanted.values()))
         wait_until(lambda: sum(map(len, self.results().values())) >= enough, CLOSED_SECONDS)
+        metrics = self.process.get("/metrics")[1]
+        assert "wallaroo_watermark_lag_seconds{" in metrics
+        assert "wallaroo_late_records_total{" not in metrics
         assert self.process.stop() == 0
         assert self.results() == wanted
         changelog = read_topic(self.servers, f"{self.application_id}-values-changelog")
@@ -149,3 +153,30 @@ def test_a_service_that_starts_again_goes_on_with_its_windows(service, rng):
 
 def by_turns(message):
     return message.value % 2
+
+
+def test_the_windowed_alerts_go_to_tcp(bootstrap_servers, application_id, tmp_path):
+    """Their topic is everybody's, so the users are this test's own."""
+    receiver = LineReceiver()
+    options = [f"--bootstrap-servers={bootstrap_servers}", f"--application-id={application_id}"]
+    arguments = ["topologies.alerts_windowed", *options, f"--out={receiver.address}"]
+    process = ServiceProcess(arguments, tmp_path / "service.log")
+    try:
+        process.wait_ready()
+        rich, poor = f"rich-{application_id}", f"poor-{application_id}"
+        # The middle of three seconds, so that all of it is in the same windows.
+        at = int(time.time() * 1000) // 3_000 * 3_000 + 1_500
+        paid = [(rich, 1_500), (rich, 786), (poor, 2_000)]
+        payments = [(user, json.dumps({"user": user, "amount": amount})) for user, amount in paid]
+        produce(bootstrap_servers, "transactions", [Sent(*payment, timestamp_ms=at) for payment in payments])
+        wanted = [f"Deposit Alert for {rich}: 2286".encode()] * 3
+        wait_until(lambda: len(about(application_id, receiver)) >= len(wanted), CLOSED_SECONDS)
+        assert process.stop() == 0
+        assert about(application_id, receiver) == wanted
+    finally:
+        process.kill_all()
+        receiver.close()
+
+
+def about(application_id, receiver):
+    return [line for line in receiver.lines() if application_id.encode() in line]

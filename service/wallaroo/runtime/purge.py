@@ -13,7 +13,8 @@ from wallaroo.topology.model import Topology
 
 _log = logging.getLogger(__name__)
 
-_REQUEST_SECONDS = 10.0
+_REQUEST_SECONDS = 30.0
+_LOOK_SECONDS = 5.0
 
 
 def readers(topology: Topology) -> Mapping[str, str]:
@@ -23,18 +24,26 @@ def readers(topology: Topology) -> Mapping[str, str]:
 
 
 def purge(admin: AdminClient, topology: Topology) -> None:
-    """Delete the records below the committed offsets of their only reader."""
-    for topic, group in readers(topology).items():
-        try:
-            asked = admin.list_consumer_group_offsets(
-                [ConsumerGroupTopicPartitions(group)], request_timeout=_REQUEST_SECONDS
-            )
-            offsets = asked[group].result().topic_partitions or []
-            done = [tp for tp in offsets if tp.topic == topic and tp.offset > 0]
-            for future in (
-                admin.delete_records(done, request_timeout=_REQUEST_SECONDS).values() if done else ()
-            ):
-                future.result()
-        except KafkaException as error:
-            # Not now, then the next time: nothing depends on it but disk space.
-            _log.warning("purge failed", extra={"topic": topic, "error": error.args[0].str()})
+    """Delete the records below the committed offsets of their only reader; not now, then the next time.
+
+    Nothing depends on it but disk space. It asks for the brokers first, and leaves it at that when none
+    answers: an admin request that times out can abort the whole process inside of librdkafka 2.16
+    (`rd_kafka_enq_once_del_source_return: Assertion eonce->refcnt > 0`).
+    """
+    try:
+        admin.list_topics(timeout=_LOOK_SECONDS)
+        for topic, group in readers(topology).items():
+            _purge_topic(admin, topic, group)
+    except KafkaException as error:
+        _log.warning("purge failed", extra={"error": error.args[0].str()})
+
+
+def _purge_topic(admin: AdminClient, topic: str, group: str) -> None:
+    asked = admin.list_consumer_group_offsets(
+        [ConsumerGroupTopicPartitions(group)], request_timeout=_REQUEST_SECONDS
+    )
+    offsets = asked[group].result().topic_partitions or []
+    done = [tp for tp in offsets if tp.topic == topic and tp.offset > 0]
+    if done:
+        for future in admin.delete_records(done, request_timeout=_REQUEST_SECONDS).values():
+            future.result()

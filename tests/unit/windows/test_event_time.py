@@ -5,6 +5,7 @@ import pytest
 import wallaroo
 from tests.properties.window_samples import (
     MS,
+    Gather,
     Shape,
     behind_a_hop,
     by_key,
@@ -88,6 +89,20 @@ def test_a_record_whose_time_no_window_can_hold_is_a_dead_letter(application_of,
     driver.run()
     assert [letter.value for letter in driver.dead_letters()] == [b"a:1:7"]
     assert read(driver) == {"a": [((2,), 9)]}
+
+
+class Unstorable(Gather):
+    def update(self, message, values):
+        values.append((lambda: 0) if message[1] == 0 else message[1])
+
+
+def test_a_message_whose_state_cannot_be_stored_has_not_moved_the_time():
+    driver = ApplicationDriver(without_hop(SHAPE.declared(Unstorable)), 1)
+    for value, time in ((1, 5), (0, 100), (2, 4), (3, 6), (4, 10)):
+        driver.send("in", f"a:{value}:0", "a", timestamp_ms=time)
+    driver.run()
+    assert read(driver) == {"a": [((1, 2, 3), 9)]}
+    assert len(driver.dead_letters()) == 1
 
 
 def kafka():
