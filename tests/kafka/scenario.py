@@ -14,7 +14,7 @@ from tests.kafka.service import COMMAND, FAULTY, ServiceProcess
 from tests.kafka.tail import Tail
 
 PARTITIONS = 4
-SETTLE_SECONDS = 60
+SETTLE_SECONDS = 150
 
 
 @dataclass(slots=True)

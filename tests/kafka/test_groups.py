@@ -1,0 +1,133 @@
+"""What the engine relies on when a group rebalances, each on its own and on both protocols."""
+
+import pytest
+from confluent_kafka import OFFSET_INVALID, TopicPartition
+
+from tests.kafka.cluster import Sent, create_topic, produce, wait_until
+from wallaroo.record import Batch, Partition
+from wallaroo.runtime.clients import group_consumer, task_producer
+from wallaroo.runtime.commit import Commit, exactly_once, unprobed
+from wallaroo.runtime.offsets import assign, leave, resume, starting_offsets, unassign
+from wallaroo.settings import Settings
+
+PROTOCOLS = pytest.mark.parametrize("protocol", ["classic", "consumer"])
+
+
+class Group:
+    """Members of one group that answer rebalances as the engine does."""
+
+    def __init__(self, servers, name, protocol):
+        self.settings = Settings(bootstrap_servers=servers, group_protocol=protocol)
+        self.name = name
+        self.members = []
+        create_topic(servers, name, 4)
+        produce(servers, name, [Sent(None, b"%d" % n, n % 4) for n in range(400)])
+
+    def join(self, before_revoke=lambda _consumer, _partitions: None):
+        member = group_consumer(self.settings, self.name, f"{self.name}-{len(self.members)}", print)
+
+        def on_assign(consumer, partitions):
+            starts = starting_offsets(consumer, partitions, self.settings, "earliest")
+            assign(consumer, starts, self.settings)
+            resume(consumer, starts)
+
+        def on_revoke(consumer, partitions):
+            before_revoke(consumer, partitions)
+            unassign(consumer, partitions, self.settings)
+
+        member.subscribe([self.name], on_assign=on_assign, on_revoke=on_revoke)
+        self.members.append(member)
+        return member
+
+    def owned(self):
+        """How many partitions each member has, once they have all been polled."""
+        for member in self.members:
+            member.poll(0.01)
+        return [len(member.assignment()) for member in self.members]
+
+    def writer(self):
+        producer = task_producer(self.settings, self.name, print, [])
+        producer.init_transactions(30)
+        return exactly_once(producer, unprobed)
+
+    def commit(self, number, next_offset, group):
+        batch = Batch(Partition(self.name, number), next_offset, 1, 0, [(self.name, b"out")], [], {}, {})
+        return Commit([batch], group)
+
+    def close(self):
+        for member in self.members:
+            member.close()
+
+
+@pytest.fixture
+def group(bootstrap_servers, application_id, protocol):
+    made = Group(bootstrap_servers, application_id, protocol)
+    yield made
+    made.close()
+
+
+@PROTOCOLS
+def test_a_commit_for_a_partition_that_has_moved_is_aborted_and_the_next_one_works(group):
+    first = group.join()
+    wait_until(lambda: group.owned() == [4])
+    write, outdated = group.writer(), first.consumer_group_metadata()
+    second = group.join()
+    wait_until(lambda: group.owned() == [2, 2])
+    moved, kept = second.assignment()[0].partition, first.assignment()[0].partition
+    assert not write(group.commit(moved, 2, outdated)).committed
+    assert write(group.commit(kept, 2, first.consumer_group_metadata())).committed
+    assert committed(first, group, [moved, kept]) == [OFFSET_INVALID, 2]
+
+
+@PROTOCOLS
+def test_a_commit_while_partitions_are_revoked_succeeds(group):
+    write, landings = group.writer(), []
+
+    def commit(consumer, partitions):
+        metadata = consumer.consumer_group_metadata()
+        landings.extend(write(group.commit(tp.partition, 3, metadata)) for tp in partitions)
+
+    group.join(before_revoke=commit)
+    wait_until(lambda: group.owned() == [4])
+    second = group.join()
+    wait_until(lambda: group.owned() == [2, 2])
+    assert [landing.committed for landing in landings] == [True, True]
+    assert committed(second, group, [tp.partition for tp in second.assignment()]) == [3, 3]
+
+
+@PROTOCOLS
+def test_a_seek_while_a_rebalance_is_answered_holds(group):
+    def go_back(consumer, _partitions):
+        resume(consumer, [TopicPartition(group.name, number, 3) for number in range(4)])
+
+    first = group.join(before_revoke=go_back)
+    wait_until(lambda: first.consume(400, 0.1) is not None and positions(first) == [100] * 4)
+    group.join()
+    kept = wait_until(lambda: len(first.assignment()) == 2 and next_offsets(group, first))
+    assert set(kept) == {3}
+
+
+@PROTOCOLS
+def test_a_member_that_leaves_leaves_its_partitions_to_others_at_once(group):
+    group.join()
+    second = group.join()
+    wait_until(lambda: group.owned() == [2, 2])
+    leave(group.members.pop(), lambda: bool(second.assignment()))
+    wait_until(lambda: group.owned() == [4], timeout_seconds=5)
+
+
+def committed(consumer, group, numbers):
+    return [tp.offset for tp in consumer.committed([TopicPartition(group.name, n) for n in numbers])]
+
+
+def positions(consumer):
+    return sorted(tp.offset for tp in consumer.position(consumer.assignment()))
+
+
+def next_offsets(group, consumer):
+    """The offset of the first record that comes of each partition."""
+    seen = {}
+    for message in consumer.consume(400, 1):
+        if message.error() is None:
+            seen.setdefault(message.partition(), message.offset())
+    return [seen[tp.partition] for tp in consumer.assignment() if tp.partition in seen]

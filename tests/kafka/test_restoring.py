@@ -1,0 +1,108 @@
+"""Restoring begins where the last owner has really ended, even if that is still being decided."""
+
+import threading
+
+import pytest
+from confluent_kafka import TopicPartition
+
+from tests.kafka.cluster import Sent, create_topic, produce, wait_until
+from tests.kafka.test_broker import make_consumer, make_producer
+from wallaroo.record import Partition
+from wallaroo.runtime.clients import admin_client, restore_consumer
+from wallaroo.runtime.commit import unprobed
+from wallaroo.runtime.offsets import starting_offsets
+from wallaroo.runtime.restore import Restoration, Restorer
+from wallaroo.settings import Settings
+from wallaroo.state.store import KeyedStore
+
+
+class Restoring:
+    """The restoration of partition 1 of a changelog, under way."""
+
+    def __init__(self, servers, changelog):
+        settings = Settings(bootstrap_servers=servers)
+        self.store = KeyedStore("total", int, None)
+        self.done = []
+        self.restoration = Restoration(Partition("in", 1), 0, {"total": self.store})
+        opened = lambda: restore_consumer(settings, changelog)  # noqa: E731
+        admin = admin_client(settings, changelog)
+        restorer = Restorer({"total": changelog}, opened, admin, self.done.append, unprobed)
+        restorer.start([self.restoration])
+
+    @property
+    def ended(self):
+        return self.done == [self.restoration]
+
+
+@pytest.fixture
+def changelog(bootstrap_servers, application_id):
+    create_topic(bootstrap_servers, application_id, 2, {"cleanup.policy": "compact"})
+    produce(
+        bootstrap_servers, application_id, [Sent("rex", "1", 1), Sent("tom", "2", 1), Sent("tom", None, 1)]
+    )
+    return application_id
+
+
+@pytest.mark.parametrize(
+    ("end", "rex"), [("commit_transaction", b"9"), ("abort_transaction", b"1")], ids=["committed", "aborted"]
+)
+def test_a_restore_waits_for_the_end_of_an_open_transaction(bootstrap_servers, changelog, end, rex):
+    last_owner = make_producer(bootstrap_servers, changelog)
+    last_owner.begin_transaction()
+    last_owner.produce(changelog, b"9", b"rex", 1)
+    last_owner.flush()
+    restoring = Restoring(bootstrap_servers, changelog)
+    wait_until(lambda: restoring.store.committed == {b"rex": b"1"})
+    assert not restoring.done
+    getattr(last_owner, end)()
+    wait_until(lambda: restoring.ended)
+    assert restoring.store.committed == {b"rex": rex}
+
+
+def test_a_restore_ends_behind_the_marks_of_transactions(bootstrap_servers, changelog):
+    owner = make_producer(bootstrap_servers, changelog)
+    for end in (owner.commit_transaction, owner.abort_transaction):
+        owner.begin_transaction()
+        owner.produce(changelog, b"5", b"ann", 1)
+        owner.flush()
+        end()
+    restoring = Restoring(bootstrap_servers, changelog)
+    wait_until(lambda: restoring.ended)
+    assert restoring.store.committed == {b"rex": b"1", b"ann": b"5"}
+
+
+def test_a_restore_that_is_cancelled_says_nothing(bootstrap_servers, changelog):
+    last_owner = make_producer(bootstrap_servers, changelog)
+    last_owner.begin_transaction()
+    last_owner.produce(changelog, b"9", b"rex", 1)
+    last_owner.flush()
+    restoring = Restoring(bootstrap_servers, changelog)
+    wait_until(lambda: restoring.store.committed)
+    restoring.restoration.cancelled.set()
+    wait_until(lambda: not any(thread.name == "restore" for thread in threading.enumerate()))
+    assert not restoring.done
+
+
+def test_offsets_in_an_open_transaction_are_waited_for(bootstrap_servers, application_id):
+    create_topic(bootstrap_servers, application_id, 2)
+    produce(bootstrap_servers, application_id, [Sent(None, b"%d" % n, 1) for n in range(5)])
+    consumer = make_consumer(bootstrap_servers, application_id, "classic")
+    consumer.subscribe([application_id])
+    wait_until(lambda: consumer.consume(1, 0.1) and consumer.assignment())
+    last_owner = make_producer(bootstrap_servers, application_id)
+    last_owner.begin_transaction()
+    position = [TopicPartition(application_id, 1, 3)]
+    last_owner.send_offsets_to_transaction(position, consumer.consumer_group_metadata())
+    starts = []
+    asking = threading.Thread(
+        target=lambda: starts.extend(
+            starting_offsets(consumer, position, Settings(bootstrap_servers=bootstrap_servers), "earliest")
+        )
+    )
+    asking.start()
+    asking.join(0.5)
+    assert not starts
+    last_owner.commit_transaction()
+    asking.join()
+    consumer.close()
+    assert [start.offset for start in starts] == [3]
