@@ -98,13 +98,22 @@ def test_a_commit_while_partitions_are_revoked_succeeds(group):
 @PROTOCOLS
 def test_a_seek_while_a_rebalance_is_answered_holds(group):
     def go_back(consumer, _partitions):
-        resume(consumer, [TopicPartition(group.name, number, 3) for number in range(4)])
+        if not seen:
+            resume(consumer, [TopicPartition(group.name, number, 3) for number in range(4)])
 
+    seen = {}
     first = group.join(before_revoke=go_back)
     wait_until(lambda: first.consume(400, 0.1) is not None and positions(first) == [100] * 4)
-    group.join()
-    kept = wait_until(lambda: len(first.assignment()) == 2 and next_offsets(group, first))
-    assert set(kept) == {3}
+    second = group.join()
+
+    def balanced():
+        second.poll(0.01)
+        note_first_offsets(seen, first.consume(400, 0.05))
+        kept = {tp.partition for tp in first.assignment()}
+        return len(kept) == len(second.assignment()) == 2 and kept <= seen.keys()
+
+    wait_until(balanced)
+    assert set(seen.values()) == {3}
 
 
 @PROTOCOLS
@@ -124,10 +133,7 @@ def positions(consumer):
     return sorted(tp.offset for tp in consumer.position(consumer.assignment()))
 
 
-def next_offsets(group, consumer):
-    """The offset of the first record that comes of each partition."""
-    seen = {}
-    for message in consumer.consume(400, 1):
+def note_first_offsets(seen, messages):
+    for message in messages:
         if message.error() is None:
             seen.setdefault(message.partition(), message.offset())
-    return [seen[tp.partition] for tp in consumer.assignment() if tp.partition in seen]

@@ -127,6 +127,18 @@ def test_a_partition_that_wakes_counts_again_before_its_records_are_there():
     ]
 
 
+def test_a_partition_that_wakes_counts_even_if_nobody_has_looked():
+    driver = driver_of(partitions={"in": 1, TOPIC: 1})
+    send(driver, messages(100))
+    driver.run()
+    driver.advance(10)
+    driver.run()
+    send(driver, messages(200))
+    driver.step()
+    driver.commit()
+    assert reports(driver)[-1] == (0, "in/0", 200, False)
+
+
 def test_what_windows_hold_back_has_not_come_yet():
     first, second = Shape(range=10, slide=10, delay=7), Shape(range=20, slide=20)
     pipeline = source().key_by(by_key).to(first.declared()).key_by(by_name).to(second.declared(GatherAgain))
