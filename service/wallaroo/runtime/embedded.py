@@ -48,15 +48,16 @@ def embedded_broker() -> Iterator[str]:
 
 @contextmanager
 def deaf_to_interrupts() -> Iterator[None]:
-    """Processes started in here ignore Ctrl-C until they say otherwise; for the main thread.
+    """Processes started in here do not hear Ctrl-C; for the main thread.
 
-    It reaches every process of a terminal, but is for the first one to answer, which ends the others.
+    It reaches every process of a terminal, but is for the first one to answer, which ends the others. One
+    that comes meanwhile is not lost: it is heard at the end of the block.
     """
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _address(connection: Connection) -> str:
