@@ -88,11 +88,11 @@ def demo_service(options: Sequence[str], folder: Path) -> Iterator[DemoService]:
     log.touch()
     ours, theirs = _processes.Pipe()
     process = _processes.Process(target=_serve, args=(list(options), str(log), theirs), name="wallaroo-demo")
-    with deaf_to_interrupts():
-        process.start()
-    theirs.close()
     service = DemoService(process, log)
     try:
+        with deaf_to_interrupts():
+            process.start()
+            theirs.close()
         yield service
     finally:
         try:
