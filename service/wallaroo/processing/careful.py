@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 from wallaroo.errors import StateError
 from wallaroo.processing.reports import Reports
-from wallaroo.processing.timers import Timers
 from wallaroo.processing.wiring import StageError
 from wallaroo.record import Output
 from wallaroo.state.store import KeyedStore
@@ -22,15 +21,10 @@ class Attempts:
     """Does one task's work in pieces, with the careful form of its stages."""
 
     def __init__(
-        self,
-        outbox: list[Output],
-        stores: Mapping[str, KeyedStore],
-        timers: Mapping[str, Timers],
-        reports: Reports | None,
+        self, outbox: list[Output], stores: Mapping[str, KeyedStore], reports: Reports | None
     ) -> None:
         self._outbox = outbox
-        self._stores = stores
-        self._timers = timers
+        self._stores = stores.values()
         self._reports = reports
 
     def attempt(self, work: Callable[[], None]) -> Failure | None:
@@ -38,7 +32,7 @@ class Attempts:
         written = len(self._outbox)
         try:
             work()
-            for store in self._stores.values():
+            for store in self._stores:
                 store.keep()
         except StageError as error:
             self._undo(written)
@@ -52,7 +46,6 @@ class Attempts:
         if self._reports is not None:
             self._reports.undone(self._outbox[written:])
         del self._outbox[written:]
-        for name, store in self._stores.items():
-            keys = store.undo()
-            if name in self._timers:
-                self._timers[name].add_again(keys)
+        # Timers may be out of date, so those that were set meanwhile can stay.
+        for store in self._stores:
+            store.undo()

@@ -56,7 +56,7 @@ class Task:
             surroundings.on_error, surroundings.dead_letters, partition, append, *plain
         )
         self.timeline = timeline_of(sub_topology, partition, stores, surroundings.partitions)
-        self._attempts = Attempts(self._outbox, stores, self.timeline.timers, self.timeline.reports)
+        self._attempts = Attempts(self._outbox, stores, self.timeline.reports)
         shared = (append, stores, partition.number, surroundings.partitions, surroundings.values)
         fast, careful = self.timeline.fast_lane(self.rejections), self.timeline.careful_lane(self.rejections)
         self._fast = compose(sub_topology, Wiring(*shared, unguarded, fast_access, fast))

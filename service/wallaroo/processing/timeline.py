@@ -13,13 +13,14 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from heapq import heappop
 
+from wallaroo.errors import StoredValueError
 from wallaroo.processing.careful import Attempts
 from wallaroo.processing.failed_window import FailedWindow
 from wallaroo.processing.marks import Marks
 from wallaroo.processing.rejections import Rejections
 from wallaroo.processing.reports import Append, Level, Reports, whole
 from wallaroo.processing.timers import Firing, Timers
-from wallaroo.processing.wiring import Lane, blaming
+from wallaroo.processing.wiring import Lane, StageError
 from wallaroo.windows.control import decode_report
 from wallaroo.windows.watermark import NEVER, Mark, SourceClock, UpstreamClock
 
@@ -176,5 +177,9 @@ class Timeline:
 
 
 def _fire(stage: Firing, due: int, key: bytes) -> None:
-    with blaming(stage.name):
+    try:
         stage.fire(due, key)
+    except (StageError, StoredValueError):
+        raise
+    except Exception as error:
+        raise StageError(stage.name) from error

@@ -5,7 +5,7 @@ Rules for whoever edits this file:
 2. After a restore or a rollback the entries are made of stored bytes; nothing is decoded for it.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from heapq import heapify, heappush
 from typing import NamedTuple
 
@@ -42,13 +42,6 @@ class Timers:
 
     def add(self, window: int, key: bytes) -> None:
         heappush(self.heap, (self.grid.due(window), key))
-
-    def add_again(self, keys: Iterable[bytes]) -> None:
-        """What was done to these keys has been undone."""
-        for key in keys:
-            due = self.due(key)
-            if due is not None:
-                heappush(self.heap, (due, key))
 
     def due(self, key: bytes) -> int | None:
         """When the next window of a key is due; None where it holds nothing."""

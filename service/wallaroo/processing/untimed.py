@@ -5,14 +5,12 @@ from collections.abc import Mapping
 from wallaroo.processing.careful import Attempts
 from wallaroo.processing.rejections import Rejections
 from wallaroo.processing.reports import Append, Reports
-from wallaroo.processing.timers import Timers
 from wallaroo.processing.wiring import Lane
 
 
 class Untimed:
     """Answers all that a Timeline does, and costs nothing per record."""
 
-    timers: Mapping[str, Timers] = {}
     reports: Reports | None = None
     pending = False
     rests = True

@@ -5,8 +5,7 @@ whatever a failing record did to state.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -74,24 +73,17 @@ def unguarded(_name: str, emit: Emit) -> Emit:
 
 
 def guarded(name: str, emit: Emit) -> Emit:
-    """Name the stage in which a record fails."""
+    """Name the stage in which a record fails; an undecodable stored value is no fault of the record."""
 
     def process(value: Any, key: bytes | None, origin: Origin) -> None:
-        with blaming(name):
+        try:
             emit(value, key, origin)
+        except (StageError, StoredValueError):
+            raise
+        except Exception as error:
+            raise StageError(name) from error
 
     return process
-
-
-@contextmanager
-def blaming(name: str) -> Iterator[None]:
-    """Name the stage that fails, unless it is named; an undecodable stored value is no stage's fault."""
-    try:
-        yield
-    except (StageError, StoredValueError):
-        raise
-    except Exception as error:
-        raise StageError(name) from error
 
 
 def fast_access(store: KeyedStore) -> Access:

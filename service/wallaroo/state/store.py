@@ -111,9 +111,8 @@ class KeyedStore:
             self._encode(key, self.dirty[key])
         self._saved.clear()
 
-    def undo(self) -> list[bytes]:
-        """Put every key touched since the last `keep` or `undo` back as it was; returns these keys."""
-        undone = list(self._saved)
+    def undo(self) -> None:
+        """Put every key touched since the last `keep` or `undo` back as it was."""
         for key, saved in self._saved.items():
             if saved is None:
                 self.live.pop(key, None)
@@ -121,7 +120,6 @@ class KeyedStore:
             else:
                 self.live[key] = self.dirty[key] = self._codec.decode(saved)
         self._saved.clear()
-        return undone
 
     def peek(self, key: bytes) -> Any:
         """A copy of the committed state of a key; KeyError where there is none."""

@@ -72,7 +72,7 @@ def test_undo_puts_back_that_a_key_is_dying():
     made.touch(b"a").items.clear()
     made.collect()
     made.touch_saving(b"a").items.append("y")
-    assert made.undo() == [b"a"]
+    made.undo()
     assert made.touch(b"a").items == []
     made.commit_succeeded()
     assert commit(made) == {}

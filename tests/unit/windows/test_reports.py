@@ -92,6 +92,29 @@ def test_a_record_that_is_out_of_order_by_less_is_not():
     assert len(reports(driver)) == 1
 
 
+@wallaroo.computation_multi("and a bad one")
+def and_a_bad_one(message):
+    return [message, None if message[1] else ("bad", 0, 0)]
+
+
+@wallaroo.key_extractor
+def by_good_key(message):
+    if message[0] == "bad":
+        raise ValueError(message)
+    return message[0]
+
+
+def test_what_was_announced_for_a_record_that_failed_is_announced_again():
+    pipeline = source().to(and_a_bad_one).key_by(by_good_key).to(SHAPE.declared())
+    topic = "app-by-good-key-repartition"
+    driver = driver_of(finished(pipeline), {"in": 1, topic: 1})
+    for value, time in ((1, 16), (0, 2), (2, 3)):
+        send(driver, [Message("a", value, time * MS)])
+    driver.run()
+    assert len(driver.dead_letters()) == 1
+    assert [is_control(r.key, r.value) for r in driver.records(topic)] == [False, True, False, True]
+
+
 def test_an_empty_partition_says_at_once_that_it_does_not_count():
     driver = driver_of(partitions={"in": 2, TOPIC: 1})
     driver.run()

@@ -4,8 +4,7 @@ import pytest
 
 import wallaroo
 from tests.unit.windows.stage import KEY, Lists, S, Stage, Sum, range_windows
-from wallaroo.errors import StopProcessing, StoredValueError
-from wallaroo.processing.rejections import OnError
+from wallaroo.errors import StoredValueError
 from wallaroo.windows.watermark import Mark
 
 
@@ -200,33 +199,6 @@ def test_nothing_happens_while_nothing_happens():
     batches = len(stage.batches)
     assert stage.look(1) + stage.look(2) == []
     assert len(stage.batches) == batches
-
-
-def test_a_window_that_fails_stops_the_worker_where_that_is_the_policy():
-    class Failing(Sum):
-        def output(self, key, total):
-            raise ValueError(key)
-
-    stage = Stage(range_windows(10, over=Failing), on_error=OnError.STOP)
-    stage.message(1, 5)
-    with pytest.raises(StopProcessing, match=r"Failing.*on_error is 'stop'"):
-        stage.watermark(10)
-
-
-def test_a_failed_window_is_a_dead_letter_that_holds_what_was_in_it():
-    class Failing(Lists):
-        def output(self, key, values):
-            raise ValueError(values)
-
-    stage = Stage(range_windows(10, over=Failing))
-    stage.message(1, 5)
-    stage.watermark(10)
-    topic, value, key, _, _, _, timestamp, headers = stage.batches[-1].outputs[0]
-    assert (topic, key, timestamp) == ("dlq", KEY, 9_999)
-    assert value[:2] == b"1W"
-    assert stage.stores["failing"]._codec.decode(value).panes == {0: [1]}
-    assert dict(headers)["__streams.errors.stage"] == b"Failing"
-    assert stage.batches[-1].dead_letters == {("Failing", "ValueError"): 1}
 
 
 def test_a_user_gets_the_key_as_text():

@@ -58,12 +58,6 @@ def test_what_a_key_holds_now_says_when_it_is_due():
     assert timers.due(b"a") == 12
 
 
-def test_what_was_undone_is_waited_for_again():
-    timers = Timers(store(a=7), GRID, lag=0)
-    timers.add_again([b"a", b"nobody"])
-    assert timers.heap == [(42, b"a")]
-
-
 def test_another_delay_counts_from_the_restart_on():
     timers = Timers(store(a=7), Grid(10, 5, 500), lag=0)
     timers.rebuild(0)
