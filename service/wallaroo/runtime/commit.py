@@ -8,6 +8,7 @@ Rules for whoever edits this file:
    and the process ends.
 """
 
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -21,7 +22,10 @@ from wallaroo.record import Batch
 from wallaroo.runtime.retry import persist
 
 _QUEUE_FULL_SECONDS = 0.1
-_FLUSH_SECONDS = 60.0
+_FLUSH_SECONDS = 20.0
+# Longer than any commit that still can succeed: its transaction has long timed out. After a broker's restart
+# librdkafka 2.16 may never return from a call of a transaction; the worker then is started again.
+_LONGEST_FLIGHT_SECONDS = 30.0
 
 
 class Outcome(Enum):
@@ -155,9 +159,13 @@ def nothing_more(commit: Commit) -> Landing:
 class Committer:
     """At most one commit in flight, on a thread of its own; `finish` runs in the thread that lands it."""
 
-    def __init__(self, write: Writer, finish: Writer = nothing_more) -> None:
+    def __init__(
+        self, write: Writer, finish: Writer = nothing_more, longest_seconds: float = _LONGEST_FLIGHT_SECONDS
+    ) -> None:
         self._write = write
         self._finish = finish
+        self._longest_seconds = longest_seconds
+        self._deadline = 0.0
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="commit")
         self._flight: Future[Landing] | None = None
         self._commit: Commit | None = None
@@ -168,19 +176,27 @@ class Committer:
 
     @property
     def landed(self) -> bool:
-        return self._flight is not None and self._flight.done()
+        """Whether `land` need not wait: the commit has ended, or it never will."""
+        return self._flight is not None and (self._flight.done() or time.monotonic() >= self._deadline)
 
     def start(self, commit: Commit) -> None:
         self._commit = commit
+        self._deadline = time.monotonic() + self._longest_seconds
         self._flight = self._thread.submit(self._write, commit)
 
     def land(self) -> tuple[Commit, Landing] | None:
-        """Wait for the commit in flight; its fatal error, if it has one, is raised here."""
+        """Wait for the commit in flight; its fatal error, if it has one, is raised here.
+
+        Raises CommitError where it does not end in time.
+        """
         if self._flight is None or self._commit is None:
             return None
         flight, commit = self._flight, self._commit
         self._flight = self._commit = None
-        landing = flight.result()
+        try:
+            landing = flight.result(max(0.0, self._deadline - time.monotonic()))
+        except TimeoutError as error:
+            raise CommitError(f"a commit has not ended within {self._longest_seconds:g} s") from error
         return commit, self._finish(commit) if landing.committed else landing
 
     def close(self) -> None:

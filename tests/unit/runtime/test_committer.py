@@ -1,0 +1,35 @@
+"""The committer: one commit in flight, which ends, or ends the worker."""
+
+import threading
+
+import pytest
+
+from wallaroo.errors import CommitError
+from wallaroo.runtime.commit import Commit, Committer, Landing, Outcome
+
+COMMIT = Commit((), None)
+
+
+def test_a_commit_that_ends_is_landed_with_its_outcome():
+    committer = Committer(lambda _commit: Landing(Outcome.COMMITTED))
+    committer.start(COMMIT)
+    assert committer.land() == (COMMIT, Landing(Outcome.COMMITTED))
+
+
+def test_a_commit_that_never_ends_ends_the_worker_instead_of_holding_it_for_ever():
+    never = threading.Event()
+    committer = Committer(
+        lambda _commit: Landing(Outcome(never.wait() and "committed")), longest_seconds=0.01
+    )
+    committer.start(COMMIT)
+    with pytest.raises(CommitError, match=r"not ended within 0.01 s"):
+        committer.land()
+    never.set()
+
+
+def test_a_commit_that_is_out_of_time_counts_as_landed_so_that_an_idle_loop_notices():
+    never = threading.Event()
+    committer = Committer(lambda _commit: Landing(Outcome(never.wait() and "committed")), longest_seconds=0)
+    committer.start(COMMIT)
+    assert committer.landed
+    never.set()
