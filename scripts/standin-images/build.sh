@@ -56,7 +56,7 @@ for image; do
         python:*) folder=python ;;
         apache/kafka:*) folder=kafka ;;
         prom/prometheus:*) folder=prometheus ;;
-        *) say "$image has no stand-in; leave its service out of \`docker compose up\`" && continue ;;
+        *) say "$image has no stand-in; start the rest: docker compose up kafka service prometheus" && continue ;;
     esac
     docker image inspect "$base" >/dev/null 2>&1 || { say "bootstrapping Debian ..." && bootstrap; }
     say "building $image ..."

@@ -71,16 +71,21 @@ def traffic(stack: Stack, ledger: Ledger) -> Traffic:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """The sum of it all; and a green run without containers proves little."""
+    """The sum of it all."""
     ledger = config.stash.get(LEDGER, None)
-    if ledger is not None:
-        terminalreporter.section("containers")
-        terminalreporter.write_line(
-            f"{len(ledger.faults)} faults injected: {', '.join(sorted(ledger.faults)) or 'none'}"
-        )
-        terminalreporter.write_line(
-            f"{ledger.alerts} alerts expected, {ledger.lost} lost, {ledger.doubled} doubled"
-        )
-    if reason := config.stash.get(WHY_NONE, None):
-        terminalreporter.section("THE CONTAINER TESTS WERE SKIPPED", sep="!", red=True, bold=True)
-        terminalreporter.write_line(reason, yellow=True)
+    if ledger is None:
+        return
+    faults = f"{len(ledger.faults)} faults injected: {', '.join(sorted(ledger.faults)) or 'none'}"
+    alerts = f"{ledger.alerts} alerts expected, {ledger.lost} lost, {ledger.doubled} doubled"
+    terminalreporter.section("containers")
+    terminalreporter.write_line(faults)
+    terminalreporter.write_line(alerts)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """The very last lines, behind pytest's own: a green run without containers proves little."""
+    reason = config.stash.get(WHY_NONE, None)
+    terminal = config.pluginmanager.get_plugin("terminalreporter")
+    if reason is not None and terminal is not None:
+        terminal.section("THE CONTAINER TESTS WERE SKIPPED", sep="!", red=True, bold=True)
+        terminal.write_line(reason, yellow=True)

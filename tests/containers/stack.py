@@ -20,6 +20,7 @@ from tests.kafka.cluster import wait_until
 SERVICES = ("kafka", "service", "prometheus")
 READY_SECONDS = 90
 HTTP_PORTS = 10
+_SERVICE = '{{.Label "com.docker.compose.service"}}'
 
 
 class Stack:

@@ -15,7 +15,7 @@ from tests.kafka.load import Feed, feeding
 from tests.kafka.model import MALFORMED, Alerts, Expected, alerts_in, dead_as_read, dead_in, transaction
 
 IN, OUT, DEAD = "transactions", "alerts", "alerts-stateful-dlq"
-SETTLE_SECONDS = 60
+SETTLE_SECONDS = 120
 # Enough that every partition of every topic gets some.
 LAST_USERS = 40
 _SHOWN = 4

@@ -10,7 +10,8 @@ from confluent_kafka import KafkaError, KafkaException
 _log = logging.getLogger(__name__)
 
 _ATTEMPTS = 20
-_PAUSE_SECONDS = 0.2
+_FIRST_PAUSE_SECONDS = 0.1
+_LONGEST_PAUSE_SECONDS = 2.0
 
 # KafkaError.retriable() is true for errors of a transactional producer only; these come without it.
 _PASSING = frozenset(
@@ -21,6 +22,8 @@ _PASSING = frozenset(
         "_WAIT_COORD",
         "_ALL_BROKERS_DOWN",
         "_NOENT",
+        # What the client knows of no partition while it knows of no broker.
+        "_UNKNOWN_PARTITION",
         "REQUEST_TIMED_OUT",
         "NETWORK_EXCEPTION",
         "LEADER_NOT_AVAILABLE",
@@ -39,15 +42,15 @@ T = TypeVar("T")
 
 
 def persist(call: Callable[[], T]) -> T:
-    """The call's result; KafkaException where an error does not pass, or not in twenty times."""
-    for _ in range(_ATTEMPTS - 1):
+    """The call's result; KafkaException where an error does not pass, or not in half a minute and more."""
+    for attempt in range(_ATTEMPTS - 1):
         try:
             return call()
         except KafkaException as error:
             if not _may_pass(error.args[0]):
                 raise
             _log.warning("trying again", extra={"error": error.args[0].str()})
-            time.sleep(_PAUSE_SECONDS)
+            time.sleep(min(_FIRST_PAUSE_SECONDS * 2**attempt, _LONGEST_PAUSE_SECONDS))
     return call()
 
 
