@@ -26,10 +26,16 @@ POLL_SECONDS = 0.05
 class KafkaBroker:
     """A node on loopback that keeps its port and its data over restarts; data and logs are in `folder`."""
 
-    def __init__(self, folder: Path, port: int = 0, properties: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        port: int = 0,
+        properties: Mapping[str, str] | None = None,
+        initial_heap: str = "256m",
+    ) -> None:
         self.folder = folder
         self.port = port or free_port()
-        self._java = [find_java(), "-cp", f"{find_jars()}/*", *_jvm_options(folder / "logs")]
+        self._java = [find_java(), "-cp", f"{find_jars()}/*", *_jvm_options(folder / "logs", initial_heap)]
         self._properties = {
             **on_loopback(self.port, free_port(), str(folder / "data")),
             **(properties or {}),
@@ -150,7 +156,7 @@ def answers(bootstrap_servers: str, timeout_seconds: float = 5) -> bool:
         return False
 
 
-def _jvm_options(logs: Path) -> list[str]:
-    heap = ["-Xms256m", "-Xmx1g", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20"]
+def _jvm_options(logs: Path, initial_heap: str) -> list[str]:
+    heap = [f"-Xms{initial_heap}", "-Xmx1g", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20"]
     logging = [f"-Dlog4j2.configurationFile={LOG4J}", f"-Dkafka.logs.dir={logs}"]
     return [*heap, "-Djava.awt.headless=true", *logging]

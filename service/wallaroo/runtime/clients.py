@@ -12,6 +12,9 @@ from wallaroo.settings import Guarantee, Settings
 
 # A full queue makes the fetcher sleep this long; the default of a second lets a fast consumer run dry.
 _FETCH_BACKOFF_MS = 5
+# After a commit the broker writes the transaction's markers, and for a few milliseconds refuses the offsets of
+# the next one (CONCURRENT_TRANSACTIONS). The default wait, 100 ms, was the tail of the latency.
+_RETRY_BACKOFF_MS = 10
 # Members learn of a rebalance by the answer to their heartbeat, and moved partitions rest until all know.
 _HEARTBEAT_MS = 500
 
@@ -144,6 +147,7 @@ def _producer_config(settings: Settings, client_id: str, on_error: Callable[[Any
         "linger.ms": 1,
         "message.max.bytes": settings.max_message_bytes,
         "delivery.report.only.error": True,
+        "retry.backoff.ms": _RETRY_BACKOFF_MS,
         "error_cb": on_error,
     }
 

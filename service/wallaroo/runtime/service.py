@@ -120,4 +120,4 @@ class Service:
 
     def _purge(self) -> None:
         while not self._ended.wait(_PURGE_SECONDS):
-            purge(self._admin, self._topology)
+            purge(self._admin, self._settings, self._topology)
