@@ -12,8 +12,8 @@ from wallaroo.settings import Guarantee, Settings
 
 # A full queue makes the fetcher sleep this long; the default of a second lets a fast consumer run dry.
 _FETCH_BACKOFF_MS = 5
-# After a commit the broker writes the transaction's markers, and for a few milliseconds refuses the offsets of
-# the next one (CONCURRENT_TRANSACTIONS). The default wait, 100 ms, was the tail of the latency.
+# After a commit the broker writes its markers, and for a few milliseconds refuses the offsets of
+# the next transaction (CONCURRENT_TRANSACTIONS). The default wait, 100 ms, was the tail of the latency.
 _RETRY_BACKOFF_MS = 10
 # Members learn of a rebalance by the answer to their heartbeat, and moved partitions rest until all know.
 _HEARTBEAT_MS = 500

@@ -10,6 +10,8 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import groupby
+from operator import methodcaller
 
 from confluent_kafka import Consumer, Message, TopicPartition
 from confluent_kafka.admin import AdminClient
@@ -36,6 +38,8 @@ _IDLE_SECONDS = 0.1
 _BUSY_SECONDS = 0.002
 _LOOK_SECONDS = 1.0
 _STUCK_SECONDS = 240
+
+_error, _partition = methodcaller("error"), methodcaller("partition")
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,16 +138,15 @@ class Loop:
         return [] if first is None else [first, *self._consumer.consume(size - 1, 0)]
 
     def _slices(self, messages: list[Message]) -> Iterator[tuple[Task, list[Message]]]:
-        if [message for message in messages if message.error() is not None]:
+        """Runs of records of one partition; what is no record is heard first."""
+        if any(map(_error, messages)):
             for event in [message for message in messages if message.error() is not None]:
                 self._hear(event)
             messages = [message for message in messages if message.error() is None]
-        numbers = {message.partition() for message in messages}
-        for number in numbers:
+        for number, run in groupby(messages, _partition):
             task = self.assignment.tasks.get(number or 0)
             if task is not None:
-                alone = len(numbers) == 1
-                yield task, messages if alone else [m for m in messages if m.partition() == number]
+                yield task, list(run)
 
     def _process(self, task: Task, records: list[Message]) -> None:
         started = self._clock.monotonic()

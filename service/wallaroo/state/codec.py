@@ -46,8 +46,11 @@ class StateCodec:
         self._pickles = pickles
         self._encoders: dict[type, Encode] = {}
         self._class: type | None = initial if isinstance(initial, type) else None
+        self._plain = self._class if self._class is not None and _is_plain(self._class) else None
 
     def encode(self, value: Any) -> bytes:
+        if type(value) is self._plain and (made := exact_json(value.__dict__)) is not None:
+            return _JSON + made
         encoder = self._encoders.get(type(value))
         if encoder is None:
             encoder = self._encoders[type(value)] = self._encoder_for(type(value))

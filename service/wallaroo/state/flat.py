@@ -9,7 +9,7 @@ from wallaroo.errors import StoredValueError
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
-_EXACT = frozenset({int, float, str, bool, type(None)})
+_EXACT = frozenset({int, str, bool, type(None)})
 # Longer than this, an integer in it may have too many digits to be read back.
 _LONGEST_BYTES = 4000
 
@@ -17,14 +17,20 @@ _LONGEST_BYTES = 4000
 def exact_json(values: Mapping[str, Any]) -> bytes | None:
     """The JSON, or None where it would bend something."""
     for name, value in values.items():
-        if type(value) not in _EXACT or type(name) is not str:
+        kind = type(value)
+        if kind is float:
+            # JSON has no infinity and no not-a-number: of these alone the difference to themselves is not 0.
+            if value - value != 0:
+                return None
+        elif kind not in _EXACT:
+            return None
+        if type(name) is not str:
             return None
     try:
         made = _encode(values)
     except (ValueError, TypeError, OverflowError):
         return None
-    # null may be None, or what JSON has for infinity and not-a-number.
-    return None if b"null" in made or len(made) > _LONGEST_BYTES else made
+    return made if len(made) <= _LONGEST_BYTES else None
 
 
 def read_json(payload: bytes) -> dict[str, Any]:

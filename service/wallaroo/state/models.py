@@ -46,13 +46,14 @@ def _flat(types: Mapping[str, frozenset[type]]) -> Dump:
         fields = model.__dict__
         try:
             for name, value in fields.items():
-                if type(value) not in types[name]:
+                kind = type(value)
+                # JSON has no infinity and no not-a-number.
+                if kind not in types[name] or (kind is float and value - value != 0):
                     return _compared(model)
             made = _json_encode(fields)
         except (KeyError, ValueError, OverflowError):
             return _compared(model)
-        # null may be None, or what JSON has for infinity and not-a-number.
-        return _compared(model) if b"null" in made or len(made) > _LONGEST_JSON_BYTES else made
+        return made if len(made) <= _LONGEST_JSON_BYTES else _compared(model)
 
     return dump
 

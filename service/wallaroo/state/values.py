@@ -43,6 +43,8 @@ class ValueCodec:
 
     def encode(self, value: Any) -> bytes:
         kind = type(value)
+        if kind is dict and (made := exact_json(value)) is not None:
+            return _FLAT + made
         if kind is str:
             return _TEXT + str(value).encode("utf-8", "surrogatepass")
         if kind is bytes:
@@ -75,16 +77,10 @@ class ValueCodec:
         raise StoredValueError(f"an internal record has the unknown format {kind!r}: {data[:80]!r}")
 
     def _encoder_for(self, kind: type) -> Encode:
-        if kind is dict:
-            return self._encode_dict
         dump = model_dump(kind) if issubclass(kind, BaseModel) and self._pickles.knows(kind) else None
         if dump is None:
             return self._encode_whole
         return partial(self._encode_model, f"1M{kind.__module__}:{kind.__qualname__}\n".encode(), dump)
-
-    def _encode_dict(self, value: dict[str, Any]) -> bytes:
-        made = exact_json(value)
-        return self._encode_whole(value) if made is None else _FLAT + made
 
     def _encode_model(self, header: bytes, dump: Dump, value: Any) -> bytes:
         made = dump(value)

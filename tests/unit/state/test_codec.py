@@ -68,6 +68,7 @@ def encoded(value, kind=None):
         (total(total=2286), b'1J{"total":2286}'),
         (total(total=-0.5, name="größe"), '1J{"total":-0.5,"name":"größe"}'.encode()),
         (total(total=True), b'1J{"total":true}'),
+        (total(total=None), b'1J{"total":null}'),
         (Account(balance=1.5), b'1M{"balance":1.5,"owner":null}'),
         (Account(balance=1.5, Owner="rex"), b'1M{"balance":1.5,"owner":"rex"}'),
     ],
@@ -80,7 +81,8 @@ def test_plain_states_can_be_read_in_a_changelog(value, stored):
     ("value", "format"),
     [
         (total(total=float("inf")), b"1D"),
-        (total(total=None), b"1D"),
+        (total(total=-float("inf")), b"1D"),
+        (total(total=float("nan")), b"1D"),
         (total(total=10**5000), b"1D"),
         (total(total=(1, 2)), b"1D"),
         (total(name="\ud800"), b"1D"),

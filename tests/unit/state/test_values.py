@@ -48,7 +48,8 @@ def test_text_dicts_and_models_can_be_read_in_a_topic(value, stored):
     [
         {1: 2},
         {"a": (1, 2)},
-        {"a": None},
+        {"a": float("nan")},
+        {"a": -float("inf")},
         changed(shapes.Base, a=1.0),
         changed(shapes.Base, a=True),
         changed(shapes.Narrow, amount=True),
