@@ -1,7 +1,8 @@
 """`make bench`: alerts_stateful on a real broker, beside the bare loop; writes results/ours.json.
 
 One worker, exactly once, commits every 100 ms, 4 partitions, 100,000 users by Zipf's law. CPU is that of the
-worker process, all threads, user and system, from its first commit on; the broker's is left out.
+worker process, all threads, user and system, from its first commit on; the broker's is left out. What a task
+does is split up by a process of its own, without a clock per record.
 """
 
 import argparse
@@ -19,7 +20,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from benchmarks import latency
+from benchmarks import latency, memory
 from benchmarks.transactions import TOPIC, fill
 from benchmarks.watched_worker import FILE_VARIABLE
 from scripts.kafka.broker import KafkaBroker
@@ -45,7 +46,7 @@ def main() -> int:
 
 
 def _measured(servers: str, given: argparse.Namespace) -> dict[str, Any]:
-    floor = _floor(servers, given.count)
+    floor = _printed("benchmarks.floor", servers, str(given.count))
     partitioned = _throughput(servers, given.count, "--partitioned-by-user")
     hop = _throughput(servers, given.count)
     ratio = round(partitioned["cpu_us_per_record"] / floor["cpu_us_per_record"], 2)
@@ -53,6 +54,8 @@ def _measured(servers: str, given: argparse.Namespace) -> dict[str, Any]:
         "bare_loop": floor,
         "partitioned_by_user": {**partitioned, "times_the_bare_loop": ratio},
         "with_repartition": hop,
+        "cpu_us_per_record_in_a_task": _printed("benchmarks.split", servers),
+        "memory_per_key": memory.measure(),
         "latency_at_200_records_a_second": {
             "partitioned_by_user": _latency(servers, given.latency_count, "--partitioned-by-user"),
             "with_repartition": _latency(servers, given.latency_count),
@@ -72,8 +75,8 @@ def _broker() -> Iterator[str]:
             broker.stop()
 
 
-def _floor(servers: str, count: int) -> dict[str, Any]:
-    command = [sys.executable, "-m", "benchmarks.floor", servers, str(count)]
+def _printed(module: str, *arguments: str) -> dict[str, Any]:
+    command = [sys.executable, "-m", module, *arguments]
     printed = subprocess.run(command, check=True, capture_output=True, text=True, timeout=RUN_SECONDS).stdout
     result: dict[str, Any] = json.loads(printed.splitlines()[-1])
     return result
