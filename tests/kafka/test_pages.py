@@ -36,8 +36,8 @@ def test_a_frozen_worker_neither_blocks_the_pages_nor_the_end(scenario):
     assert service.stop() == 0
 
 
-def test_the_state_of_a_key_is_shown_where_that_is_allowed(scenario):
-    service = scenario.start(workers=2, expose_state=True)
+def test_the_committed_state_of_a_key_is_shown(scenario):
+    service = scenario.start(workers=2)
     scenario.send([transaction("Käfer/狗", 3_000), transaction("rex", -10)])
     scenario.settle()
     answer = service.get_json("/state/add%20up/K%C3%A4fer%2F%E7%8B%97")
@@ -45,6 +45,11 @@ def test_the_state_of_a_key_is_shown_where_that_is_allowed(scenario):
     assert service.get_json("/state/add-up/rex")["value"] == {"total": -10}
     assert service.status("/state/add%20up/nobody") == 404
     assert service.status("/state/no%20stage/rex") == 404
+
+
+def test_state_is_not_shown_where_that_is_not_wanted(scenario):
+    service = scenario.start(expose_state=False)
+    assert service.status("/state/add-up/rex") == 403
 
 
 def test_series_of_a_partition_that_moves_go_with_it(scenario, rng):
