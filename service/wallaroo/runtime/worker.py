@@ -6,8 +6,10 @@ import os
 import signal
 import threading
 from collections.abc import Sequence
+from dataclasses import dataclass
 from multiprocessing.connection import Connection
 
+from wallaroo.clock import Clock, SystemClock
 from wallaroo.errors import KafkaSetupError, SettingsError, StopProcessing, TopologyError, WallarooError
 from wallaroo.observability import logging as log_setup
 from wallaroo.observability.answers import NoSuchKey, StateAnswer, StateFound, StateUnavailable
@@ -23,9 +25,17 @@ from wallaroo.runtime.protocol import Exit, Reply, Request, StateRequest, Status
 _log = logging.getLogger(__name__)
 
 _LISTEN_SECONDS = 0.1
-_STOP_SECONDS = 25.0
 # Records are tracked objects and short-lived: the default threshold collects a quarter of the time away.
 _GC_THRESHOLD = 50_000
+
+
+@dataclass(frozen=True, slots=True)
+class Grace:
+    """How long the loops have to end, all of them together."""
+
+    stopped_seconds: float = 25.0
+    # Where one has failed, another one may hang in the same trouble, and the supervisor is to start anew.
+    failed_seconds: float = 5.0
 
 
 def main(spec: WorkerSpec, connection: Connection, probe: Probe = unprobed) -> None:
@@ -40,7 +50,7 @@ def main(spec: WorkerSpec, connection: Connection, probe: Probe = unprobed) -> N
         loaded = load(spec.module, spec.args, spec.application_id)
         edges: list[Runnable] = [*build_ingests(spec, loaded), *build_generators(spec, loaded, probe)]
         edges += build_deliveries(spec, loaded)
-        worker = Worker(build_loops(spec, loaded, probe), edges)
+        worker = Worker(build_loops(spec, loaded, probe), edges, Grace(), SystemClock())
         code = worker.run(connection, stopping)
     except (SettingsError, TopologyError) as error:
         _log.error("refused", extra={"error": str(error)})
@@ -53,8 +63,10 @@ def main(spec: WorkerSpec, connection: Connection, probe: Probe = unprobed) -> N
 class Worker:
     """The loops of one process: those of its sub-topologies, and others at the edges."""
 
-    def __init__(self, loops: Sequence[Loop], others: Sequence[Runnable]) -> None:
+    def __init__(self, loops: Sequence[Loop], others: Sequence[Runnable], grace: Grace, clock: Clock) -> None:
         self._loops = loops
+        self._grace = grace
+        self._clock = clock
         self._running: list[Runnable] = [*loops, *others]
         self._failure: BaseException | None = None
 
@@ -71,9 +83,7 @@ class Worker:
                 break
         for runnable in self._running:
             runnable.stop()
-        for thread in threads:
-            thread.join(_STOP_SECONDS)
-        return self._exit(any(thread.is_alive() for thread in threads))
+        return self._exit(self._hang(threads))
 
     def _run(self, runnable: Runnable) -> None:
         try:
@@ -84,13 +94,26 @@ class Worker:
             details = {"loop": runnable.name, "error": str(error)}
             _log.error("loop failed", extra=details, exc_info=None if known else error)
 
+    def _hang(self, threads: Sequence[threading.Thread]) -> bool:
+        """Whether some thread does not end in time."""
+        began = self._clock.monotonic()
+        while alive := [thread for thread in threads if thread.is_alive()]:
+            waited = self._clock.monotonic() - began
+            if waited >= self._grace_seconds:
+                _log.error("loops do not stop", extra={"loops": [t.name for t in alive], "seconds": waited})
+                return True
+            alive[0].join(min(_LISTEN_SECONDS, self._grace_seconds - waited))
+        return False
+
+    @property
+    def _grace_seconds(self) -> float:
+        return self._grace.failed_seconds if self._failure else self._grace.stopped_seconds
+
     def _exit(self, hanging: bool) -> Exit:
         if isinstance(self._failure, StopProcessing):
             return Exit.STOPPED
         if isinstance(self._failure, KafkaSetupError | SettingsError):
             return Exit.REFUSED
-        if hanging:
-            _log.error("a loop did not stop in time", extra={"seconds": _STOP_SECONDS})
         return Exit.CRASHED if hanging or self._failure is not None else Exit.CLEAN
 
     def _answer_one(self, connection: Connection) -> bool:

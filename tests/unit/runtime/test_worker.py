@@ -1,0 +1,107 @@
+"""The worker: what it does about loops that do not end."""
+
+import threading
+from multiprocessing import Pipe
+
+import pytest
+
+from wallaroo.clock import SystemClock
+from wallaroo.errors import CommitError
+from wallaroo.runtime.protocol import Exit
+from wallaroo.runtime.worker import Grace, Worker
+
+HANGS_SECONDS = 2.0
+LONG_SECONDS = 60.0
+SHORT = 0.01
+
+
+class Failing:
+    name = "failing"
+
+    def run(self):
+        raise CommitError("a commit has not ended within 30 s")
+
+    def stop(self):
+        pass
+
+
+class Hanging:
+    """A loop that, told to stop, takes its time."""
+
+    name = "hanging"
+
+    def __init__(self, seconds=HANGS_SECONDS):
+        self._seconds = seconds
+        self._stopped, self._released = threading.Event(), threading.Event()
+        self.ended = False
+
+    def run(self):
+        self._stopped.wait()
+        self._released.wait(self._seconds)
+        self.ended = True
+
+    def stop(self):
+        self._stopped.set()
+
+    def release(self):
+        self._released.set()
+
+
+def worker_of(loops, grace):
+    return Worker([], loops, grace, SystemClock())
+
+
+@pytest.fixture
+def connection():
+    ours, theirs = Pipe()
+    with ours, theirs:
+        yield theirs
+
+
+@pytest.fixture
+def stopped():
+    event = threading.Event()
+    event.set()
+    return event
+
+
+@pytest.fixture
+def hanging():
+    loop = Hanging()
+    yield loop
+    loop.release()
+
+
+def test_a_loop_that_failed_does_not_make_the_worker_wait_long_for_one_that_hangs(connection, hanging):
+    worker = worker_of([Failing(), hanging], Grace(stopped_seconds=LONG_SECONDS, failed_seconds=SHORT))
+    assert worker.run(connection, threading.Event()) == Exit.CRASHED
+    assert not hanging.ended
+
+
+def test_a_worker_that_is_asked_to_stop_waits_for_a_loop_that_takes_its_time(connection, stopped):
+    slow = Hanging(seconds=0.02)
+    worker = worker_of([slow], Grace(stopped_seconds=LONG_SECONDS, failed_seconds=0))
+    assert worker.run(connection, stopped) == Exit.CLEAN
+    assert slow.ended
+
+
+def test_a_worker_that_is_asked_to_stop_does_not_wait_for_ever(connection, stopped, hanging):
+    worker = worker_of([hanging], Grace(stopped_seconds=SHORT, failed_seconds=LONG_SECONDS))
+    assert worker.run(connection, stopped) == Exit.CRASHED
+    assert not hanging.ended
+
+
+def test_loops_that_fail_while_the_others_are_waited_for_end_the_waiting(connection, stopped, hanging):
+    """As when Kafka is away: the commit of one loop fails, that of another one never returns."""
+    worker = worker_of([hanging, Failing()], Grace(stopped_seconds=LONG_SECONDS, failed_seconds=SHORT))
+    assert worker.run(connection, stopped) == Exit.CRASHED
+    assert not hanging.ended
+
+
+def test_many_loops_that_hang_are_waited_for_together(connection, stopped):
+    loops = [Hanging() for _ in range(40)]
+    worker = worker_of(loops, Grace(stopped_seconds=0.2, failed_seconds=SHORT))
+    assert worker.run(connection, stopped) == Exit.CRASHED
+    assert not any(loop.ended for loop in loops)
+    for loop in loops:
+        loop.release()
