@@ -31,6 +31,7 @@ _PASSING = frozenset(
         "FENCED_LEADER_EPOCH",
         "UNKNOWN_LEADER_EPOCH",
         "OFFSET_NOT_AVAILABLE",
+        "NOT_CONTROLLER",
         "COORDINATOR_LOAD_IN_PROGRESS",
         "COORDINATOR_NOT_AVAILABLE",
         "NOT_COORDINATOR",
@@ -47,12 +48,13 @@ def persist(call: Callable[[], T]) -> T:
         try:
             return call()
         except KafkaException as error:
-            if not _may_pass(error.args[0]):
+            if not may_pass(error.args[0]):
                 raise
             _log.warning("trying again", extra={"error": error.args[0].str()})
             time.sleep(min(_FIRST_PAUSE_SECONDS * 2**attempt, _LONGEST_PAUSE_SECONDS))
     return call()
 
 
-def _may_pass(error: KafkaError) -> bool:
+def may_pass(error: KafkaError) -> bool:
+    """Whether the same call may succeed a moment later."""
     return error.retriable() or (error.code() in _PASSING and not error.txn_requires_abort())

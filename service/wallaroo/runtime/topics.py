@@ -7,8 +7,9 @@ Rules for whoever edits this file:
 
 import logging
 from collections.abc import Iterable, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import (  # type: ignore[attr-defined]
@@ -19,6 +20,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
 )
 
 from wallaroo.errors import KafkaSetupError
+from wallaroo.runtime.retry import may_pass
 from wallaroo.settings import Settings
 from wallaroo.topology.model import Topology
 
@@ -90,7 +92,7 @@ def ensure_topics(admin: AdminClient, topology: Topology, settings: Settings) ->
     """Create what is missing, check what is there; returns the partitions of every topic.
 
     Raises KafkaSetupError where a topic cannot be used or created, and KafkaException where the cluster
-    cannot be reached.
+    cannot be reached or cannot answer at this moment.
     """
     existing = _partition_counts(admin)
     plans = plan(topology, existing, settings.partitions)
@@ -137,7 +139,20 @@ def _configs(admin: AdminClient, topics: list[str], name: str) -> dict[str, str]
         return {}
     resources = [ConfigResource(ResourceType.TOPIC, topic) for topic in topics]
     answers = admin.describe_configs(resources, request_timeout=_REQUEST_SECONDS)
-    return {resource.name: answer.result()[name].value for resource, answer in answers.items()}
+    return {resource.name: _value(answer, resource.name, name) for resource, answer in answers.items()}
+
+
+def _value(answer: Future[Mapping[str, Any]], topic: str, name: str) -> str:
+    try:
+        value: str = answer.result()[name].value
+    except KafkaException as error:
+        if may_pass(error.args[0]):
+            raise
+        raise KafkaSetupError(
+            f"the configuration of {topic} cannot be read: {error.args[0].str()}; allow this client "
+            "DescribeConfigs on topics with the application id as prefix"
+        ) from error
+    return value
 
 
 def _create(admin: AdminClient, plans: list[TopicPlan], settings: Settings) -> None:
@@ -152,6 +167,8 @@ def _create(admin: AdminClient, plans: list[TopicPlan], settings: Settings) -> N
         try:
             created.result()
         except KafkaException as error:
+            if may_pass(error.args[0]):
+                raise
             if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
                 raise _refusal(purposes[name], error.args[0]) from error
         else:
