@@ -126,7 +126,7 @@ def _is_plain(kind: type) -> bool:
     """Whether an object of this class is its __dict__ and nothing more."""
     parents = kind.__mro__[:-1]
     return all(isinstance(p, type) and not any(n in p.__dict__ for n in _OWN_PICKLING) for p in parents) and (
-        kind.__basicsize__ == _Plain.__basicsize__
+        kind.__dictoffset__ != 0 and kind.__basicsize__ == _Plain.__basicsize__
     )
 
 
