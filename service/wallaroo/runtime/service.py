@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 
 import confluent_kafka
+from confluent_kafka import KafkaException
 
 from wallaroo.clock import SystemClock
 from wallaroo.errors import KafkaSetupError, SettingsError
@@ -54,7 +55,9 @@ class Service:
         self._clock = SystemClock()
         self._lock = claim_instance(topology.application_id, settings.instance)
         self._admin = admin_client(settings, f"{topology.application_id}-{self._lock.name}-supervisor")
-        self.supervisor = Supervisor(self._prepare, self._start_workers, self._clock)
+        self.supervisor = Supervisor(
+            self._prepare, self._start_workers, self._clock, settings.bootstrap_servers
+        )
         self._collector = SnapshotCollector(
             application=topology.application_id,
             version=version("wallaroo-kafka"),
@@ -86,7 +89,12 @@ class Service:
             self._lock.release()
 
     def _prepare(self) -> Mapping[str, int]:
-        return ensure_topics(self._admin, self._topology, self._settings)
+        try:
+            return ensure_topics(self._admin, self._topology, self._settings)
+        except KafkaException:
+            # Only polling brings out what the client knows of it: a refused connection, a wrong password.
+            self._admin.poll(0)
+            raise
 
     def _start_workers(self, partitions: Mapping[str, int]) -> list[WorkerHandle]:
         return [

@@ -25,7 +25,8 @@ _KAFKA_RETRY_SECONDS = 2.0
 class Supervisor:
     """Keeps a group of workers running until `stop`.
 
-    `prepare` sees to the topics and returns their partitions; `start_workers` gets them.
+    `prepare` sees to the topics and returns their partitions; `start_workers` gets them. `cluster` is where
+    Kafka is said to be.
     """
 
     def __init__(
@@ -33,13 +34,17 @@ class Supervisor:
         prepare: Callable[[], Mapping[str, int]],
         start_workers: Callable[[Mapping[str, int]], list[WorkerHandle]],
         clock: Clock,
+        cluster: str,
+        retry_seconds: float = _KAFKA_RETRY_SECONDS,
     ) -> None:
         self.workers: list[WorkerHandle] = []
         self._prepare = prepare
         self._start_workers = start_workers
         self._clock = clock
         self._stopping = threading.Event()
-        self._obstacle = "Kafka has not been reached yet"
+        self._cluster = cluster
+        self._retry_seconds = retry_seconds
+        self._obstacle = f"Kafka has not answered yet at {cluster}; see bootstrap_servers"
         self._waiting: set[int] = set()
         self._refreshed = 0.0
 
@@ -83,9 +88,12 @@ class Supervisor:
             try:
                 return self._prepare()
             except KafkaException as error:
-                self._obstacle = f"Kafka cannot be reached: {error.args[0].str()}; see bootstrap_servers"
+                reason = error.args[0].str()
+                self._obstacle = (
+                    f"Kafka cannot be reached at {self._cluster}: {reason}; see bootstrap_servers"
+                )
                 _log.warning("waiting for Kafka", extra={"error": self._obstacle})
-                self._stopping.wait(_KAFKA_RETRY_SECONDS)
+                self._stopping.wait(self._retry_seconds)
         return None
 
     def _tend(self) -> Exit | None:
