@@ -19,6 +19,7 @@ from wallaroo.runtime.application import load
 from wallaroo.runtime.build import Runnable, build_deliveries, build_loops
 from wallaroo.runtime.build_sources import build_generators, build_ingests
 from wallaroo.runtime.commit import Probe, unprobed
+from wallaroo.runtime.forbidden import forbidden
 from wallaroo.runtime.loop import Loop
 from wallaroo.runtime.protocol import Exit, Reply, Request, StateRequest, StatusReply, WorkerSpec
 
@@ -89,10 +90,12 @@ class Worker:
         try:
             runnable.run()
         except BaseException as error:
-            self._failure = error
-            known = isinstance(error, WallarooError)
-            details = {"loop": runnable.name, "error": str(error)}
-            _log.error("loop failed", extra=details, exc_info=None if known else error)
+            failure = forbidden(error) or error
+            # The first one decides: the others may fail because everything stops.
+            self._failure = self._failure or failure
+            known = isinstance(failure, WallarooError)
+            details = {"loop": runnable.name, "error": str(failure)}
+            _log.error("loop failed", extra=details, exc_info=None if known else failure)
 
     def _hang(self, threads: Sequence[threading.Thread]) -> bool:
         """Whether some thread does not end in time."""

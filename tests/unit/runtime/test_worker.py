@@ -4,9 +4,10 @@ import threading
 from multiprocessing import Pipe
 
 import pytest
+from confluent_kafka import KafkaError, KafkaException
 
 from wallaroo.clock import SystemClock
-from wallaroo.errors import CommitError
+from wallaroo.errors import CommitError, StopProcessing
 from wallaroo.runtime.protocol import Exit
 from wallaroo.runtime.worker import Grace, Worker
 
@@ -18,11 +19,28 @@ SHORT = 0.01
 class Failing:
     name = "failing"
 
+    def __init__(self, error=None):
+        self._error = error or CommitError("a commit has not ended within 30 s")
+
     def run(self):
-        raise CommitError("a commit has not ended within 30 s")
+        raise self._error
 
     def stop(self):
         pass
+
+
+class FailingWhenStopped:
+    name = "failing when stopped"
+
+    def __init__(self):
+        self._stopped = threading.Event()
+
+    def run(self):
+        self._stopped.wait()
+        raise CommitError("fenced")
+
+    def stop(self):
+        self._stopped.set()
 
 
 class Hanging:
@@ -105,3 +123,18 @@ def test_many_loops_that_hang_are_waited_for_together(connection, stopped):
     assert not any(loop.ended for loop in loops)
     for loop in loops:
         loop.release()
+
+
+def test_the_first_failure_decides_how_the_worker_ends(connection):
+    first, second = Failing(StopProcessing("a record failed")), FailingWhenStopped()
+    worker = worker_of([first, second], Grace())
+    assert worker.run(connection, threading.Event()) == Exit.STOPPED
+
+
+def test_what_kafka_forbids_is_not_tried_again_and_no_stack_trace(connection, caplog):
+    error = KafkaException(KafkaError(KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED))
+    worker = worker_of([Failing(error)], Grace())
+    assert worker.run(connection, threading.Event()) == Exit.REFUSED
+    [record] = caplog.records
+    assert "processing_guarantee" in record.error
+    assert record.exc_info is None
