@@ -3,17 +3,33 @@
 from contextlib import ExitStack
 
 import pytest
+from confluent_kafka.admin import (
+    AclBinding,
+    AclOperation,
+    AclPermissionType,
+    AdminClient,
+    ResourcePatternType,
+    ResourceType,
+)
 from testcontainers.core.container import DockerContainer
 
 from scripts.kafka.process import dismiss, guard
 from tests.containers.images import OURS, docker
 from tests.containers.stack import get
-from tests.kafka.cluster import create_topic, wait_until
+from tests.kafka.cluster import TIMEOUT_SECONDS, create_topic, wait_until
 
 # The Docker client behind testcontainers leaves sockets to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
 
-INSIDE, GUARDED = "kafka:19092", "kafka:19094"
+INSIDE = "kafka:19092"
+# A user who may do nothing until somebody allows it.
+AS_GUEST = {
+    "bootstrap_servers": "kafka:19094",
+    "kafka__security_protocol": "SASL_PLAINTEXT",
+    "kafka__sasl_mechanism": "PLAIN",
+    "kafka__sasl_username": "guest",
+    "kafka__sasl_password": "guest",
+}
 EXIT_SECONDS = 60
 CHANGELOG = "check-transaction-total-changelog"
 REFUSED = 2
@@ -56,11 +72,26 @@ def assert_refused(container, *hints):
     assert "Traceback" not in words(container)
 
 
+def allow_topics(servers, prefix):
+    """Allow the guest to do with the topics of one application whatever it likes."""
+    patterns = [
+        (prefix, ResourcePatternType.PREFIXED),
+        ("transactions", ResourcePatternType.LITERAL),
+        ("alerts", ResourcePatternType.LITERAL),
+    ]
+    every, allowed = AclOperation.ALL, AclPermissionType.ALLOW
+    rules = [AclBinding(ResourceType.TOPIC, *p, "User:guest", "*", every, allowed) for p in patterns]
+    admin = AdminClient({"bootstrap.servers": servers})  # kept: without it the requests are dropped
+    for future in admin.create_acls(rules).values():
+        future.result(TIMEOUT_SECONDS)
+
+
 def test_a_kafka_that_is_not_there_is_waited_for(service):
     container = service(bootstrap_servers="nowhere:9092")
     wait_until(lambda: page(container, "/readyz")[0] == 503 and "waiting for Kafka" in words(container))
     assert "bootstrap_servers" in page(container, "/readyz")[1]
-    assert "bootstrap_servers" in words(container)
+    assert "Kafka cannot be reached at nowhere:9092: " in words(container)
+    assert "Failed to resolve" in words(container)
     assert page(container, "/healthz")[0] == 200
     docker("stop", identity(container))
     assert docker("inspect", "--format", "{{.State.ExitCode}}", identity(container)) == "0"
@@ -80,13 +111,26 @@ def test_a_changelog_that_would_be_deleted_is_refused(service, stack, applicatio
 
 
 def test_a_cluster_on_which_no_topic_may_be_created_is_refused(service):
-    guest = {
-        "kafka__security_protocol": "SASL_PLAINTEXT",
-        "kafka__sasl_mechanism": "PLAIN",
-        "kafka__sasl_username": "guest",
-        "kafka__sasl_password": "guest",
-    }
-    assert_refused(service(bootstrap_servers=GUARDED, **guest), "cannot be created", "create_topics=false")
+    assert_refused(service(**AS_GUEST), "cannot be created", "create_topics=false")
+
+
+def test_a_client_that_may_not_use_transactions_is_refused(service, stack, application_id):
+    allow_topics(stack.servers, application_id)
+    assert_refused(service(**AS_GUEST), "Transactional Id authorization failed", "processing_guarantee")
+
+
+def test_a_password_that_is_wrong_is_told_while_the_service_waits(service):
+    container = service(**{**AS_GUEST, "kafka__sasl_password": "guess"})
+    wait_until(lambda: "Invalid username or password" in words(container))
+    assert page(container, "/readyz")[0] == 503
+    assert "Traceback" not in words(container)
+
+
+def test_a_listener_that_sends_clients_elsewhere_is_told_while_the_service_waits(service, stack):
+    container = service(bootstrap_servers="kafka:9092")
+    wait_until(lambda: f"{stack.servers}/1: Connect to" in words(container))
+    wait_until(lambda: "Kafka cannot be reached at kafka:9092: " in page(container, "/readyz")[1])
+    assert "Traceback" not in words(container)
 
 
 @pytest.mark.parametrize(
