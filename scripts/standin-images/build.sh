@@ -1,18 +1,36 @@
 #!/bin/bash
-# Builds stand-ins for images that cannot be pulled, under the same names, from Debian's packages and
-# Maven's jars: build.sh [IMAGE...], by default those that the Dockerfile and docker-compose.yml name.
-# Needs root on a Debian or Ubuntu, and a Docker daemon. What it builds is for this machine only and
-# carries the label `standin`; never push it.
+# Has images: build.sh [IMAGE...], by default those that the Dockerfile and docker-compose.yml name. What is
+# neither here nor can be pulled is built under the same name, from Debian's packages and Maven's jars: that
+# needs root on a Debian or Ubuntu. Such a stand-in is for this machine only and carries the label `standin`;
+# never push it. What has none (Grafana) is left out of `docker compose up` by an override beside its file.
 set -euo pipefail
 cd "$(dirname "$0")"
 root=../..
 base=wallaroo-standin-base
+override=docker-compose.override.yml
 
 say() { echo "standin-images: $*" >&2; }
 
 named() { # every image that this project names
     sed -nE 's/^FROM ([^ ]+:[^ ]+).*/\1/p; s/^ +image: ([^ ]+:[^ ]+)$/\1/p' \
         "$root/Dockerfile" "$root/docker-compose.yml" | sort -u
+}
+
+had() { { docker image inspect "$1" || timeout 120 docker pull --quiet "$1"; } >/dev/null 2>&1; }
+
+leave_out() { # SERVICE: put it behind a profile, unless somebody has an override of their own
+    if [ -e "$root/$override" ]; then
+        say "$override is there already and stays as it is"
+        return
+    fi
+    cat >"$root/$override" <<EOF
+# Written by scripts/standin-images/build.sh, where the image of $1 cannot be had: without it, the rest comes up
+# with \`docker compose up\`. Delete this file where the image can be pulled.
+services:
+  $1:
+    profiles: [$1]
+EOF
+    say "\`docker compose up\` goes without $1: see $override"
 }
 
 # Debian bookworm from wherever this machine's own apt takes it, trusting whom this machine trusts.
@@ -52,11 +70,13 @@ build() { # IMAGE FOLDER: from the Dockerfile of the folder, with Kafka's jars b
 # shellcheck disable=SC2046 # one word for each image
 (($#)) || set -- $(named)
 for image; do
+    had "$image" && continue
     case $image in
+        grafana/*) say "$image has no stand-in" && leave_out grafana && continue ;;
         python:*) folder=python ;;
         apache/kafka:*) folder=kafka ;;
         prom/prometheus:*) folder=prometheus ;;
-        *) say "$image has no stand-in; start the rest: docker compose up kafka service prometheus" && continue ;;
+        *) say "$image has no stand-in" && exit 1 ;;
     esac
     docker image inspect "$base" >/dev/null 2>&1 || { say "bootstrapping Debian ..." && bootstrap; }
     say "building $image ..."
