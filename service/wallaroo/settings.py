@@ -17,6 +17,9 @@ from pydantic_settings.exceptions import SettingsError as UnreadableVariableErro
 
 from wallaroo.errors import SettingsError
 
+# What a dead letter has more than the record that it is about: why it failed, in headers.
+DEAD_LETTER_BYTES = 131_072
+
 Properties = dict[str, str]
 _MAPPINGS = ("kafka", "consumer", "producer", "topic_config")
 

@@ -4,6 +4,7 @@ import pytest
 from confluent_kafka import OFFSET_INVALID, TopicPartition
 
 from tests.kafka.cluster import Sent, create_topic, produce, wait_until
+from wallaroo.processing.sizes import Limits
 from wallaroo.record import Batch, Partition
 from wallaroo.runtime.clients import group_consumer, task_producer
 from wallaroo.runtime.commit import Commit, exactly_once, unprobed
@@ -48,7 +49,7 @@ class Group:
     def writer(self):
         producer = task_producer(self.settings, self.name, print, [])
         producer.init_transactions(30)
-        return exactly_once(producer, unprobed)
+        return exactly_once(producer, unprobed, lambda: Limits(1_000_000, {}))
 
     def commit(self, number, next_offset, group):
         batch = Batch(Partition(self.name, number), next_offset, 1, 0, [(self.name, b"out")], [], {}, {})

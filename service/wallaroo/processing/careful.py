@@ -5,9 +5,11 @@ from typing import NamedTuple
 
 from wallaroo.errors import StateError
 from wallaroo.processing.reports import Reports
+from wallaroo.processing.sizes import Limits, Scales
 from wallaroo.processing.wiring import StageError
 from wallaroo.record import Output
 from wallaroo.state.store import KeyedStore
+from wallaroo.topology.model import Stateful, SubTopology
 
 
 class Failure(NamedTuple):
@@ -21,17 +23,32 @@ class Attempts:
     """Does one task's work in pieces, with the careful form of its stages."""
 
     def __init__(
-        self, outbox: list[Output], stores: Mapping[str, KeyedStore], reports: Reports | None
+        self,
+        sub_topology: SubTopology,
+        outbox: list[Output],
+        stores: Mapping[str, KeyedStore],
+        reports: Reports | None,
     ) -> None:
+        self._sub_topology = sub_topology
         self._outbox = outbox
         self._stores = stores.values()
         self._reports = reports
+        self._scales: Scales | None = None
+        # Stores have the names of topics; users know their stages.
+        states = [step for step in sub_topology.steps if isinstance(step, Stateful)]
+        self._names = {step.store.name: step.name for step in states}
+
+    def beware(self, limits: Limits) -> None:
+        """From now on, what is too large has failed."""
+        self._scales = Scales(self._sub_topology, limits)
 
     def attempt(self, work: Callable[[], None]) -> Failure | None:
         """Do it all, or nothing of it and say why."""
         written = len(self._outbox)
         try:
             work()
+            if self._scales is not None:
+                self._scales.weigh(self._outbox[written:], self._stores)
             for store in self._stores:
                 store.keep()
         except StageError as error:
@@ -39,7 +56,7 @@ class Attempts:
             return Failure(str(error), error.__cause__ or error)
         except StateError as error:
             self._undo(written)
-            return Failure(error.stage, error)
+            return Failure(self._names.get(error.stage, error.stage), error)
         return None
 
     def _undo(self, written: int) -> None:

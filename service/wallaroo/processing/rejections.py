@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Any
 
 from wallaroo.errors import StopProcessing
+from wallaroo.processing.sizes import Limits, shortened
 from wallaroo.record import ANY_PARTITION, Output, Partition, RawRecord
 
 # The names that Kafka Streams gives these headers (KIP-1034), and one more for the stage.
@@ -44,9 +45,14 @@ class Rejections:
         self._partition = partition
         self._append = append
         self._plain = plain
+        self._limit: int | None = None
         self.dead_letters: Counter[tuple[str, str]] = Counter()
         self.dropped: Counter[tuple[str, str]] = Counter()
         self.late: Counter[str] = Counter()
+
+    def beware(self, limits: Limits) -> None:
+        """Kafka has refused something as too large: see to it that dead letters are not."""
+        self._limit = limits.of(self._topic)
 
     def reject(self, record: RawRecord, stage: str, error: BaseException) -> None:
         """Deal with one failed record; StopProcessing where the policy is to stop."""
@@ -67,7 +73,8 @@ class Rejections:
         timestamp = record.timestamp()[1]
         headers = [*(record.headers() or ()), *self._reasons(record, stage, error)]
         value = self._plain(record.value())
-        return (self._topic, value, record.key(), ANY_PARTITION, None, None, timestamp, headers)
+        letter = (self._topic, value, record.key(), ANY_PARTITION, None, None, timestamp, headers)
+        return letter if self._limit is None else shortened(letter, self._limit, _HEADER)
 
     def _reasons(self, record: RawRecord, stage: str, error: BaseException) -> list[tuple[str, bytes]]:
         reasons = {

@@ -17,6 +17,7 @@ from wallaroo.processing.careful import Attempts
 from wallaroo.processing.patience import Patience
 from wallaroo.processing.processors import compose
 from wallaroo.processing.rejections import Rejections
+from wallaroo.processing.sizes import Limits
 from wallaroo.processing.surroundings import Surroundings
 from wallaroo.processing.timelines import timeline_of
 from wallaroo.processing.wiring import Wiring, fast_access, guarded, saving_access, unguarded
@@ -56,7 +57,7 @@ class Task:
             surroundings.on_error, surroundings.dead_letters, partition, append, *plain
         )
         self.timeline = timeline_of(sub_topology, partition, stores, surroundings.partitions)
-        self._attempts = Attempts(self._outbox, stores, self.timeline.reports)
+        self._attempts = Attempts(sub_topology, self._outbox, stores, self.timeline.reports)
         shared = (append, stores, partition.number, surroundings.partitions, surroundings.values)
         fast, careful = self.timeline.fast_lane(self.rejections), self.timeline.careful_lane(self.rejections)
         self._fast = compose(sub_topology, Wiring(*shared, unguarded, fast_access, fast))
@@ -66,8 +67,7 @@ class Task:
     def process(self, records: Sequence[RawRecord]) -> Rewind | None:
         """Take a slice, in offset order; a Rewind is to be answered with `rollback`.
 
-        Raises StoredValueError for an undecodable internal record or stored state, and StopProcessing
-        where the policy says so.
+        Raises StoredValueError for undecodable bytes of our own, StopProcessing where the policy says so.
         """
         if records[0].offset() < self._next:
             records = [record for record in records if record.offset() >= self._next]
@@ -143,6 +143,12 @@ class Task:
         except Exception:
             return self._failed_at(self._next)
         return None
+
+    def beware(self, limits: Limits) -> None:
+        """Kafka has refused something as too large: from the last commit on, weigh what comes of a record."""
+        self._attempts.beware(limits)
+        self.rejections.beware(limits)
+        self._patience.failed(self._next - 1)
 
     def move_to(self, offset: int) -> None:
         """Go on at another offset, between batches: the records up to it are gone."""

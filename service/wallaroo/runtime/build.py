@@ -1,6 +1,6 @@
 """Put a worker together: the loops of its sub-topologies and deliveries, each with its own clients."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Protocol
 
@@ -15,7 +15,14 @@ from wallaroo.record import Partition
 from wallaroo.runtime.application import Loaded
 from wallaroo.runtime.assignment import Assignment
 from wallaroo.runtime.client_log import log_client_error
-from wallaroo.runtime.clients import Member, admin_client, group_consumer, restore_consumer, task_producer
+from wallaroo.runtime.clients import (
+    Member,
+    admin_client,
+    group_consumer,
+    largest_record,
+    restore_consumer,
+    task_producer,
+)
 from wallaroo.runtime.commit import (
     Committer,
     Probe,
@@ -25,6 +32,7 @@ from wallaroo.runtime.commit import (
     offsets_alone,
 )
 from wallaroo.runtime.delivery import DeliveryLoop
+from wallaroo.runtime.limits import ask_limits, written_topics
 from wallaroo.runtime.loop import Clients, Loop
 from wallaroo.runtime.measure import LoopMeasures
 from wallaroo.runtime.offsets import First
@@ -71,22 +79,28 @@ def _loop(sub: SubTopology, spec: WorkerSpec, loaded: Loaded, surroundings: Surr
     first: First = "earliest" if sub.input.is_ours else spec.settings.auto_offset_reset
     stores = partial(new_stores, sub, loaded.codecs.state)
     assignment = Assignment(spec.settings, first, stores, new_task)
-    return Loop(sub, spec.settings, assignment, lambda: _open(sub, spec, assignment, at), SystemClock())
+    written = written_topics(sub, surroundings.dead_letters)
+    open_clients = partial(_open, sub, spec, written, assignment, at)
+    return Loop(sub, spec.settings, assignment, open_clients, SystemClock())
 
 
-def _open(sub: SubTopology, spec: WorkerSpec, assignment: Assignment, at: Probe) -> Clients:
+def _open(
+    sub: SubTopology, spec: WorkerSpec, written: Sequence[str], assignment: Assignment, at: Probe
+) -> Clients:
     settings = spec.settings
     member = Member(spec.application_id, spec.instance, spec.index).named(sub.name)
     failures: list[KafkaError] = []
-    producer = task_producer(settings, member, log_client_error, failures)
+    admin = admin_client(settings, member)
+    limits = partial(ask_limits, admin, written, settings)
+    largest_batch = min(limits().topics.values(), default=largest_record(settings))
+    producer = task_producer(settings, member, log_client_error, failures, largest_batch)
     consumer = group_consumer(settings, sub.group, member, log_client_error)
     if settings.processing_guarantee is Guarantee.EXACTLY_ONCE:
         # Fences the worker that had this id before, and aborts what it left open.
         persist(lambda: producer.init_transactions(_INIT_SECONDS))
-        write, finish = exactly_once(producer, at), nothing_more
+        write, finish = exactly_once(producer, at, limits), nothing_more
     else:
-        write, finish = at_least_once(producer, failures, at), offsets_alone(consumer, at)
-    admin = admin_client(settings, member)
+        write, finish = at_least_once(producer, failures, at, limits), offsets_alone(consumer, at)
     restorer = Restorer(
         {store.name: store.changelog for store in sub.stores},
         lambda: restore_consumer(settings, member),

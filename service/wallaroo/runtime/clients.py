@@ -8,13 +8,16 @@ from confluent_kafka import Consumer, KafkaError, Producer
 from confluent_kafka.admin import AdminClient
 
 from wallaroo.runtime.client_log import CLIENT_LOG
-from wallaroo.settings import Guarantee, Settings
+from wallaroo.settings import DEAD_LETTER_BYTES, Guarantee, Settings
 
 # A full queue makes the fetcher sleep this long; the default of a second lets a fast consumer run dry.
 _FETCH_BACKOFF_MS = 5
 # After a commit the broker writes its markers, and for a few milliseconds refuses the offsets of
 # the next transaction (CONCURRENT_TRANSACTIONS). The default wait, 100 ms, was the tail of the latency.
 _RETRY_BACKOFF_MS = 10
+# The client's default.
+_LARGEST_BATCH = 1_000_000
+_LARGEST_RECORD = 1_000_000_000
 # Members learn of a rebalance by the answer to their heartbeat, and moved partitions rest until all know.
 _HEARTBEAT_MS = 500
 
@@ -95,16 +98,22 @@ def restore_consumer(settings: Settings, client_id: str) -> Consumer:
 
 
 def task_producer(
-    settings: Settings, transactional_id: str, on_error: Callable[[Any], None], failures: list[KafkaError]
+    settings: Settings,
+    transactional_id: str,
+    on_error: Callable[[Any], None],
+    failures: list[KafkaError],
+    largest_batch: int = _LARGEST_BATCH,
 ) -> Producer:
     """The producer of one loop; transactional where the guarantee is exactly once.
 
-    Otherwise `failures` collects what could not be delivered; a transaction knows that by itself.
+    Otherwise `failures` collects what could not be delivered; a transaction knows that by itself. What
+    `largest_batch` is the least of is what every topic takes: the broker refuses batches, not records.
     """
     config = {
         **_producer_config(settings, transactional_id, on_error),
         "queue.buffering.max.messages": 1_000_000,
         "queue.buffering.max.kbytes": 1_048_576,
+        "batch.size": min(largest_batch, _LARGEST_BATCH),
     }
     if settings.processing_guarantee is Guarantee.EXACTLY_ONCE:
         config |= _transactional(settings, transactional_id)
@@ -145,11 +154,17 @@ def _producer_config(settings: Settings, client_id: str, on_error: Callable[[Any
         "compression.type": "lz4",
         "partitioner": "murmur2_random",
         "linger.ms": 1,
-        "message.max.bytes": settings.max_message_bytes,
+        "message.max.bytes": largest_record(settings),
         "delivery.report.only.error": True,
         "retry.backoff.ms": _RETRY_BACKOFF_MS,
         "error_cb": on_error,
     }
+
+
+def largest_record(settings: Settings) -> int:
+    """What a producer of ours takes: the largest record there may be, as a dead letter."""
+    given = {**settings.kafka, **settings.producer}.get("message.max.bytes")
+    return int(given or min(settings.max_message_bytes + DEAD_LETTER_BYTES, _LARGEST_RECORD))
 
 
 def _transactional(settings: Settings, transactional_id: str) -> dict[str, Any]:

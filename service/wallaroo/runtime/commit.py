@@ -11,18 +11,20 @@ Rules for whoever edits this file:
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, StrEnum
 from typing import Any, Protocol
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
 from wallaroo.errors import CommitError
+from wallaroo.processing.sizes import Limits
 from wallaroo.record import Batch
+from wallaroo.runtime.produce import produce_all
 from wallaroo.runtime.retry import persist
 
-_QUEUE_FULL_SECONDS = 0.1
 _FLUSH_SECONDS = 20.0
+_FAILURE_SECONDS = 0.2
 # Longer than any commit that still can succeed: its transaction has long timed out. After a broker's restart
 # librdkafka 2.16 may never return from a call of a transaction; the worker then is started again.
 _LONGEST_FLIGHT_SECONDS = 30.0
@@ -60,35 +62,39 @@ class Commit:
 
 @dataclass(frozen=True, slots=True)
 class Landing:
-    """How a commit ended; `reason` says why it was aborted."""
+    """How a commit ended; `reason` says why it was aborted, `limits` what sizes fit if that was why."""
 
     outcome: Outcome
     reason: str = ""
+    limits: Limits | None = None
 
     @property
     def committed(self) -> bool:
         return self.outcome is Outcome.COMMITTED
 
 
+AskLimits = Callable[[], Limits]
+
+
 class Writer(Protocol):
     def __call__(self, commit: Commit) -> Landing: ...
 
 
-def exactly_once(producer: Producer, at: Probe) -> Writer:
+def exactly_once(producer: Producer, at: Probe, ask_limits: AskLimits) -> Writer:
     """Outputs, changelog and offsets in one transaction."""
 
     def write(commit: Commit) -> Landing:
         try:
             at(Point.BEFORE_BEGIN)
             producer.begin_transaction()
-            _produce(producer, commit.batches)
+            produce_all(producer, commit.batches)
             at(Point.AFTER_PRODUCE)
-            persist(lambda: producer.send_offsets_to_transaction(_offsets(commit), commit.group))
+            _send_offsets_and_flush(producer, commit)
             at(Point.AFTER_OFFSETS)
             persist(producer.commit_transaction)
             at(Point.AFTER_COMMIT)
         except KafkaException as error:
-            return _abort(producer, error)
+            return _aborted(producer, error, ask_limits)
         return Landing(Outcome.COMMITTED)
 
     return write
@@ -101,7 +107,7 @@ def without_offsets(producer: Producer, at: Probe) -> Writer:
         try:
             at(Point.BEFORE_BEGIN)
             producer.begin_transaction()
-            _produce(producer, commit.batches)
+            produce_all(producer, commit.batches)
             at(Point.AFTER_PRODUCE)
             persist(producer.commit_transaction)
             at(Point.AFTER_COMMIT)
@@ -112,7 +118,7 @@ def without_offsets(producer: Producer, at: Probe) -> Writer:
     return write
 
 
-def at_least_once(producer: Producer, failures: list[KafkaError], at: Probe) -> Writer:
+def at_least_once(producer: Producer, failures: list[KafkaError], at: Probe, ask_limits: AskLimits) -> Writer:
     """Outputs and changelog first, then `offsets_alone`: a crash in between repeats records.
 
     `failures` is where the producer's delivery callback leaves its errors.
@@ -121,11 +127,15 @@ def at_least_once(producer: Producer, failures: list[KafkaError], at: Probe) -> 
     def write(commit: Commit) -> Landing:
         at(Point.BEFORE_BEGIN)
         failures.clear()
-        _produce(producer, commit.batches)
+        try:
+            produce_all(producer, commit.batches)
+        except KafkaException as error:
+            failures.append(error.args[0])
         at(Point.AFTER_PRODUCE)
         unsent = producer.flush(_FLUSH_SECONDS)
         if unsent or failures:
-            return Landing(Outcome.ABORTED, f"{unsent} records unsent, errors: {failures[:3]}")
+            limits = ask_limits() if any(map(_is_for_size, failures)) else None
+            return Landing(Outcome.ABORTED, f"{unsent} records unsent, errors: {failures[:3]}", limits)
         return Landing(Outcome.COMMITTED)
 
     return write
@@ -207,33 +217,13 @@ def _offsets(commit: Commit) -> list[TopicPartition]:
     return [TopicPartition(b.partition.topic, b.partition.number, b.next_offset) for b in commit.batches]
 
 
-def _produce(producer: Producer, batches: Sequence[Batch]) -> None:
-    produce = producer.produce
-    for batch in batches:
-        for output in batch.outputs:
-            try:
-                produce(*output)
-            except BufferError:
-                _wait_and_produce(producer, output)
-        partition = batch.partition.number
-        for changes in batch.changes:
-            topic = changes.topic
-            for key, value in changes.values.items():
-                try:
-                    produce(topic, value, key, partition)
-                except BufferError:
-                    _wait_and_produce(producer, (topic, value, key, partition))
-
-
-def _wait_and_produce(producer: Producer, output: tuple[Any, ...]) -> None:
-    """The client's queue is full: let it drain, as long as it does."""
-    while True:
-        producer.poll(_QUEUE_FULL_SECONDS)
-        try:
-            producer.produce(*output)
-        except BufferError:
-            continue
-        return
+def _send_offsets_and_flush(producer: Producer, commit: Commit) -> None:
+    """In the flush of a commit, a transaction that has failed already waits for records to time out."""
+    offsets = _offsets(commit)
+    persist(lambda: producer.send_offsets_to_transaction(offsets, commit.group))
+    while producer.flush(_FAILURE_SECONDS):
+        # Says so where the transaction has failed; the offsets are the same.
+        persist(lambda: producer.send_offsets_to_transaction(offsets, commit.group))
 
 
 def _abort(producer: Producer, error: KafkaException) -> Landing:
@@ -243,3 +233,12 @@ def _abort(producer: Producer, error: KafkaException) -> Landing:
         raise CommitError(f"the transactional producer cannot go on: {cause.str()}") from error
     persist(producer.abort_transaction)
     return Landing(Outcome.ABORTED, cause.str())
+
+
+def _aborted(producer: Producer, error: KafkaException, ask_limits: AskLimits) -> Landing:
+    landing = _abort(producer, error)
+    return replace(landing, limits=ask_limits()) if _is_for_size(error.args[0]) else landing
+
+
+def _is_for_size(error: KafkaError) -> bool:
+    return error.code() == KafkaError.MSG_SIZE_TOO_LARGE

@@ -12,6 +12,7 @@ from typing import Any
 
 from wallaroo.clock import Clock
 from wallaroo.errors import CommitError
+from wallaroo.processing.sizes import Limits
 from wallaroo.processing.task import Task
 from wallaroo.record import Batch, Rewind
 from wallaroo.runtime.commit import Commit, Committer
@@ -75,6 +76,8 @@ class CommitCycle:
         seconds = self._pace.landed - self._pace.started
         self._measures.commit_landed(landing, commit.batches, seconds, self._clock.now_ms())
         if not landing.committed:
+            if landing.limits is not None:
+                self._beware(commit, landing.limits)
             self._roll_back(landing.reason)
             return
         self._aborts = 0
@@ -104,6 +107,12 @@ class CommitCycle:
         self.pending = 0
         if batches:
             self._committer.start(Commit(batches, group))
+
+    def _beware(self, commit: Commit, limits: Limits) -> None:
+        """What is too large is to become the failure of the record that made it, in whichever task."""
+        if any(map(limits.are_exceeded, commit.batches)):
+            for task in self._tasks.values():
+                task.beware(limits)
 
     def _roll_back(self, reason: str) -> None:
         self._aborts += 1

@@ -21,7 +21,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
 
 from wallaroo.errors import KafkaSetupError
 from wallaroo.runtime.retry import may_pass
-from wallaroo.settings import Settings
+from wallaroo.settings import DEAD_LETTER_BYTES, Settings
 from wallaroo.topology.model import Topology
 
 _log = logging.getLogger(__name__)
@@ -180,7 +180,8 @@ def _create(admin: AdminClient, plans: list[TopicPlan], settings: Settings) -> N
 
 def _config(p: TopicPlan, settings: Settings) -> dict[str, str]:
     """Ours, then the operator's; an empty value leaves a property to the broker."""
-    ours = {"max.message.bytes": str(settings.max_message_bytes), **p.config}
+    reasons = DEAD_LETTER_BYTES if p.purpose == "dead letters" else 0
+    ours = {"max.message.bytes": str(settings.max_message_bytes + reasons), **p.config}
     return {name: value for name, value in {**ours, **settings.topic_config}.items() if value}
 
 

@@ -105,6 +105,11 @@ class KeyedStore:
         self._saved.setdefault(key, self._frozen(key))
         return self.touch(key)
 
+    @property
+    def touched(self) -> Iterable[bytes]:
+        """The keys that were touched since the last `keep` or `undo`."""
+        return self._saved.keys()
+
     def keep(self) -> None:
         """Let stand what was done since the last `keep` or `undo`; StateError if it cannot be encoded."""
         for key in self._saved:

@@ -82,7 +82,7 @@ def test_a_record_whose_state_cannot_be_stored_is_found_when_the_batch_is_collec
     assert made.process(slices) is None
     batch = made.collect()
     assert written(batch) == [b"a", b"b"]
-    assert batch.dead_letters == {("total", "StateError"): 1}
+    assert batch.dead_letters == {("keep", "StateError"): 1}
 
 
 def test_a_state_that_one_record_spoils_and_the_next_one_mends_was_never_spoilt():
