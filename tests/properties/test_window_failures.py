@@ -83,7 +83,7 @@ def test_a_message_on_which_update_raises_has_never_come(aggregation, sent, shap
     application = without_hop(shape.declared(aggregation))
     driver = close_all(run_through(application, sent, script, pace, {"in": 1}))
     assert read(driver) == expected(source(m for m in sent if not is_bad(m)), shape)
-    assert {letter.stage for letter in driver.dead_letters()} <= {stage_of(aggregation), "encode"}
+    assert {letter.stage for letter in driver.dead_letters()} <= {aggregation.__name__, "encode"}
     assert open_keys(driver, changelog(aggregation)) == set()
 
 
@@ -127,10 +127,6 @@ def test_a_time_that_cannot_be_found_is_the_failure_of_its_message(sent, shape, 
     driver = close_all(run_through(application, sent, script, pace, {"in": 1}))
     assert read(driver) == expected(source(m for m in sent if not is_bad(m)), shape)
     assert [letter.stage for letter in driver.dead_letters()] == ["in"] * sum(map(is_bad, sent))
-
-
-def stage_of(aggregation):
-    return aggregation.__name__.lower() if aggregation is Unstorable else aggregation.__name__
 
 
 def letters(driver):

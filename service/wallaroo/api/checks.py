@@ -110,7 +110,8 @@ def describe(value: object) -> str:
     """A value as an error message names it."""
     if isinstance(value, type):
         return f"the class {value.__qualname__}"
-    if inspect.isroutine(value):
+    # From Python 3.14 on, a functools.partial is a routine too, but has no name.
+    if inspect.isroutine(value) and hasattr(value, "__qualname__"):
         return f"the function {value.__qualname__}"
     text = repr(value)
     return text if len(text) <= _LONGEST_REPR else f"a {type(value).__qualname__}"
