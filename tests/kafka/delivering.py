@@ -5,7 +5,7 @@ import subprocess
 import sys
 import threading
 from collections import defaultdict
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from tests.kafka.cluster import wait_until
 from wallaroo.observability import metrics
@@ -35,8 +35,8 @@ class Receiver:
     def stop(self):
         """Close everything at once, whatever has not been read."""
         for sock in (self._listener, *self._open):
-            with sock:
-                # Wakes the thread that waits on it.
+            # Wakes the thread that waits on it; the other side may have gone before.
+            with sock, suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)
 
     def lines(self):

@@ -22,6 +22,7 @@ class Feed:
                 "enable.idempotence": True,
                 "partitioner": "murmur2_random",
                 "linger.ms": 5,
+                "message.max.bytes": 1_048_576,
                 "log_level": 0,
             }
         )
@@ -46,7 +47,14 @@ class Feed:
     def _run(self) -> None:
         for begin in range(0, len(self._records), self._chunk):
             for sent in self._records[begin : begin + self._chunk]:
-                self._producer.produce(self._topic, sent.value, sent.key, on_delivery=self._note)
+                self._producer.produce(
+                    self._topic,
+                    sent.value,
+                    sent.key,
+                    on_delivery=self._note,
+                    timestamp=sent.timestamp_ms,
+                    headers=list(sent.headers),
+                )
             self._producer.poll(0)
             self._hurry.wait(_TICK_SECONDS)
 

@@ -30,6 +30,7 @@ class Scenario:
     services: list[ServiceProcess] = field(default_factory=list)
     tails: dict[str, Tail] = field(default_factory=dict)
     out_topic: str = ""
+    application: str = "tests.kafka.apps"
 
     def __post_init__(self) -> None:
         self.out_topic = f"{self.application_id}-out"
@@ -40,7 +41,10 @@ class Scenario:
 
     @property
     def changelog(self) -> str:
-        return f"{self.application_id}-add-up-changelog"
+        return self.changelog_of("add-up")
+
+    def changelog_of(self, stage: str) -> str:
+        return f"{self.application_id}-{stage}-changelog"
 
     @property
     def dead_letters(self) -> str:
@@ -76,6 +80,10 @@ class Scenario:
     def feeding(self, records: Sequence[Sent], seconds: float) -> Any:
         """Send in the background, evenly over some seconds, while the body of the `with` runs."""
         self.expected.add(records)
+        return self.feeding_raw(records, seconds)
+
+    def feeding_raw(self, records: Sequence[Sent], seconds: float) -> Any:
+        """The same, where something else than `expected` knows what must come of it."""
         return feeding(self.servers, self.in_topic, records, seconds)
 
     def tail(self, topic: str) -> Tail:
@@ -152,7 +160,7 @@ class Scenario:
         }
         options = [_option(name.replace("_", "-"), value) for name, value in given.items()]
         topics = [f"--in-topic={self.in_topic}", f"--out-topic={self.out_topic}"]
-        return ["tests.kafka.apps", *options, *topics, *self.arguments]
+        return [self.application, *options, *topics, *self.arguments]
 
 
 def _option(name: str, value: Any) -> str:

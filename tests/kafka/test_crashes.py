@@ -2,19 +2,14 @@
 
 import os
 import signal
-import threading
 
 import pytest
 
 from tests.kafka.cluster import wait_until
+from tests.kafka.crashing import at_any_moment
 from tests.kafka.model import transactions
 
 WITHOUT_HOP = ("--partitioned-by-user",)
-
-
-def at_any_moment(rng):
-    """Wait for nothing but chance: a crash may find the work in any state."""
-    threading.Event().wait(rng.uniform(0.1, 1.0))
 
 
 def kill_workers(service, rng, times):
