@@ -67,6 +67,7 @@ build() { # IMAGE FOLDER: from the Dockerfile of the folder, with Kafka's jars b
     rm -r "$context"
 }
 
+docker version >/dev/null 2>&1 || { say "no Docker daemon answers; see scripts/docker/with-daemon.sh" && exit 1; }
 # shellcheck disable=SC2046 # one word for each image
 (($#)) || set -- $(named)
 for image; do
