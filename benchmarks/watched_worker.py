@@ -22,14 +22,20 @@ from wallaroo.runtime.protocol import WorkerSpec
 # Where the notes go; set in the supervisor's environment, since the worker is another process.
 FILE_VARIABLE = "WALLAROO_BENCHMARK_NOTES"
 
+# What is clocked, and as which phase.
+CLOCKED = [
+    (Loop, "_poll", "consume"),
+    (Task, "process", "process"),
+    (Task, "collect", "encode state"),
+    (commit, "produce_all", "produce"),
+]
+
 
 def main(spec: WorkerSpec, connection: Connection) -> None:
     notes = Path(os.environ[FILE_VARIABLE]).open("w", buffering=1)  # noqa: SIM115 - as long as the process
     phases: Counter[str] = Counter()
-    _clock(Loop, "_poll", "consume", phases)
-    _clock(Task, "process", "process", phases)
-    _clock(Task, "collect", "encode state", phases)
-    _clock(commit, "_produce", "produce", phases)
+    for owner, name, phase in CLOCKED:
+        _clock(owner, name, phase, phases)
     build.exactly_once = _noting(build.exactly_once, notes, phases)
     worker.main(spec, connection)
 
