@@ -6,7 +6,7 @@ import string
 
 import pytest
 
-from tests.kafka.cluster import Sent
+from tests.kafka.cluster import Sent, produce
 from tests.kafka.model import transaction
 
 # Clients and brokers take a little less than 1 MiB by default, everything included.
@@ -24,13 +24,17 @@ def test_keys_and_names_of_every_kind_go_through_the_hop(scenario):
     scenario.finish()
 
 
-def test_an_empty_key_without_the_hop(scenario):
+def test_without_the_hop_a_record_that_is_not_keyed_by_its_user_is_a_dead_letter(scenario):
     scenario.arguments = ["--partitioned-by-user"]
-    scenario.send([transaction("", 3_000), transaction("rex", 3_000)])
-    scenario.send([Sent(None, json.dumps({"user": "rex", "amount": 1}))])
-    scenario.expected.totals[b"rex"] -= 1
-    scenario.expected.alerts["rex"].pop()
-    scenario.expected.dead.append((None, json.dumps({"user": "rex", "amount": 1})))
+    scenario.send(
+        [transaction("", 3_000), *(transaction(f"{name}{n}", 3_000) for n, name in enumerate(NAMES))]
+    )
+    strangers = [
+        Sent(key, json.dumps({"user": "rex", "amount": 1})) for key in (None, b"", b"\xff\xfe", "fido")
+    ]
+    scenario.expected.dead += [(sent.key, sent.value) for sent in strangers]
+    produce(scenario.servers, scenario.in_topic, strangers)
+    scenario.send([transaction("rex", 3_000)])
     scenario.start()
     scenario.finish()
 

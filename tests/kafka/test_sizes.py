@@ -32,10 +32,14 @@ def send_with_oversized(scenario, rng, count, oversized):
 
 
 def settled(scenario):
-    """Whether all users that fit have their totals; of the others, what was not committed may be left."""
+    """Whether all users that fit have their totals, and the others are dead letters.
+
+    Of the latter, totals that were not committed may be left: nothing takes them back.
+    """
     wanted = scenario.expected.totals
     found = totals_in(scenario.tail(scenario.changelog).read())
-    return {user: found.get(user) for user in wanted} == wanted
+    dead = scenario.tail(scenario.dead_letters).read()
+    return {u: found.get(u) for u in wanted} == wanted and len(dead) >= len(scenario.expected.dead)
 
 
 def stages_and_messages(scenario):
