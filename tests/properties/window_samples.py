@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 import wallaroo
 from tests.properties.window_model import CountWindows, Message, RangeWindows
-from wallaroo import milliseconds
 from wallaroo.testing import ApplicationDriver
 
 KEYS = ("a", "b", "ß")
@@ -102,20 +101,23 @@ def event_time(message):
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """Windows of one stage, in milliseconds."""
+    """Windows of one stage, in units of so many nanoseconds: milliseconds, unless told otherwise."""
 
     range: int
     slide: int
     delay: int = 0
     policy: str = "drop"
+    unit: int = MS
 
     def declared(self, aggregation=Gather):
-        windows = wallaroo.range_windows(milliseconds(self.range)).with_slide(milliseconds(self.slide))
-        windows = windows.with_delay(milliseconds(self.delay)).with_late_data_policy(self.policy)
+        windows = wallaroo.range_windows(self.range * self.unit).with_slide(self.slide * self.unit)
+        windows = windows.with_delay(self.delay * self.unit).with_late_data_policy(self.policy)
         return windows.over(aggregation)
 
     def modelled(self):
-        return RangeWindows(self.range * MS, self.slide * MS, self.delay * MS, str(self.policy))
+        return RangeWindows(
+            self.range * self.unit, self.slide * self.unit, self.delay * self.unit, str(self.policy)
+        )
 
 
 @dataclass(frozen=True, slots=True)

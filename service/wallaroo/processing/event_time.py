@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from wallaroo.errors import RecordError
+from wallaroo.processing.exact_time import stored_event_time
 from wallaroo.processing.wiring import Emit, Lane
 from wallaroo.record import NANOSECONDS_PER_MS, Moment
 from wallaroo.topology.model import Input
@@ -21,8 +22,9 @@ EventTime = Callable[[Any, Any], int]
 
 def with_event_time(read: Input, lane: Lane, emit: Emit) -> Emit:
     """Let `emit` take the records of an input, with as much about time as it needs."""
-    stamped = bool(lane.timers) or read.event_time is not None
-    event_time = _of_record if read.event_time is None else _declared(read.name, read.event_time)
+    on_its_way = not read.is_source and lane.reports is not None
+    stamped = bool(lane.timers) or read.event_time is not None or on_its_way
+    event_time = _of_internal if not read.is_source else _of_source(read)
     if lane.clock is None:
         return _stamping(event_time, emit) if stamped else emit
     moving = _stamping_and_moving if stamped else _moving
@@ -56,6 +58,14 @@ def _stamping_and_moving(
             moved(at)
 
     return process
+
+
+def _of_source(read: Input) -> EventTime:
+    return _of_record if read.event_time is None else _declared(read.name, read.event_time)
+
+
+def _of_internal(_message: Any, record: Any) -> int:
+    return stored_event_time(record)
 
 
 def _of_record(_message: Any, record: Any) -> int:

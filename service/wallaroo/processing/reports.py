@@ -6,13 +6,12 @@ Rules for whoever edits this file:
 2. The exception is a record that came out of order, so far that a window has ended between its time and
    the watermark: the report goes in front of it. So it is late behind the hop where it was late before it,
    wherever commits fall.
-3. The records of a topic have milliseconds, so reports speak of whole ones.
 """
 
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
-from wallaroo.record import NANOSECONDS_PER_MS, Output
+from wallaroo.record import Output
 from wallaroo.windows.control import Report, encode_report, is_control
 from wallaroo.windows.range import Grid
 from wallaroo.windows.watermark import NEVER, Mark
@@ -40,16 +39,13 @@ class Reports:
         self._level = level
         self._told = [NEVER] * partitions
 
-    def in_order(self, append: Append) -> Append:
-        """Write outputs, with a report in front of each that comes far out of order."""
-        level = self._level
-
-        def write(output: Output) -> None:
-            if output[6] * NANOSECONDS_PER_MS < level.watermark:
-                self._announce(output, append)
-            append(output)
-
-        return write
+    def precede(self, partition: int, event_time: int, append: Append) -> None:
+        """Put a report in front of a record for that partition which comes far out of order."""
+        watermark = self._level.watermark
+        if event_time >= watermark or self._told[partition] >= watermark:
+            return
+        if self._grid.has_missed(event_time, watermark):
+            self._tell(partition, Mark(watermark, idle=False), append)
 
     def send(self, mark: Mark, append: Append) -> None:
         """Tell every partition."""
@@ -71,14 +67,7 @@ class Reports:
     def restore(self) -> None:
         """Be as when the level was committed that is there now."""
         self._sent = 0
-        self._told = [whole(self._level.watermark)] * len(self._told)
-
-    def _announce(self, output: Output, append: Append) -> None:
-        watermark = whole(self._level.watermark)
-        partition = output[3]
-        missed = self._grid.has_missed(output[6] * NANOSECONDS_PER_MS, watermark)
-        if missed and self._told[partition] < watermark:
-            self._tell(partition, Mark(watermark, idle=False), append)
+        self._told = [storable(self._level.watermark)] * len(self._told)
 
     def _tell(self, partition: int, mark: Mark, append: Append) -> None:
         self._told[partition] = mark.watermark
@@ -86,6 +75,6 @@ class Reports:
         append((self._topic, encode_report(Report(self._upstream, mark)), None, partition))
 
 
-def whole(watermark: int) -> int:
-    """The last whole millisecond up to a watermark."""
-    return max(NEVER, watermark // NANOSECONDS_PER_MS * NANOSECONDS_PER_MS)
+def storable(watermark: int) -> int:
+    """A watermark that has lost some delays, as a mark can hold it."""
+    return max(NEVER, watermark)

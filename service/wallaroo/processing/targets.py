@@ -1,12 +1,12 @@
 """The ends of a sub-topology: what turns a value into a wished-for write."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 from zlib import crc32
 
 from wallaroo.errors import RecordError
 from wallaroo.processing.keys import key_bytes
+from wallaroo.processing.timed_hop import timed_hop
 from wallaroo.processing.wiring import Emit, Wiring
 from wallaroo.record import ANY_PARTITION, Origin
 from wallaroo.topology.model import Repartition, Target, ToOutbox, ToTopic
@@ -23,9 +23,8 @@ def target(end: Target, wiring: Wiring) -> Emit:
     """The function that ends a sub-topology in `end`."""
     match end:
         case Repartition(name, topic, extract, key):
-            reports = wiring.lane.reports
-            if reports is not None:
-                wiring = replace(wiring, append=reports.in_order(wiring.append))
+            if wiring.lane.reports is not None:
+                return timed_hop(end, wiring, wiring.lane.reports)
             if extract is not None:
                 return _by_extracted_key(name, extract, topic, wiring)
             return _by_known_key(key, topic, wiring)

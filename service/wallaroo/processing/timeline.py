@@ -18,7 +18,7 @@ from wallaroo.processing.careful import Attempts
 from wallaroo.processing.failed_window import FailedWindow
 from wallaroo.processing.marks import Marks
 from wallaroo.processing.rejections import Rejections
-from wallaroo.processing.reports import Append, Level, Reports, whole
+from wallaroo.processing.reports import Append, Level, Reports, storable
 from wallaroo.processing.timers import Firing, Timers
 from wallaroo.processing.wiring import Lane, StageError
 from wallaroo.windows.control import decode_report
@@ -150,7 +150,7 @@ class Timeline:
         if records:
             self.clock.wake()
         if self.reports is not None and self._should_report(1):
-            self.reports.send(Mark(whole(self._results.watermark), self.clock.idle), append)
+            self.reports.send(Mark(storable(self._results.watermark), self.clock.idle), append)
         self._marks.save(self._mark, self.clock.marks)
         self._stirred = False
         return {} if self.reports is None else self.reports.count()

@@ -194,14 +194,14 @@ def test_windows_that_are_not_declared_any_more_leave_reports_that_nobody_minds(
     assert read(without) == {"a": [((0, 1), 2)]}
 
 
-def test_reports_speak_of_whole_milliseconds():
+def test_reports_are_exact_to_the_nanosecond():
     pipeline = wallaroo.source(
         "in", wallaroo.KafkaSourceConfig("in", decoder=decode_nanoseconds, event_time=lambda made: made[2])
     )
     driver = driver_of(finished(pipeline.key_by(by_key).to(SHAPE.declared())))
     driver.send("in", b"a:1:1999999", "a")
     driver.run()
-    assert reports(driver)[0] == (0, "in/0", 1, False)
+    assert reports(driver)[0] == (0, "in/0", 1.999999, False)
 
 
 @wallaroo.decoder()

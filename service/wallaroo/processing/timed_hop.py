@@ -1,0 +1,44 @@
+"""The end of a sub-topology that leads to range windows: records keep their time to the nanosecond."""
+
+from collections.abc import Callable
+from typing import Any
+from zlib import crc32
+
+from wallaroo.errors import RecordError
+from wallaroo.processing.exact_time import event_time_of, timestamp_and_headers
+from wallaroo.processing.keys import key_bytes
+from wallaroo.processing.reports import Reports
+from wallaroo.processing.wiring import Emit, Wiring
+from wallaroo.record import Origin
+from wallaroo.topology.model import Repartition
+
+
+def timed_hop(end: Repartition, wiring: Wiring, reports: Reports) -> Emit:
+    """The function that writes to the topic, and tells its partitions how far event time has come."""
+    topic, append, encode = end.topic, wiring.append, wiring.values.encode
+    partitions, precede, key_of = wiring.partitions[topic], reports.precede, _key_of(end)
+
+    def send(value: Any, key: bytes | None, origin: Origin) -> None:
+        at = event_time_of(origin)
+        new_key = key_of(value, key)
+        partition = crc32(new_key) % partitions
+        output = (topic, encode(value), new_key, partition, None, None, *timestamp_and_headers(at))
+        precede(partition, at, append)
+        append(output)
+
+    return send
+
+
+def _key_of(end: Repartition) -> Callable[[Any, bytes | None], bytes]:
+    name, topic, extract, constant = end.name, end.topic, end.extract, end.key
+    if extract is not None:
+        return lambda value, _key: key_bytes(name, extract(value))
+    if constant is not None:
+        return lambda _value, _key: constant
+
+    def same(_value: Any, key: bytes | None) -> bytes:
+        if key is None:
+            raise RecordError(f"a record without a key cannot go to {topic}; this is a bug of the compiler")
+        return key
+
+    return same

@@ -1,0 +1,59 @@
+"""What a record of a repartition topic says of its event time."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.properties.window_samples import MS, Shape, behind_a_hop, read
+from wallaroo.errors import RecordError
+from wallaroo.processing.exact_time import event_time_of, stored_event_time, timestamp_and_headers
+from wallaroo.record import Moment
+from wallaroo.testing import ApplicationDriver
+from wallaroo.testing.logs import Message, Record
+
+TOPIC = "app-by-key-repartition"
+SHAPE = Shape(range=10, slide=10)
+
+
+def record(timestamp_ms, headers=()):
+    return Message(Record("hop", 0, 0, b"value", b"key", timestamp_ms, headers))
+
+
+@given(st.integers(0, 2**62) | st.integers(0, 2**42).map(lambda ms: ms * MS))
+def test_every_nanosecond_goes_through_a_topic(event_time):
+    assert stored_event_time(record(*timestamp_and_headers(event_time))) == event_time
+
+
+def test_a_whole_millisecond_needs_no_header():
+    assert timestamp_and_headers(1_700_000_000_000 * MS) == (1_700_000_000_000,)
+
+
+@pytest.mark.parametrize("event_time", [0, 1, MS - 1])
+def test_the_first_millisecond_does_not_look_like_no_timestamp_to_the_client(event_time):
+    assert timestamp_and_headers(event_time)[0] == 1
+
+
+def test_the_event_time_of_a_result_is_its_moment_or_its_records():
+    assert event_time_of(Moment(1_234_567)) == 1_234_567
+    assert event_time_of(record(7)) == 7 * MS
+
+
+@pytest.mark.parametrize(
+    "headers", [[("event-time", b"1234567")], [("event-time", None)], [("other", b"12345678")]]
+)
+def test_headers_of_somebody_else_are_refused(headers):
+    with pytest.raises(RecordError, match="only Wallaroo writes to internal topics"):
+        stored_event_time(record(7, headers))
+
+
+def test_a_record_with_such_a_header_is_a_dead_letter():
+    driver = ApplicationDriver(behind_a_hop(SHAPE.declared()), 1)
+    driver.send("in", "a:1:0", "a", timestamp_ms=5)
+    driver.run()
+    (made, _control) = driver.records(TOPIC)
+    driver._logs.append((TOPIC, made.value, b"a", 0, None, None, 6, [("event-time", b"?")]))
+    driver.run()
+    driver.advance(10)
+    driver.run()
+    assert [letter.offset for letter in driver.dead_letters()] == [3]
+    assert read(driver) == {"a": [((1,), 9)]}
