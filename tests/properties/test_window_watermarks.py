@@ -1,5 +1,7 @@
 """Windows over several partitions: each is in order, so nothing is late, however far they are apart."""
 
+from collections import Counter
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,6 +11,7 @@ from tests.properties import window_samples as samples
 from tests.properties.streams import paces, scripts
 from tests.properties.window_model import END, Message, results
 from tests.properties.window_samples import (
+    ERAS,
     MS,
     behind_a_hop,
     by_key,
@@ -102,6 +105,22 @@ def test_two_sources_that_are_merged_wait_for_each_other(left, right, shape, scr
     assert read(driver) == expected([*left, *right], shape)
 
 
+@given(messages(eras=ERAS), shapes(policies=["drop"]), scripts_without_sending, paces(), counts)
+def test_what_is_in_time_in_its_own_partition_is_in_time(sent, shape, script, pace, partitions):
+    driver = run_all(behind_a_hop(shape.declared()), sent, script, pace, partitions)
+    made = {(key, time): values for key, found in read(driver).items() for values, time in found}
+    assert sum(map(len, read(driver).values())) == len(made)
+    owed, allowed = Counter(), Counter()
+    furthest = {}
+    for message in sent:
+        partition = scattered(partitions["in"])(message)
+        owed.update(windows_of(message, shape, furthest.get(partition, -1)))
+        allowed.update(windows_of(message, shape, -1))
+        furthest[partition] = max(message.time, furthest.get(partition, -1))
+    found = Counter((key, time, value) for (key, time), values in made.items() for value in values)
+    assert owed <= found <= allowed
+
+
 @pytest.mark.parametrize("behind", [0, 1])
 def test_a_replay_of_two_partitions_a_day_apart_gives_the_windows_of_the_live_days(behind):
     shape = samples.Shape(range=3_600_000, slide=900_000)
@@ -116,6 +135,14 @@ def test_a_replay_of_two_partitions_a_day_apart_gives_the_windows_of_the_live_da
     replay.run()
     assert read(close_all(replay, 2 * 3_600_000)) == read(close_all(live, 2 * 3_600_000))
     assert [value for value, _ in read(replay)["a"]] == [value for value, _ in expected(hours, shape)["a"]]
+
+
+def windows_of(message, shape, watermark):
+    """The windows of a message that are not past due, as (key, time of the result, value)."""
+    model = shape.modelled()
+    model.watermark = watermark
+    covering = [k for k in model.near(message.time) if model.covers(k, message.time)]
+    return [(message.key, (model.end(k) - 1) // MS, message.value) for k in covering if not model.past_due(k)]
 
 
 @wallaroo.key_extractor

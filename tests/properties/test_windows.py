@@ -11,6 +11,7 @@ from tests.properties.streams import paces, scripts
 from tests.properties.window_model import END, results, source
 from tests.properties.window_samples import (
     AGGREGATIONS,
+    ERAS,
     behind_a_hop,
     close_all,
     countings,
@@ -49,7 +50,7 @@ def expected_of_partitions(sent, partitions, *stages):
 
 
 @each_aggregation
-@given(messages(), shapes(), scripts(), paces(), declared_times)
+@given(messages(eras=ERAS), shapes(), scripts(), paces(), declared_times)
 def test_range_windows_of_each_partition(aggregation, sent, shape, script, pace, declared):
     application = without_hop(shape.declared(aggregation), declared_time=declared)
     driver = close_all(run_through(application, sent, script, pace))
@@ -58,7 +59,7 @@ def test_range_windows_of_each_partition(aggregation, sent, shape, script, pace,
 
 
 @each_aggregation
-@given(messages(), shapes(), scripts(), paces(), declared_times)
+@given(messages(eras=ERAS), shapes(), scripts(), paces(), declared_times)
 def test_range_windows_behind_a_hop(aggregation, sent, shape, script, pace, declared):
     application = behind_a_hop(shape.declared(aggregation), declared_time=declared)
     driver = close_all(run_through(application, sent, script, pace, {"in": 1}))
@@ -66,14 +67,14 @@ def test_range_windows_behind_a_hop(aggregation, sent, shape, script, pace, decl
     assert open_keys(driver, [f"app-{aggregation.__name__.lower()}-changelog"]) == set()
 
 
-@given(messages(), shapes(), shapes(), scripts(), paces())
+@given(messages(eras=ERAS), shapes(), shapes(), scripts(), paces())
 def test_windows_over_windows_without_a_hop(sent, first, second, script, pace):
     stages = (first.declared(), second.declared(samples.GatherAgain))
     driver = close_all(run_through(without_hop(*stages), sent, script, pace))
     assert read(driver) == expected_of_partitions(sent, 4, first, second)
 
 
-@given(messages(), shapes(), shapes(), scripts(), paces())
+@given(messages(eras=ERAS), shapes(), shapes(), scripts(), paces())
 def test_windows_over_windows_behind_a_hop(sent, first, second, script, pace):
     stages = (first.declared(), second.declared(samples.GatherAgain))
     driver = close_all(run_through(behind_a_hop(*stages), sent, script, pace, {"in": 1}))
@@ -81,7 +82,7 @@ def test_windows_over_windows_behind_a_hop(sent, first, second, script, pace):
 
 
 @each_aggregation
-@given(messages(), countings(), scripts(), paces())
+@given(messages(eras=ERAS), countings(), scripts(), paces())
 def test_count_windows(aggregation, sent, counting, script, pace):
     driver = close_all(run_through(behind_a_hop(counting.declared(aggregation)), sent, script, pace))
     made = {key: [value for value, _ in found] for key, found in read(driver).items()}
@@ -89,7 +90,7 @@ def test_count_windows(aggregation, sent, counting, script, pace):
     assert made == wanted
 
 
-@given(messages(), countings(), shapes(), scripts(), paces())
+@given(messages(eras=ERAS), countings(), shapes(), scripts(), paces())
 def test_range_windows_over_count_windows(sent, counting, shape, script, pace):
     stages = (counting.declared(), shape.declared(samples.GatherAgain))
     driver = close_all(run_through(behind_a_hop(*stages), sent, script, pace, {"in": 1}))

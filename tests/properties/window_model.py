@@ -54,8 +54,8 @@ class RangeWindows:
                 yield Watermark(item.time - self.delay)
 
     def _place(self, message):
-        covering = [k for k in self._near(message.time) if self._start(k) <= message.time < self._end(k)]
-        in_time = [k for k in covering if not self._past_due(k)]
+        covering = [k for k in self.near(message.time) if self.covers(k, message.time)]
+        in_time = [k for k in covering if not self.past_due(k)]
         for k in in_time:
             self.open.setdefault((k, message.key), []).append(message.value)
         if not in_time:
@@ -69,27 +69,27 @@ class RangeWindows:
             held = [k for k, key in self.open if key == message.key]
             oldest = min(held, default=None)
             if oldest is None:
-                oldest = next(k for k in self._near(self.watermark) if not self._past_due(k))
+                oldest = next(k for k in self.near(self.watermark) if not self.past_due(k))
             self.open.setdefault((oldest, message.key), []).append(message.value)
 
     def _fire(self):
         for k, key in sorted(self.open):
-            if self._past_due(k):
-                yield Message(key, tuple(sorted(self.open.pop((k, key)))), self._end(k) - 1)
+            if self.past_due(k):
+                yield Message(key, tuple(sorted(self.open.pop((k, key)))), self.end(k) - 1)
 
-    def _near(self, time):
+    def near(self, time):
         """All windows that could have anything to do with a time, oldest first."""
         reach = (self.range + self.delay) // self.slide + 2
         return range(int(time // self.slide) - reach, int(time // self.slide) + reach)
 
-    def _start(self, k):
-        return k * self.slide
+    def covers(self, k, time):
+        return k * self.slide <= time < self.end(k)
 
-    def _end(self, k):
+    def end(self, k):
         return k * self.slide + self.range
 
-    def _past_due(self, k):
-        return self._end(k) + self.delay <= self.watermark
+    def past_due(self, k):
+        return self.end(k) + self.delay <= self.watermark
 
 
 @dataclass

@@ -15,6 +15,8 @@ from wallaroo.testing import ApplicationDriver
 KEYS = ("a", "b", "ß")
 POLICIES = tuple(wallaroo.LateDataPolicy)
 MS = 1_000_000
+# The epoch, an hour later, and today: what lies between them is a gap of very many windows.
+ERAS = (0, 0, 3_600_000, 1_790_000_000_000)
 
 
 class Gather(wallaroo.Aggregation):
@@ -144,9 +146,10 @@ def countings():
     return st.builds(Counting, st.integers(1, 4))
 
 
-def messages(latest=40):
-    """Of a few keys, at any time, with values that tell each message from all others."""
-    some = st.lists(st.tuples(st.sampled_from(KEYS), st.integers(0, latest)), max_size=30)
+def messages(latest=40, eras=(0,)):
+    """Of a few keys, at any time of some eras, with values that tell each message from all others."""
+    times = st.builds(int.__add__, st.sampled_from(eras), st.integers(0, latest))
+    some = st.lists(st.tuples(st.sampled_from(KEYS), times), max_size=30)
     return some.map(lambda made: [Message(key, n, at * MS) for n, (key, at) in enumerate(made)])
 
 
