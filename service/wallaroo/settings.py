@@ -47,6 +47,7 @@ class Settings(BaseSettings):
     commit_interval_ms: int = Field(default=100, ge=1, le=600_000)
     commit_every: int = Field(default=200_000, ge=1)
     on_error: Literal["dead_letter", "skip", "stop"] = "dead_letter"
+    idle_timeout_ms: int | None = Field(default=None, ge=1, le=2**53)
     auto_offset_reset: Literal["earliest", "latest"] = "earliest"
     on_offset_out_of_range: Literal["fail", "earliest", "latest"] = "fail"
 

@@ -42,6 +42,7 @@ from wallaroo.runtime.retry import persist
 from wallaroo.settings import Guarantee
 from wallaroo.state.store import KeyedStore
 from wallaroo.topology.model import SubTopology
+from wallaroo.topology.timing import with_idle_timeout
 
 _INIT_SECONDS = 30.0
 
@@ -62,7 +63,9 @@ def build_loops(spec: WorkerSpec, loaded: Loaded, at: Probe) -> list[Loop]:
     surroundings = Surroundings(
         loaded.codecs.values, spec.partitions, loaded.topology.dead_letters, OnError(spec.settings.on_error)
     )
-    return [_loop(sub, spec, loaded, surroundings, at) for sub in loaded.topology.sub_topologies]
+    idle_timeout_ms = spec.settings.idle_timeout_ms
+    subs = [with_idle_timeout(sub, idle_timeout_ms) for sub in loaded.topology.sub_topologies]
+    return [_loop(sub, spec, loaded, surroundings, at) for sub in subs]
 
 
 def build_deliveries(spec: WorkerSpec, loaded: Loaded) -> list[DeliveryLoop]:

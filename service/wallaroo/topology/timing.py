@@ -15,11 +15,20 @@ from wallaroo.topology.model import (
 )
 from wallaroo.topology.names import Names
 
+_NANOSECONDS = 1_000_000
+
 
 def keep_time(subs: Sequence[SubTopology], names: Names) -> tuple[SubTopology, ...]:
     """The sub-topologies, with what they need to know of watermarks."""
     routes = _Routes(subs)
     return tuple(_timed(sub, routes, names) for sub in subs)
+
+
+def with_idle_timeout(sub: SubTopology, milliseconds: int | None) -> SubTopology:
+    """The same with an idle timeout of its own, rather than the longest range + delay that lies ahead."""
+    if milliseconds is None or sub.timing is None:
+        return sub
+    return replace(sub, timing=replace(sub.timing, idle_timeout=milliseconds * _NANOSECONDS))
 
 
 class _Routes:

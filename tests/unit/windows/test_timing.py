@@ -7,10 +7,16 @@ import pytest
 import wallaroo
 from tests.properties.window_samples import Counting, Gather, GatherAgain, Shape, by_key, finished, source
 from wallaroo.errors import TopologyError
+from wallaroo.runtime import build
+from wallaroo.runtime.application import Loaded
+from wallaroo.runtime.protocol import WorkerSpec
+from wallaroo.settings import load_settings
+from wallaroo.state.codecs import codecs_of
 from wallaroo.topology.compile import compile_topology
 from wallaroo.topology.describe import describe
 from wallaroo.topology.model import Timing, Upstream
 from wallaroo.topology.spans import span
+from wallaroo.topology.timing import with_idle_timeout
 
 MS = 1_000_000
 FIRST, SECOND = Shape(range=10, slide=5, delay=3), Shape(range=40, slide=40)
@@ -80,6 +86,34 @@ def test_a_stage_may_not_have_the_name_of_a_store_of_watermarks():
 
     with pytest.raises(TopologyError, match="in-watermarks-changelog"):
         subs_of(source().key_by(by_key).to(FIRST.declared(Clash)))
+
+
+def test_an_idle_timeout_that_is_set_counts_for_all_that_keep_time():
+    subs = subs_of(two_hops())
+    assert {name: times(with_idle_timeout(sub, 7)) for name, sub in subs.items()} == {
+        "in": (7, 53),
+        "by-key": (7, 53),
+        "by-name": (7, 40),
+    }
+
+
+def test_an_idle_timeout_that_is_not_set_changes_nothing():
+    sub = subs_of(two_hops())["in"]
+    assert with_idle_timeout(sub, None) is sub
+
+
+def test_an_idle_timeout_means_nothing_where_time_is_not_kept():
+    sub = subs_of(source().key_by(by_key).to(Counting(3).declared()))["by-key"]
+    assert with_idle_timeout(sub, 7) is sub
+
+
+def test_a_worker_keeps_the_idle_timeout_of_its_settings(monkeypatch):
+    made = []
+    monkeypatch.setattr(build, "Loop", lambda sub, *_rest: made.append(times(sub)))
+    loaded = Loaded(compile_topology(finished(two_hops())), codecs_of(None))
+    spec = WorkerSpec(0, "here", "app", ("app",), "app", load_settings({"idle_timeout_ms": "7"}), {})
+    build.build_loops(spec, loaded, lambda *_: None)
+    assert made == [(7, 53), (7, 53), (7, 40)]
 
 
 def test_windows_without_a_key_are_one_sequence_for_the_whole_stream():
