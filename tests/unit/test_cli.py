@@ -89,6 +89,18 @@ def test_behind_application_module_everything_is_the_applications_in_its_order(r
     assert split("--application-module", "app", *rest) == ("app", rest)
 
 
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["app", "--workers=2", "--depth=3", "--", "--partitions", "40"],
+        ["--application-module", "app", "--depth=3", "--workers=2", "--", "--partitions", "40"],
+    ],
+)
+def test_behind_two_dashes_all_is_the_applications_even_what_is_named_like_ours(argv):
+    assert split(*argv) == ("app", ["--depth=3", "--partitions", "40"])
+    assert settings(*argv).partitions == 4
+
+
 def test_options_become_settings():
     given = settings(
         "--workers", "3", "--commit-interval-ms", "20", "--processing-guarantee", "at_least_once"

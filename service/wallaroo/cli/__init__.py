@@ -19,7 +19,7 @@ _HELP = """usage: wallaroo VERB ...
   demo               run the stateful alerts on an embedded broker
 
 `wallaroo VERB --help` lists the options of a verb. What is no option of ours goes to the
-application's application_setup(args).
+application's application_setup(args), and so does everything behind `--`.
 """
 
 

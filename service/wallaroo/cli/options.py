@@ -26,7 +26,7 @@ class Command:
 def parser(verb: str, description: str) -> argparse.ArgumentParser:
     """A parser that knows the application and every setting."""
     made = argparse.ArgumentParser(prog=f"wallaroo {verb}", description=description, allow_abbrev=False)
-    made.usage = f"wallaroo {verb} MODULE [option ...] [argument of the application ...]"
+    made.usage = f"wallaroo {verb} MODULE [option ...] [[--] argument of the application ...]"
     made.epilog = "MODULE is the application: a module, or the path of its file."
     made.add_argument("--application-module", metavar="MODULE", help="MODULE, as Wallaroo had it")
     made.add_argument("--config", metavar="FILE", help="settings from a TOML file")
@@ -47,7 +47,8 @@ def parse(made: argparse.ArgumentParser, argv: Sequence[str]) -> Command:
 
     Raises SettingsError where no application is named or a setting is wrong.
     """
-    own, rest = made.parse_known_args(list(argv))
+    ours, behind = _split(list(argv))
+    own, rest = made.parse_known_args(ours)
     module = own.application_module
     # Only the first word can be the module: behind an option of the application's it may be a value.
     if not module and rest and not rest[0].startswith("-"):
@@ -59,7 +60,13 @@ def parse(made: argparse.ArgumentParser, argv: Sequence[str]) -> Command:
     options = {name: getattr(own, name) for name in Settings.model_fields if getattr(own, name) is not None}
     options |= {name: _properties(name, options[name]) for name in _MAPPINGS if name in options}
     settings = load_settings(options, own.config)
-    return Command(Program(module, (sys.argv[0], *rest)), settings, own)
+    return Command(Program(module, (sys.argv[0], *rest, *behind)), settings, own)
+
+
+def _split(argv: list[str]) -> tuple[list[str], list[str]]:
+    """What may be ours, and what stands behind `--`: an application may have options named like ours."""
+    at = argv.index("--") if "--" in argv else len(argv)
+    return argv[:at], argv[at + 1 :]
 
 
 def _properties(name: str, pairs: Sequence[str]) -> dict[str, Any]:
