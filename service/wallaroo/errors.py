@@ -11,6 +11,10 @@ class WallarooParameterError(WallarooError):
     """The API was used wrongly; the text says what, where, and what to do."""
 
 
+class ApplicationError(WallarooError):
+    """The application's module, or its `application_setup`, has raised something."""
+
+
 class TopologyError(WallarooParameterError):
     """A pipeline cannot be compiled into sub-topologies, topics and stores."""
 

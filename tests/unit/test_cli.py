@@ -161,6 +161,29 @@ def test_an_application_that_there_is_not_is_named(name, capsys):
     assert f"{name!r}" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("import nothing_like_it", "cannot be loaded: ModuleNotFoundError; mend it"),
+        ("def application_setup(args:", "cannot be loaded: SyntaxError; mend it"),
+        (
+            "def application_setup(args):\n    return {}['host']",
+            "bad_app.py' raised KeyError; mend it",
+        ),
+    ],
+)
+def test_what_an_application_raises_is_told_with_its_place(text, what, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.delitem(sys.modules, "bad_app", raising=False)
+    file = tmp_path / "bad_app.py"
+    file.write_text(text, encoding="utf-8")
+    assert main(["describe", str(file)]) == 2
+    said = capsys.readouterr().err
+    assert what in said.splitlines()[0]
+    assert f'File "{file}", line' in said
+    assert "runtime/application.py" not in said
+
+
 def test_describe_prints_the_topology_of_a_file(capsys, program):
     assert main(["describe", program, *TOPICS]) == 0
     assert capsys.readouterr().out.splitlines()[:4] == [
