@@ -119,10 +119,12 @@ class CountedCodec:
         """The window; StoredValueError where the bytes are not what `encode` makes."""
         if data[:2] != _COUNT or len(data) < _count_header.size:
             raise StoredValueError(f"a stored value is no count window: {data[:80]!r}")
-        counted = Counted()
+        counted, held = Counted(), data[_count_header.size :]
         counted.count = _count_header.unpack_from(data)[1]
         if counted.count:
-            counted.accumulator = self._decode(data[_count_header.size :])
+            counted.accumulator = self._decode(held)
+        elif held:
+            raise StoredValueError(f"a stored value is no count window, but holds something: {data[:80]!r}")
         return counted
 
 

@@ -142,6 +142,13 @@ def test_windows_that_end_in_the_middle_are_refused_whatever_their_accumulators(
             anything.decode(data[:length])
 
 
+def test_a_count_window_of_no_messages_holds_nothing():
+    empty = COUNTED.encode(Counted())
+    assert COUNTED.decode(empty).accumulator is None
+    with pytest.raises(StoredValueError, match="no count window"):
+        COUNTED.decode(empty + INNER.encode([1]))
+
+
 def test_windows_that_contradict_themselves_are_refused():
     made = contents({4: [1]})
     made.window += 3

@@ -1,0 +1,98 @@
+"""Coverage-guided fuzzing of what windows and watermarks keep in topics; `make fuzz` runs it.
+
+Made up or damaged, a value is what `encode` would have written, or it is a StoredValueError.
+"""
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import atheris
+
+with atheris.instrument_imports():
+    from wallaroo.errors import StoredValueError
+    from wallaroo.state.codecs import codecs_of
+    from wallaroo.windows.contents import Contents
+    from wallaroo.windows.control import Report, decode_report, encode_report
+    from wallaroo.windows.count import Counted
+    from wallaroo.windows.range import Grid
+    from wallaroo.windows.stored import ContentsCodec, CountedCodec, MarkCodec, window_reader
+    from wallaroo.windows.watermark import Mark
+
+GRIDS = (Grid(10, 10, 0), Grid(9, 3, 4), Grid(7, 5, 1))
+MARKS = MarkCodec()
+VALUES = codecs_of(None).values
+WHOLE = tuple(ContentsCodec(grid, VALUES.encode, VALUES.decode) for grid in GRIDS)
+PLAIN = tuple(ContentsCodec(grid, bytes, bytes) for grid in GRIDS)
+# Of bytes, so that all of a value is the format's; and of values, as in a service.
+PLAIN_COUNTED = CountedCodec(bytes, bytes)
+COUNTED = CountedCodec(VALUES.encode, VALUES.decode)
+KINDS = (b"1W", b"1N", b"1T", b"1C", b"1P", b"")
+
+
+def contents_of(grid: Grid, panes: dict[int, Any], extras: dict[int, Any]) -> Contents:
+    made = Contents(panes, extras)
+    made.window = min([*extras, *map(grid.oldest_window, panes)])
+    return made
+
+
+SAMPLES = (
+    *(PLAIN[n].encode(contents_of(grid, {4: b"a", 5: b"bc"}, {})) for n, grid in enumerate(GRIDS)),
+    *(PLAIN[n].encode(contents_of(grid, {7: b""}, {1: b"late"})) for n, grid in enumerate(GRIDS)),
+    *(WHOLE[n].encode(contents_of(grid, {4: [1, "x"]}, {})) for n, grid in enumerate(GRIDS)),
+    PLAIN_COUNTED.encode(Counted(3, b"abc")),
+    COUNTED.encode(Counted(2, {"total": 1})),
+    MARKS.encode(Mark(10**18, idle=True)),
+    encode_report(Report("in/0", Mark(10**18, idle=False))),
+)
+
+
+def fuzz(data: bytes) -> None:
+    """One value for every reader: what is made of whole cloth, or a real one with a piece of it replaced."""
+    given = atheris.FuzzedDataProvider(data)
+    kind = KINDS[given.ConsumeIntInRange(0, len(KINDS) - 1)]
+    sample = SAMPLES[given.ConsumeIntInRange(0, len(SAMPLES) - 1)]
+    begin = given.ConsumeIntInRange(0, len(sample))
+    end = begin + given.ConsumeIntInRange(0, 20)
+    piece = given.ConsumeBytes(200)
+    _read_all(kind + piece)
+    _read_all(sample[:begin] + piece + sample[end:])
+
+
+def _read_all(data: bytes) -> None:
+    for grid, plain, whole in zip(GRIDS, PLAIN, WHOLE, strict=True):
+        _read_contents(grid, plain, data)
+        _read(whole.decode, data)
+    for decode, encode in (
+        (MARKS.decode, MARKS.encode),
+        (decode_report, encode_report),
+        (PLAIN_COUNTED.decode, PLAIN_COUNTED.encode),
+    ):
+        found = _read(decode, data)
+        assert found is None or encode(found) == data, (data, found)
+    _read(COUNTED.decode, data)
+
+
+def _read_contents(grid: Grid, plain: ContentsCodec, data: bytes) -> None:
+    window = _read(window_reader(grid), data)
+    found = _read(plain.decode, data)
+    if found is None:
+        return
+    assert window is not None
+    assert found.window in (window, None)
+    # The delay may have been another, so the due time is not compared; panes and extras may be mixed.
+    again = plain.decode(plain.encode(found))
+    assert (again.panes, again.extras, again.window) == (found.panes, found.extras, found.window)
+    assert len(plain.encode(found)) == len(data), data
+
+
+def _read(decode: Callable[[bytes], Any], data: bytes) -> Any:
+    try:
+        return decode(data)
+    except StoredValueError:
+        return None
+
+
+if __name__ == "__main__":
+    atheris.Setup(sys.argv, fuzz)
+    atheris.Fuzz()
