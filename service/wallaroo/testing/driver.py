@@ -15,9 +15,10 @@ from wallaroo.record import ANY_PARTITION, Partition
 from wallaroo.state.codecs import codecs_of
 from wallaroo.testing.edges import Edges
 from wallaroo.testing.group import Group
+from wallaroo.testing.held import held
 from wallaroo.testing.logs import Headers, Logs, Record
 from wallaroo.testing.pace import Pace, Turn
-from wallaroo.testing.places import outbox_of, partition_counts, store_of
+from wallaroo.testing.places import outbox_of, partition_counts, stage_of
 from wallaroo.testing.rejected import DeadLetter
 from wallaroo.topology.compile import compile_topology
 from wallaroo.topology.describe import Format, describe
@@ -159,13 +160,16 @@ class ApplicationDriver:
     def state(self, stage: str, key: str | bytes | int | None = None) -> Any:
         """A copy of a stage's committed state for a key; None where there is none yet.
 
-        Without a key, the state of a stage that has one for the whole stream.
+        Without a key, the state of a stage that has one for the whole stream. Of range windows these are
+        the open ones that hold something, as a dict of their accumulators by the window's begin in
+        nanoseconds; of a count window it is (how many messages, their accumulator).
         """
-        sub, store = store_of(self.topology, stage)
-        states = self._groups[sub.name].states(store.name)
+        sub, step = stage_of(self.topology, stage)
+        states = self._groups[sub.name].states(step.store.name)
         if key is None and len(states) == 1:
-            return next(iter(states.values()))
-        return None if key is None else states.get(key_bytes(stage, key))
+            return held(step, next(iter(states.values())))
+        found = None if key is None else states.get(key_bytes(stage, key))
+        return None if found is None else held(step, found)
 
     def describe(self, format: Format = "text") -> str:  # noqa: A002 - as the command's option
         """The topology, as `wallaroo describe` prints it."""

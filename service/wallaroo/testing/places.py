@@ -1,9 +1,9 @@
-"""Where things are in a topology: partition counts, outboxes, stores."""
+"""Where things are in a topology: partition counts, outboxes, stages."""
 
 from collections.abc import Mapping
 
 from wallaroo.errors import WallarooParameterError
-from wallaroo.topology.model import Stateful, Store, SubTopology, Topology
+from wallaroo.topology.model import Stateful, SubTopology, Topology
 
 _DEFAULT_PARTITIONS = 4
 
@@ -29,16 +29,16 @@ def outbox_of(topology: Topology, address: str) -> str | None:
     return next(found, None)
 
 
-def store_of(topology: Topology, stage: str) -> tuple[SubTopology, Store]:
-    """The store of a stage, by the name its decorator was given."""
-    stores = {
-        step.name: (sub, step.store)
+def stage_of(topology: Topology, stage: str) -> tuple[SubTopology, Stateful]:
+    """A stage that keeps state, by the name its decorator was given, and where it runs."""
+    stages = {
+        step.name: (sub, step)
         for sub in topology.sub_topologies
         for step in sub.steps
         if isinstance(step, Stateful)
     }
-    if stage not in stores:
+    if stage not in stages:
         raise WallarooParameterError(
-            f"no stage {stage!r} keeps state; those that do: {', '.join(sorted(stores)) or 'none'}"
+            f"no stage {stage!r} keeps state; those that do: {', '.join(sorted(stages)) or 'none'}"
         )
-    return stores[stage]
+    return stages[stage]
