@@ -8,8 +8,13 @@ import pytest
 from tests.kafka.cluster import wait_until
 from tests.kafka.crashing import at_any_moment
 from tests.kafka.model import transactions
+from tests.kafka.scenario import PARTITIONS
 
 WITHOUT_HOP = ("--partitioned-by-user",)
+
+
+def assigned(service, worker):
+    return service.metric("wallaroo_assigned_partitions", worker=str(worker))
 
 
 def kill_workers(service, rng, times):
@@ -57,11 +62,13 @@ def test_workers_end_with_their_supervisor(scenario, rng):
 def test_a_worker_that_was_given_up_and_comes_back_changes_nothing(scenario, rng):
     scenario.arguments = WITHOUT_HOP
     service = scenario.start(workers=2, session_timeout_ms=6_000)
-    frozen = rng.choice(service.worker_pids())
+    wait_until(lambda: assigned(service, 0) == assigned(service, 1) == PARTITIONS / 2)
+    heir = rng.randrange(2)
+    frozen = service.worker_pids()[1 - heir]
     with scenario.feeding(transactions(rng, 15_000), seconds=30) as feed:
         at_any_moment(rng)
         os.kill(frozen, signal.SIGSTOP)
-        wait_until(lambda: service.metric("wallaroo_rebalances_total") > 4)
+        wait_until(lambda: assigned(service, heir) == PARTITIONS)
         os.kill(frozen, signal.SIGCONT)
         wait_until(lambda: "partitions lost" in service.words())
         feed.hurry()

@@ -2,8 +2,9 @@
 
 import pytest
 
-from tests.kafka.cluster import Sent, read_topic
+from tests.kafka.cluster import Sent, create_topic, produce, read_topic, wait_until
 from tests.kafka.model import alerts_in, transaction, transactions
+from tests.kafka.scenario import PARTITIONS
 
 PREFIX = "__streams.errors."
 
@@ -74,3 +75,13 @@ def test_on_error_stop_ends_the_service_with_nothing_committed_behind_the_record
     assert alerts_in(read_topic(scenario.servers, scenario.out_topic)).get("rex", [])[6:] == []
     scenario.start()
     scenario.finish()
+
+
+def test_what_a_stranger_writes_to_an_internal_topic_is_fatal_and_no_dead_letter(scenario):
+    internal = f"{scenario.application_id}-extract-user-repartition"
+    create_topic(scenario.servers, internal, PARTITIONS)
+    produce(scenario.servers, internal, [Sent("rex", b"strange")])
+    service = scenario.launch()
+    wait_until(lambda: service.words().count("worker died") == 2)
+    assert "of an internal topic cannot be read" in service.words()
+    assert list(scenario.dead()) == []
