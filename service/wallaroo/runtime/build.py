@@ -24,13 +24,12 @@ from wallaroo.runtime.clients import (
     task_producer,
 )
 from wallaroo.runtime.commit import (
-    Committer,
     Probe,
     at_least_once,
     exactly_once,
-    nothing_more,
     offsets_alone,
 )
+from wallaroo.runtime.committer import Committer, longest_flight_seconds
 from wallaroo.runtime.delivery import DeliveryLoop
 from wallaroo.runtime.limits import ask_limits, written_topics
 from wallaroo.runtime.loop import Clients, Loop
@@ -101,9 +100,11 @@ def _open(
     if settings.processing_guarantee is Guarantee.EXACTLY_ONCE:
         # Fences the worker that had this id before, and aborts what it left open.
         persist(lambda: producer.init_transactions(_INIT_SECONDS))
-        write, finish = exactly_once(producer, at, limits), nothing_more
+        longest = longest_flight_seconds(settings.transaction_timeout_ms)
+        committer = Committer(exactly_once(producer, at, limits), longest_seconds=longest)
     else:
-        write, finish = at_least_once(producer, failures, at, limits), offsets_alone(consumer, at)
+        write = at_least_once(producer, failures, at, limits)
+        committer = Committer(write, offsets_alone(consumer, at))
     restorer = Restorer(
         {store.name: store.changelog for store in sub.stores},
         lambda: restore_consumer(settings, member),
@@ -111,4 +112,4 @@ def _open(
         assignment.restored.put,
         at,
     )
-    return Clients(consumer, Committer(write, finish), restorer, admin)
+    return Clients(consumer, committer, restorer, admin)

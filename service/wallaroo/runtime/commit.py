@@ -1,16 +1,14 @@
 """The one place where a transaction is committed. User code never runs inside it.
 
 Rules for whoever edits this file:
-1. A transaction begins and ends inside `write_exactly_once`; it is never open while user code runs.
+1. A transaction begins and ends inside what `exactly_once` returns; it is never open while user code runs.
 2. The offsets go with the group's metadata as it was when the batches were collected: that is what
    fences a worker whose partitions have moved on (KIP-447).
 3. ABORTED means that nothing of it is visible to readers; anything but that or COMMITTED is raised,
    and the process ends.
 """
 
-import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from enum import Enum, StrEnum
 from typing import Any, Protocol
@@ -25,9 +23,6 @@ from wallaroo.runtime.retry import persist
 
 _FLUSH_SECONDS = 20.0
 _FAILURE_SECONDS = 0.2
-# Longer than any commit that still can succeed: its transaction has long timed out. After a broker's restart
-# librdkafka 2.16 may never return from a call of a transaction; the worker then is started again.
-_LONGEST_FLIGHT_SECONDS = 30.0
 
 
 class Outcome(Enum):
@@ -164,53 +159,6 @@ def offsets_alone(consumer: Consumer, at: Probe) -> Writer:
 def nothing_more(commit: Commit) -> Landing:
     """The end of a commit that its writer has brought to its end."""
     return Landing(Outcome.COMMITTED)
-
-
-class Committer:
-    """At most one commit in flight, on a thread of its own; `finish` runs in the thread that lands it."""
-
-    def __init__(
-        self, write: Writer, finish: Writer = nothing_more, longest_seconds: float = _LONGEST_FLIGHT_SECONDS
-    ) -> None:
-        self._write = write
-        self._finish = finish
-        self._longest_seconds = longest_seconds
-        self._deadline = 0.0
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="commit")
-        self._flight: Future[Landing] | None = None
-        self._commit: Commit | None = None
-
-    @property
-    def in_flight(self) -> bool:
-        return self._flight is not None
-
-    @property
-    def landed(self) -> bool:
-        """Whether `land` need not wait: the commit has ended, or it never will."""
-        return self._flight is not None and (self._flight.done() or time.monotonic() >= self._deadline)
-
-    def start(self, commit: Commit) -> None:
-        self._commit = commit
-        self._deadline = time.monotonic() + self._longest_seconds
-        self._flight = self._thread.submit(self._write, commit)
-
-    def land(self) -> tuple[Commit, Landing] | None:
-        """Wait for the commit in flight; its fatal error, if it has one, is raised here.
-
-        Raises CommitError where it does not end in time.
-        """
-        if self._flight is None or self._commit is None:
-            return None
-        flight, commit = self._flight, self._commit
-        self._flight = self._commit = None
-        try:
-            landing = flight.result(max(0.0, self._deadline - time.monotonic()))
-        except TimeoutError as error:
-            raise CommitError(f"a commit has not ended within {self._longest_seconds:g} s") from error
-        return commit, self._finish(commit) if landing.committed else landing
-
-    def close(self) -> None:
-        self._thread.shutdown(wait=True)
 
 
 def _offsets(commit: Commit) -> list[TopicPartition]:

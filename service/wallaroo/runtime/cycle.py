@@ -15,7 +15,8 @@ from wallaroo.errors import CommitError
 from wallaroo.processing.sizes import Limits
 from wallaroo.processing.task import Task
 from wallaroo.record import Batch, Rewind
-from wallaroo.runtime.commit import Commit, Committer
+from wallaroo.runtime.commit import Commit
+from wallaroo.runtime.committer import Committer
 from wallaroo.runtime.measure import LoopMeasures
 from wallaroo.runtime.pacing import Pace
 

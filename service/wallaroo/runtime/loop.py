@@ -20,7 +20,7 @@ from wallaroo.clock import Clock
 from wallaroo.observability.health import LoopStatus
 from wallaroo.processing.task import Task
 from wallaroo.runtime.assignment import Assignment
-from wallaroo.runtime.commit import Committer
+from wallaroo.runtime.committer import Committer
 from wallaroo.runtime.cycle import CommitCycle
 from wallaroo.runtime.ends import Ends
 from wallaroo.runtime.events import Event, understand

@@ -5,7 +5,8 @@ import threading
 import pytest
 
 from wallaroo.errors import CommitError
-from wallaroo.runtime.commit import Commit, Committer, Landing, Outcome
+from wallaroo.runtime.commit import Commit, Landing, Outcome
+from wallaroo.runtime.committer import Committer, longest_flight_seconds
 
 COMMIT = Commit((), None)
 
@@ -33,3 +34,7 @@ def test_a_commit_that_is_out_of_time_counts_as_landed_so_that_an_idle_loop_noti
     committer.start(COMMIT)
     assert committer.landed
     never.set()
+
+
+def test_a_commit_may_take_until_the_broker_has_ended_its_transaction():
+    assert longest_flight_seconds(60_000) == 70

@@ -8,7 +8,7 @@ from hypothesis.strategies import integers, lists, none, one_of, sampled_from, s
 
 from tests.unit.runtime.fake_group import TOPIC, FakeConsumer, FakeTask, FakeWriter
 from wallaroo.runtime.assignment import Assignment
-from wallaroo.runtime.commit import Committer
+from wallaroo.runtime.committer import Committer
 from wallaroo.runtime.loop import Clients, Loop
 from wallaroo.settings import Settings
 
