@@ -3,7 +3,9 @@
 Damaged or forged, a value is read or it is a StoredValueError: nothing else is raised, and nothing runs.
 """
 
+import io
 import pickletools
+import re
 import sys
 from collections import Counter, defaultdict, deque
 from datetime import UTC, datetime
@@ -48,6 +50,8 @@ READERS = (
 
 
 LARGEST_MEMO = 1_000_000
+# PUT and LONG_BINPUT, wherever they may begin.
+MEMO = re.compile(rb"(?=p([0-9]+)|r(....))", re.DOTALL)
 VALUES = (
     {"total": 1, "names": ["a", "b"], "pair": (1.5, None)},
     {frozenset({1, 2}), Decimal("1.5"), datetime(2026, 1, 2, tzinfo=UTC)},
@@ -82,15 +86,26 @@ def _read(value: bytes) -> None:
 
 def _is_memory_bomb(value: bytes) -> bool:
     """Whether a pickle makes older Pythons allocate gigabytes: python/cpython issue 115952."""
-    for payload in (value[2:], value[4:]):
-        try:
-            for opcode, index, _ in pickletools.genops(payload):
-                if opcode.name in ("PUT", "LONG_BINPUT") and index > LARGEST_MEMO:
-                    return True
-        except (ValueError, KeyError, OverflowError, AttributeError):
-            # Damaged from here on: the unpickler stops here too.
-            continue
+    return any(_has_large_memo(payload) for payload in (value[2:], value[4:]))
+
+
+def _has_large_memo(payload: bytes) -> bool:
+    stream = io.BytesIO(payload)
+    try:
+        for opcode, index, _ in pickletools.genops(stream):
+            if opcode.name in ("PUT", "LONG_BINPUT") and index > LARGEST_MEMO:
+                return True
+    except (ValueError, KeyError, OverflowError, AttributeError):
+        # Damaged from here on, but the unpickler may be less particular: a number may be hexadecimal.
+        return any(_may_be_large(found) for found in MEMO.finditer(payload, stream.tell()))
     return False
+
+
+def _may_be_large(found: re.Match[bytes]) -> bool:
+    digits, index = found.groups()
+    return (
+        len(digits or b"") > len(str(LARGEST_MEMO)) or int.from_bytes(index or b"", "little") > LARGEST_MEMO
+    )
 
 
 if __name__ == "__main__":

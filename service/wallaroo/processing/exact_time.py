@@ -25,7 +25,7 @@ def timestamp_and_headers(event_time: int) -> tuple[Any, ...]:
     """
     ms, rest = divmod(event_time, NANOSECONDS_PER_MS)
     if rest or ms <= 0:
-        return max(ms, 1), ((_HEADER, _nanoseconds.pack(event_time)),)
+        return max(ms, 1), [(_HEADER, _nanoseconds.pack(event_time))]
     return (ms,)
 
 

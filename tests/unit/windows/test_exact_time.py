@@ -1,6 +1,7 @@
 """What a record of a repartition topic says of its event time."""
 
 import pytest
+from confluent_kafka import Producer
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,6 +23,13 @@ def record(timestamp_ms, headers=()):
 @given(st.integers(0, 2**62) | st.integers(0, 2**42).map(lambda ms: ms * MS))
 def test_every_nanosecond_goes_through_a_topic(event_time):
     assert stored_event_time(record(*timestamp_and_headers(event_time))) == event_time
+
+
+def test_a_header_is_in_a_list_which_is_all_that_the_client_takes():
+    producer = Producer({"bootstrap.servers": "127.0.0.1:1", "log_level": 0})
+    producer.produce("hop", b"value", b"key", 0, None, None, *timestamp_and_headers(7))
+    assert len(producer) == 1
+    producer.purge()
 
 
 def test_a_whole_millisecond_needs_no_header():
