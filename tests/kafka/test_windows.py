@@ -155,6 +155,22 @@ def by_turns(message):
     return message.value % 2
 
 
+def test_a_declared_event_time_goes_through_the_hop_even_at_the_epoch_and_between_milliseconds(service, rng):
+    first, second = chunks(rng, 0, 2, 300)
+    produce(service.servers, service.in_topic, [as_told(m, by_turns(m)) for m in first])
+    service.start("--event-time")
+    wait_until(service.results)
+    service.process.kill_worker(rng)
+    produce(service.servers, service.in_topic, [as_told(m, by_turns(m)) for m in second])
+    service.check(expected([*first, *second]))
+
+
+def as_told(message, partition):
+    """Sent now, about another time."""
+    at = message.time * 1_000_000 + message.value % 1_000
+    return Sent(message.key, json.dumps({"key": message.key, "value": message.value, "at": at}), partition)
+
+
 def test_the_windowed_alerts_go_to_tcp(bootstrap_servers, application_id, tmp_path):
     """Their topic is everybody's, so the users are this test's own."""
     receiver = LineReceiver()

@@ -12,6 +12,7 @@ def application_setup(args):
         options.in_topic,
         decoder=decode,
         partitioned_by=extract_key if options.partitioned else None,
+        event_time=told if options.event_time else None,
     )
     windows = wallaroo.range_windows(wallaroo.seconds(4)).with_slide(wallaroo.seconds(2)).over(Values)
     sink = wallaroo.KafkaSinkConfig(options.out_topic, encoder=encode)
@@ -38,6 +39,10 @@ def decode(data):
     return json.loads(data)
 
 
+def told(message):
+    return message["at"]
+
+
 @wallaroo.key_extractor
 def extract_key(message):
     return message["key"]
@@ -53,4 +58,5 @@ def _options(args):
     parser.add_argument("--in-topic", required=True)
     parser.add_argument("--out-topic", required=True)
     parser.add_argument("--partitioned", action="store_true")
+    parser.add_argument("--event-time", action="store_true", help="messages say when they happened")
     return parser.parse_known_args(args)[0]
