@@ -10,8 +10,6 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import groupby
-from operator import methodcaller
 
 from confluent_kafka import Consumer, Message, TopicPartition
 from confluent_kafka.admin import AdminClient
@@ -38,8 +36,6 @@ _IDLE_SECONDS = 0.1
 _BUSY_SECONDS = 0.002
 _LOOK_SECONDS = 1.0
 _STUCK_SECONDS = 240
-
-_error, _partition = methodcaller("error"), methodcaller("partition")
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,15 +134,18 @@ class Loop:
         return [] if first is None else [first, *self._consumer.consume(size - 1, 0)]
 
     def _slices(self, messages: list[Message]) -> Iterator[tuple[Task, list[Message]]]:
-        """Runs of records of one partition; what is no record is heard first."""
-        if any(map(_error, messages)):
-            for event in [message for message in messages if message.error() is not None]:
+        """The records by partition; what is no record is heard first."""
+        events = [message for message in messages if message.error() is not None]
+        if events:
+            for event in events:
                 self._hear(event)
             messages = [message for message in messages if message.error() is None]
-        for number, run in groupby(messages, _partition):
+        numbers = {message.partition() for message in messages}
+        alone = len(numbers) == 1
+        for number in numbers:
             task = self.assignment.tasks.get(number or 0)
             if task is not None:
-                yield task, list(run)
+                yield task, messages if alone else [m for m in messages if m.partition() == number]
 
     def _process(self, task: Task, records: list[Message]) -> None:
         started = self._clock.monotonic()
