@@ -18,6 +18,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, Topi
 from wallaroo.errors import CommitError
 from wallaroo.processing.sizes import Limits
 from wallaroo.record import Batch
+from wallaroo.runtime.forbidden import forbidden
 from wallaroo.runtime.produce import produce_all
 from wallaroo.runtime.retry import persist
 
@@ -175,11 +176,14 @@ def _send_offsets_and_flush(producer: Producer, commit: Commit) -> None:
 
 
 def _abort(producer: Producer, error: KafkaException) -> Landing:
-    """Abort where that mends it; a fatal error (fenced, say) ends the process."""
+    """Abort where that mends it; a fatal error (fenced, say) or a lack of permission ends the process."""
     cause: KafkaError = error.args[0]
     if cause.fatal():
         raise CommitError(f"the transactional producer cannot go on: {cause.str()}") from error
     persist(producer.abort_transaction)
+    refusal = forbidden(error)
+    if refusal is not None:
+        raise refusal from error
     return Landing(Outcome.ABORTED, cause.str())
 
 
