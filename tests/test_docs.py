@@ -54,3 +54,19 @@ def test_the_index_leads_to_every_page_of_the_tutorial():
     index = (ROOT / "docs" / "README.md").read_text()
     pages = sorted((ROOT / "docs" / "tutorial").glob("*.md"))
     assert [page.name for page in pages if f"](tutorial/{page.name})" not in index] == []
+
+
+SOURCES = {path: path.read_text() for path in (ROOT / "service" / "wallaroo").rglob("*.py")}
+ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text()
+
+
+@pytest.mark.parametrize("name", sorted(set(re.findall(r"`([A-Z]\w+\.\w+)`", ARCHITECTURE))))
+def test_every_method_the_architecture_names_exists(name):
+    owner, method = name.split(".")
+    owners = [text for text in SOURCES.values() if re.search(rf"^class {owner}\b", text, re.MULTILINE)]
+    assert any(f"def {method}(" in text for text in owners)
+
+
+@pytest.mark.parametrize("name", sorted(set(re.findall(r"`([a-z_]+/\w+\.py)`", ARCHITECTURE))))
+def test_every_file_the_architecture_names_exists(name):
+    assert (ROOT / "service" / "wallaroo" / name).exists() or (ROOT / name).exists()
