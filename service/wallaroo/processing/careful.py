@@ -9,7 +9,7 @@ from wallaroo.processing.sizes import Limits, Scales
 from wallaroo.processing.wiring import StageError
 from wallaroo.record import Output
 from wallaroo.state.store import KeyedStore
-from wallaroo.topology.model import Stateful, SubTopology
+from wallaroo.topology.model import SubTopology
 
 
 class Failure(NamedTuple):
@@ -34,9 +34,6 @@ class Attempts:
         self._stores = stores.values()
         self._reports = reports
         self._scales: Scales | None = None
-        # Stores have the names of topics; users know their stages.
-        states = [step for step in sub_topology.steps if isinstance(step, Stateful)]
-        self._names = {step.store.name: step.name for step in states}
 
     def beware(self, limits: Limits) -> None:
         """From now on, what is too large has failed."""
@@ -56,7 +53,7 @@ class Attempts:
             return Failure(str(error), error.__cause__ or error)
         except StateError as error:
             self._undo(written)
-            return Failure(self._names.get(error.stage, error.stage), error)
+            return Failure(self._sub_topology.stages.get(error.stage, error.stage), error)
         return None
 
     def _undo(self, written: int) -> None:

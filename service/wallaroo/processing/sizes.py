@@ -14,7 +14,7 @@ from wallaroo.errors import RecordError
 from wallaroo.processing.wiring import StageError
 from wallaroo.record import Batch, Output
 from wallaroo.state.store import KeyedStore
-from wallaroo.topology.model import Stateful, SubTopology
+from wallaroo.topology.model import SubTopology
 
 # Of a batch and of the one record in it, with every number in it as long as can be.
 _RECORD_BYTES = 61 + 36
@@ -59,27 +59,26 @@ class Scales:
 
     def __init__(self, sub: SubTopology, limits: Limits) -> None:
         self._limits = limits
-        self._stages = {target.topic: target.name for target in sub.targets}
-        states = [step for step in sub.steps if isinstance(step, Stateful)]
-        self._stages |= {step.store.changelog: step.name for step in states}
         self._changelogs = {store.name: store.changelog for store in sub.stores}
+        self._stages = {target.topic: target.name for target in sub.targets}
+        self._stages |= {self._changelogs[store]: stage for store, stage in sub.stages.items()}
 
     def weigh(self, outputs: Iterable[Output], stores: Iterable[KeyedStore]) -> None:
         """StageError, with the name of the sink or of the stage whose state it is, for what is too large."""
         for output in outputs:
-            self._check(output[0], output)
+            self._check(output)
         for store in stores:
             changelog = self._changelogs[store.name]
             for key in store.touched:
                 frozen = store.freeze(key)
                 if frozen != store.committed.get(key):
-                    self._check(changelog, (changelog, frozen, key))
+                    self._check((changelog, frozen, key))
 
-    def _check(self, topic: str, output: Output) -> None:
+    def _check(self, output: Output) -> None:
         try:
             self._limits.check(output)
         except RecordError as error:
-            raise StageError(self._stages.get(topic, topic)) from error
+            raise StageError(self._stages.get(output[0], output[0])) from error
 
 
 def size(output: Output) -> int:

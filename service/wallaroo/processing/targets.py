@@ -5,18 +5,13 @@ from typing import Any
 from zlib import crc32
 
 from wallaroo.errors import RecordError
-from wallaroo.processing.keys import key_bytes
+from wallaroo.processing.keys import key_bytes, keyless, partition_of
 from wallaroo.processing.timed_hop import timed_hop
 from wallaroo.processing.wiring import Emit, Wiring
 from wallaroo.record import ANY_PARTITION, Origin
 from wallaroo.topology.model import Repartition, Target, ToOutbox, ToTopic
 
 _VALUE_AND_KEY = 2
-
-
-def partition_of(key: bytes, partitions: int) -> int:
-    """The partition of a key in an internal topic: CRC-32, at a tenth of what murmur2 costs in Python."""
-    return crc32(key) % partitions
 
 
 def target(end: Target, wiring: Wiring) -> Emit:
@@ -51,7 +46,7 @@ def _by_known_key(constant: bytes | None, topic: str, wiring: Wiring) -> Emit:
     def send(value: Any, key: bytes | None, origin: Origin) -> None:
         known = key if constant is None else constant
         if known is None:
-            raise RecordError(f"a record without a key cannot go to {topic}; this is a bug of the compiler")
+            raise keyless(topic)
         append(
             (topic, encode(value), known, partition_of(known, partitions), None, None, origin.timestamp()[1])
         )

@@ -2,11 +2,9 @@
 
 from collections.abc import Callable
 from typing import Any
-from zlib import crc32
 
-from wallaroo.errors import RecordError
 from wallaroo.processing.exact_time import event_time_of, timestamp_and_headers
-from wallaroo.processing.keys import key_bytes
+from wallaroo.processing.keys import key_bytes, keyless, partition_of
 from wallaroo.processing.reports import Reports
 from wallaroo.processing.wiring import Emit, Wiring
 from wallaroo.record import Origin
@@ -21,7 +19,7 @@ def timed_hop(end: Repartition, wiring: Wiring, reports: Reports) -> Emit:
     def send(value: Any, key: bytes | None, origin: Origin) -> None:
         at = event_time_of(origin)
         new_key = key_of(value, key)
-        partition = crc32(new_key) % partitions
+        partition = partition_of(new_key, partitions)
         output = (topic, encode(value), new_key, partition, None, None, *timestamp_and_headers(at))
         precede(partition, at, append)
         append(output)
@@ -38,7 +36,7 @@ def _key_of(end: Repartition) -> Callable[[Any, bytes | None], bytes]:
 
     def same(_value: Any, key: bytes | None) -> bytes:
         if key is None:
-            raise RecordError(f"a record without a key cannot go to {topic}; this is a bug of the compiler")
+            raise keyless(topic)
         return key
 
     return same

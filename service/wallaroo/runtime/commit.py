@@ -167,12 +167,15 @@ def _offsets(commit: Commit) -> list[TopicPartition]:
 
 
 def _send_offsets_and_flush(producer: Producer, commit: Commit) -> None:
-    """In the flush of a commit, a transaction that has failed already waits for records to time out."""
+    """In the flush of a commit, a transaction that has failed already waits for records to time out.
+
+    So the offsets are sent again and again until all records are there: sending them says whether it has.
+    """
     offsets = _offsets(commit)
-    persist(lambda: producer.send_offsets_to_transaction(offsets, commit.group))
-    while producer.flush(_FAILURE_SECONDS):
-        # Says so where the transaction has failed; the offsets are the same.
+    unsent = 1
+    while unsent:
         persist(lambda: producer.send_offsets_to_transaction(offsets, commit.group))
+        unsent = producer.flush(_FAILURE_SECONDS)
 
 
 def _abort(producer: Producer, error: KafkaException) -> Landing:

@@ -4,21 +4,16 @@ import logging
 from collections.abc import Iterable
 
 from confluent_kafka import KafkaException
-from confluent_kafka.admin import (  # type: ignore[attr-defined]
-    AdminClient,
-    ConfigResource,
-    ResourceType,
-)
+from confluent_kafka.admin import AdminClient
 
+from wallaroo.errors import KafkaSetupError
 from wallaroo.processing.sizes import Limits
 from wallaroo.runtime.clients import largest_record
+from wallaroo.runtime.topics import configs
 from wallaroo.settings import Settings
 from wallaroo.topology.model import SubTopology
 
 _log = logging.getLogger(__name__)
-
-_REQUEST_SECONDS = 10.0
-_PROPERTY = "max.message.bytes"
 
 
 def written_topics(sub: SubTopology, dead_letters: str) -> list[str]:
@@ -32,11 +27,9 @@ def ask_limits(admin: AdminClient, topics: Iterable[str], settings: Settings) ->
     producer = largest_record(settings)
     if settings.embedded_broker:
         return Limits(producer, {})
-    resources = [ConfigResource(ResourceType.TOPIC, topic) for topic in topics]
     try:
-        answers = admin.describe_configs(resources, request_timeout=_REQUEST_SECONDS)
-        found = {resource.name: int(answer.result()[_PROPERTY].value) for resource, answer in answers.items()}
-    except KafkaException as error:
-        _log.warning("limits of topics unknown", extra={"error": error.args[0].str()})
+        found = configs(admin, topics, "max.message.bytes")
+    except (KafkaException, KafkaSetupError) as error:
+        _log.warning("limits of topics unknown", extra={"error": str(error)})
         return Limits(producer, {})
-    return Limits(producer, found)
+    return Limits(producer, {topic: int(limit) for topic, limit in found.items()})

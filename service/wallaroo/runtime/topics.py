@@ -128,7 +128,7 @@ def _check(admin: AdminClient, plans: list[TopicPlan], existing: Mapping[str, in
                 "partitions, or start under a new application_id"
             )
     compacted = {p.name: p.purpose for p in plans if p.config.get("cleanup.policy") == "compact"}
-    for name, policy in _configs(admin, list(compacted), "cleanup.policy").items():
+    for name, policy in configs(admin, list(compacted), "cleanup.policy").items():
         if "compact" not in policy:
             raise KafkaSetupError(
                 f"the {compacted[name]} topic {name} has cleanup.policy={policy}: state would be deleted; "
@@ -136,7 +136,11 @@ def _check(admin: AdminClient, plans: list[TopicPlan], existing: Mapping[str, in
             )
 
 
-def _configs(admin: AdminClient, topics: list[str], name: str) -> dict[str, str]:
+def configs(admin: AdminClient, topics: Iterable[str], name: str) -> dict[str, str]:
+    """What a property is for each topic.
+
+    Raises KafkaSetupError where it may not be read, and KafkaException where the cluster cannot answer.
+    """
     if not topics:
         return {}
     resources = [ConfigResource(ResourceType.TOPIC, topic) for topic in topics]

@@ -45,12 +45,16 @@ class StateCodec:
         self._initial = initial
         self._pickles = pickles
         self._encoders: dict[type, Encode] = {}
-        self._class: type | None = initial if isinstance(initial, type) else None
-        self._plain = self._class if self._class is not None and _is_plain(self._class) else None
+        self._class: type | None = None
+        # The class of the state, where its objects are their __dict__.
+        self._plain: type | None = None
+        if isinstance(initial, type):
+            self._learn(initial)
 
     def encode(self, value: Any) -> bytes:
-        if type(value) is self._plain and (made := exact_json(value.__dict__)) is not None:
-            return _JSON + made
+        if type(value) is self._plain:
+            made = exact_json(value.__dict__)
+            return _DICT + self._pickles.dumps(value.__dict__) if made is None else _JSON + made
         encoder = self._encoders.get(type(value))
         if encoder is None:
             encoder = self._encoders[type(value)] = self._encoder_for(type(value))
@@ -81,11 +85,8 @@ class StateCodec:
         if issubclass(kind, BaseModel):
             dump = model_dump(kind)
             return self._encode_whole if dump is None else partial(self._encode_model, dump)
-        return self._encode_attributes if _is_plain(kind) else self._encode_whole
-
-    def _encode_attributes(self, value: Any) -> bytes:
-        made = exact_json(value.__dict__)
-        return _DICT + self._pickles.dumps(value.__dict__) if made is None else _JSON + made
+        # Only now known to be plain, it goes the short way from here on.
+        return self.encode if kind is self._plain else self._encode_whole
 
     def _encode_model(self, dump: Dump, value: Any) -> bytes:
         made = dump(value)
@@ -95,9 +96,12 @@ class StateCodec:
         return _PICKLE + self._pickles.dumps(value)
 
     def _state_class(self) -> type:
-        if self._class is None:
-            self._class = type(self._initial())
-        return self._class
+        return self._class or self._learn(type(self._initial()))
+
+    def _learn(self, kind: type) -> type:
+        self._class = kind
+        self._plain = kind if _is_plain(kind) else None
+        return kind
 
 
 class UserCodec:

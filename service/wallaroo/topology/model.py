@@ -148,6 +148,11 @@ class SubTopology:
         own = tuple(step.store for step in self.steps if isinstance(step, Stateful))
         return own if self.timing is None else (*own, self.timing.store)
 
+    @property
+    def stages(self) -> dict[str, str]:
+        """By a store's name, which is that of a topic, the stage whose state is in it, as users know it."""
+        return {step.store.name: step.name for step in self.steps if isinstance(step, Stateful)}
+
 
 @dataclass(frozen=True, slots=True)
 class Delivery:

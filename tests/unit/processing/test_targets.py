@@ -7,7 +7,8 @@ import pytest
 
 from tests.unit.processing.fakes import PARTITIONS, PICKLES, record
 from wallaroo.errors import RecordError
-from wallaroo.processing.targets import partition_of, target
+from wallaroo.processing.keys import partition_of
+from wallaroo.processing.targets import target
 from wallaroo.processing.wiring import Wiring, fast_access, unguarded
 from wallaroo.record import ANY_PARTITION
 from wallaroo.state.values import ValueCodec
