@@ -26,7 +26,8 @@ def test_every_nanosecond_goes_through_a_topic(event_time):
 
 
 def test_a_header_is_in_a_list_which_is_all_that_the_client_takes():
-    producer = Producer({"bootstrap.servers": "127.0.0.1:1", "log_level": 0})
+    # Without brokers: an error about one would be counted too.
+    producer = Producer({"log_level": 0})
     producer.produce("hop", b"value", b"key", 0, None, None, *timestamp_and_headers(7))
     assert len(producer) == 1
     producer.purge()
