@@ -13,11 +13,11 @@ def application_setup(args):
     """Transactions in; alerts out to the topic `alerts`, or with --out to TCP."""
     options = parse_options(args)
     source = wallaroo.KafkaSourceConfig(
-        "transactions",
+        options.in_topic,
         decoder=wallaroo.json_decoder(Transaction),
         partitioned_by=extract_user if options.partitioned_by_user else None,
     )
-    sinks = [wallaroo.KafkaSinkConfig("alerts", encoder=encode_json)]
+    sinks = [wallaroo.KafkaSinkConfig(options.out_topic, encoder=encode_json)]
     if options.out:
         addresses = wallaroo.tcp_parse_output_addrs(args)
         sinks = [wallaroo.TCPSinkConfig(host, port, encode_line) for host, port in addresses]
@@ -61,5 +61,7 @@ def encode_line(alert):
 def parse_options(args):
     parser = argparse.ArgumentParser(prog="alerts_stateful")
     parser.add_argument("-o", "--out", help="HOST:PORT[,...] of a TCP receiver of text lines")
+    parser.add_argument("--in-topic", default="transactions", help="where transactions are read")
+    parser.add_argument("--out-topic", default="alerts", help="where alerts go, unless to TCP")
     parser.add_argument("--partitioned-by-user", action="store_true", help="producers key by user already")
     return parser.parse_known_args(args)[0]

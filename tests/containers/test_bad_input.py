@@ -3,20 +3,13 @@
 from contextlib import ExitStack
 
 import pytest
-from confluent_kafka.admin import (
-    AclBinding,
-    AclOperation,
-    AclPermissionType,
-    AdminClient,
-    ResourcePatternType,
-    ResourceType,
-)
 from testcontainers.core.container import DockerContainer
 
 from scripts.kafka.process import dismiss, guard
 from tests.containers.images import OURS, docker
 from tests.containers.stack import get
-from tests.kafka.cluster import TIMEOUT_SECONDS, create_topic, wait_until
+from tests.kafka.acl import lay_down, rule
+from tests.kafka.cluster import create_topic, wait_until
 
 # The Docker client behind testcontainers leaves sockets to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
@@ -74,16 +67,8 @@ def assert_refused(container, *hints):
 
 def allow_topics(servers, prefix):
     """Allow the guest to do with the topics of one application whatever it likes."""
-    patterns = [
-        (prefix, ResourcePatternType.PREFIXED),
-        ("transactions", ResourcePatternType.LITERAL),
-        ("alerts", ResourcePatternType.LITERAL),
-    ]
-    every, allowed = AclOperation.ALL, AclPermissionType.ALLOW
-    rules = [AclBinding(ResourceType.TOPIC, *p, "User:guest", "*", every, allowed) for p in patterns]
-    admin = AdminClient({"bootstrap.servers": servers})  # kept: without it the requests are dropped
-    for future in admin.create_acls(rules).values():
-        future.result(TIMEOUT_SECONDS)
+    patterns = [(prefix, "PREFIXED"), ("transactions", "LITERAL"), ("alerts", "LITERAL")]
+    lay_down(servers, *(rule(topic, "ALL", "ALLOW", "User:guest", kind) for topic, kind in patterns))
 
 
 def test_a_kafka_that_is_not_there_is_waited_for(service):

@@ -11,6 +11,7 @@ from decimal import Decimal
 from random import Random
 
 import atheris
+from pieces import made_up_and_damaged
 
 with atheris.instrument_imports():
     from wallaroo.errors import StoredValueError
@@ -59,15 +60,9 @@ SAMPLES = tuple(CODECS.values.encode(value) for value in VALUES)
 
 
 def fuzz(data: bytes) -> None:
-    """One value for every reader: what is made of whole cloth, or a real one with a piece of it replaced."""
-    given = atheris.FuzzedDataProvider(data)
-    kind = KINDS[given.ConsumeIntInRange(0, len(KINDS) - 1)]
-    sample = SAMPLES[given.ConsumeIntInRange(0, len(SAMPLES) - 1)]
-    begin = given.ConsumeIntInRange(0, len(sample))
-    end = begin + given.ConsumeIntInRange(0, 20)
-    piece = given.ConsumeBytes(400)
-    _read(kind + piece)
-    _read(sample[:begin] + piece + sample[end:])
+    """Every reader gets both."""
+    for value in made_up_and_damaged(data, KINDS, SAMPLES, 400):
+        _read(value)
 
 
 def _read(value: bytes) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import atheris
+from pieces import made_up_and_damaged
 
 with atheris.instrument_imports():
     from wallaroo.errors import StoredValueError
@@ -48,15 +49,9 @@ SAMPLES = (
 
 
 def fuzz(data: bytes) -> None:
-    """One value for every reader: what is made of whole cloth, or a real one with a piece of it replaced."""
-    given = atheris.FuzzedDataProvider(data)
-    kind = KINDS[given.ConsumeIntInRange(0, len(KINDS) - 1)]
-    sample = SAMPLES[given.ConsumeIntInRange(0, len(SAMPLES) - 1)]
-    begin = given.ConsumeIntInRange(0, len(sample))
-    end = begin + given.ConsumeIntInRange(0, 20)
-    piece = given.ConsumeBytes(200)
-    _read_all(kind + piece)
-    _read_all(sample[:begin] + piece + sample[end:])
+    """Every reader gets both."""
+    for value in made_up_and_damaged(data, KINDS, SAMPLES, 200):
+        _read_all(value)
 
 
 def _read_all(data: bytes) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 pytest.register_assert_rewrite("tests.kafka.scenario")
 
+from scripts.kafka.broker import KafkaBroker  # noqa: E402
 from tests.kafka.scenario import Scenario  # noqa: E402 - its assertions are to show what differs
 
 HERE = Path(__file__).parent
@@ -32,5 +33,24 @@ def rng() -> random.Random:
 def scenario(bootstrap_servers: str, application_id: str, tmp_path: Path) -> Iterator[Scenario]:
     """An application on topics of its own; whatever it started is gone afterwards."""
     made = Scenario(bootstrap_servers, application_id, tmp_path).create_topics()
+    yield made
+    made.dispose()
+
+
+@pytest.fixture
+def own_broker(
+    kafka_broker: KafkaBroker, tmp_path: Path, request: pytest.FixtureRequest
+) -> Iterator[KafkaBroker]:
+    """A broker without anything of other tests, where one may be started; a parameter is its properties."""
+    broker = KafkaBroker(tmp_path / "broker", properties=getattr(request, "param", None))
+    broker.start()
+    yield broker
+    broker.stop()
+
+
+@pytest.fixture
+def own_scenario(own_broker: KafkaBroker, application_id: str, tmp_path: Path) -> Iterator[Scenario]:
+    """A scenario on that broker."""
+    made = Scenario(own_broker.bootstrap_servers, application_id, tmp_path).create_topics()
     yield made
     made.dispose()

@@ -20,7 +20,7 @@ NASTY = Mix(malformed=0.1, null_keys=0.02, whales=0.03, overflows=0.02, megabyte
 
 @pytest.fixture
 def shipped(scenario):
-    scenario.application = "tests.kafka.shipped"
+    scenario.application = "topologies.alerts_stateful"
     return scenario
 
 
