@@ -1,5 +1,6 @@
 """Tail: follows a topic as its readers see it, keeping every message."""
 
+import time
 import uuid
 from collections.abc import Sequence
 
@@ -15,6 +16,7 @@ from confluent_kafka import (
 
 from tests.kafka.cluster import TIMEOUT_SECONDS, end_offsets, wait_until
 
+_READ_SECONDS = 120
 _PASSING = {KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN, KafkaError._RESOLVE}
 
 
@@ -41,10 +43,14 @@ class Tail:
         self._consumer.assign([TopicPartition(topic, number, OFFSET_BEGINNING) for number in numbers])
 
     def read(self) -> Sequence[Message]:
-        """All messages until now."""
+        """All messages until now; TimeoutError where there is no end of them."""
+        deadline = time.monotonic() + _READ_SECONDS
         while polled := self._consumer.consume(10_000, 0.02):
             for message in polled:
                 self._take(message)
+            if time.monotonic() > deadline:
+                last = [(m.partition(), m.offset(), m.error() and m.error().name()) for m in polled[-9:]]
+                raise TimeoutError(f"{self._topic} has no end: {len(self.messages)} messages, at last {last}")
         return self.messages
 
     def read_to_end(self) -> Sequence[Message]:
