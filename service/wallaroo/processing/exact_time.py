@@ -3,7 +3,7 @@
 from struct import Struct
 from typing import Any
 
-from wallaroo.errors import RecordError
+from wallaroo.errors import StoredValueError
 from wallaroo.record import NANOSECONDS_PER_MS, Moment, Origin
 
 _HEADER = "event-time"
@@ -30,7 +30,7 @@ def timestamp_and_headers(event_time: int) -> tuple[Any, ...]:
 
 
 def stored_event_time(record: Any) -> int:
-    """The event time of a record of a repartition topic; RecordError where its header is none of ours."""
+    """The event time of a record of a repartition topic; StoredValueError where its headers are not ours."""
     headers = record.headers()
     if not headers:
         at: int = record.timestamp()[1] * NANOSECONDS_PER_MS
@@ -38,4 +38,7 @@ def stored_event_time(record: Any) -> int:
     for name, value in headers:
         if name == _HEADER and value is not None and len(value) == _nanoseconds.size:
             return int(_nanoseconds.unpack(value)[0])
-    raise RecordError(f"the headers {headers!r} are no event time; only Wallaroo writes to internal topics")
+    raise StoredValueError(
+        f"the headers {headers!r} are no event time; only Wallaroo writes to internal topics, so either "
+        "something else writes to this one, or this is a bug: report it"
+    )

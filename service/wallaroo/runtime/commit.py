@@ -18,7 +18,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, Topi
 from wallaroo.errors import CommitError
 from wallaroo.processing.sizes import Limits
 from wallaroo.record import Batch
-from wallaroo.runtime.forbidden import forbidden
+from wallaroo.runtime.forbidden import first_forbidden, forbidden
 from wallaroo.runtime.produce import produce_all
 from wallaroo.runtime.retry import persist
 
@@ -129,6 +129,8 @@ def at_least_once(producer: Producer, failures: list[KafkaError], at: Probe, ask
             failures.append(error.args[0])
         at(Point.AFTER_PRODUCE)
         unsent = producer.flush(_FLUSH_SECONDS)
+        if refusal := first_forbidden(failures):
+            raise refusal
         if unsent or failures:
             limits = ask_limits() if any(map(_is_for_size, failures)) else None
             return Landing(Outcome.ABORTED, f"{unsent} records unsent, errors: {failures[:3]}", limits)

@@ -1,5 +1,7 @@
 """What Kafka forbids this client, as an error that says what to allow."""
 
+from collections.abc import Iterable
+
 from confluent_kafka import KafkaError, KafkaException
 
 from wallaroo.errors import KafkaSetupError
@@ -17,9 +19,13 @@ _ADVICE = {
 
 def forbidden(error: BaseException) -> KafkaSetupError | None:
     """The error to end with where a lack of permission is behind this one: trying again is no use."""
-    for candidate in (error, error.__cause__):
-        if isinstance(candidate, KafkaException):
-            kafka: KafkaError = candidate.args[0]
-            if kafka.code() in _ADVICE:
-                return KafkaSetupError(f"{kafka.str()}; {_ADVICE[kafka.code()]}")
+    found = (error, error.__cause__)
+    return first_forbidden(each.args[0] for each in found if isinstance(each, KafkaException))
+
+
+def first_forbidden(errors: Iterable[KafkaError]) -> KafkaSetupError | None:
+    """The error to end with where one of these is a lack of permission."""
+    for error in errors:
+        if error.code() in _ADVICE:
+            return KafkaSetupError(f"{error.str()}; {_ADVICE[error.code()]}")
     return None

@@ -15,6 +15,9 @@ from wallaroo.topology.model import SubTopology
 
 _log = logging.getLogger(__name__)
 
+# What a topic takes that says nothing of its own, on a broker that does not either.
+_KAFKAS_OWN = 1_048_588
+
 
 def written_topics(sub: SubTopology, dead_letters: str) -> list[str]:
     """Every topic that a sub-topology writes."""
@@ -23,13 +26,21 @@ def written_topics(sub: SubTopology, dead_letters: str) -> list[str]:
 
 
 def ask_limits(admin: AdminClient, topics: Iterable[str], settings: Settings) -> Limits:
-    """The limits as they are now; where they cannot be had, the producer's own alone."""
+    """The limits as they are now: Kafka's own for a topic that may not be asked, the producer's for a cluster
+    that does not answer."""
     producer = largest_record(settings)
     if settings.embedded_broker:
         return Limits(producer, {})
     try:
-        found = configs(admin, topics, "max.message.bytes")
-    except (KafkaException, KafkaSetupError) as error:
+        return Limits(producer, {topic: _limit(admin, topic) for topic in topics})
+    except KafkaException as error:
         _log.warning("limits of topics unknown", extra={"error": str(error)})
         return Limits(producer, {})
-    return Limits(producer, {topic: int(limit) for topic, limit in found.items()})
+
+
+def _limit(admin: AdminClient, topic: str) -> int:
+    try:
+        return int(configs(admin, [topic], "max.message.bytes")[topic])
+    except KafkaSetupError as error:
+        _log.warning("limit of a topic unknown", extra={"assumed": _KAFKAS_OWN, "error": str(error)})
+        return _KAFKAS_OWN
