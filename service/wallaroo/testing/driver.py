@@ -22,6 +22,7 @@ from wallaroo.testing.places import outbox_of, partition_counts, stage_of
 from wallaroo.testing.rejected import DeadLetter
 from wallaroo.topology.compile import compile_topology
 from wallaroo.topology.describe import Format, describe
+from wallaroo.topology.timing import with_idle_timeout
 
 Text = str | bytes | None
 
@@ -32,7 +33,8 @@ class ApplicationDriver:
     `partitions` is the number for every topic, or a mapping that names some and leaves the others at 4.
     `on_error` is the policy for records that fail: dead_letter, skip or stop. `module` is where
     `application_setup` is, for its `serialize` and `deserialize`; `args` is what the `...CLIParser`
-    configurations read. Every method raises WallarooParameterError for a name that there is not.
+    configurations read; `idle_timeout_ms` is the setting of that name, in milliseconds. Every method raises
+    WallarooParameterError for a name that there is not.
     """
 
     def __init__(
@@ -43,6 +45,7 @@ class ApplicationDriver:
         pace: Pace | None = None,
         module: ModuleType | None = None,
         args: Sequence[str] = (),
+        idle_timeout_ms: int | None = None,
     ) -> None:
         codecs = codecs_of(module)
         self.topology = compile_topology(application, args=args)
@@ -52,7 +55,7 @@ class ApplicationDriver:
         dead_letters, counts = self.topology.dead_letters, self._logs.partitions
         surroundings = Surroundings(codecs.values, counts, dead_letters, OnError(on_error))
         self._edges = Edges(self.topology, codecs, self._logs, self._clock)
-        subs = self.topology.sub_topologies
+        subs = [with_idle_timeout(sub, idle_timeout_ms) for sub in self.topology.sub_topologies]
         self._keeps_time = any(sub.timing is not None for sub in subs)
         self._groups = {sub.name: Group(sub, self._logs, codecs.state, surroundings) for sub in subs}
 

@@ -1,4 +1,4 @@
-"""ApplicationDriver: what `state` shows of windows that are still open."""
+"""ApplicationDriver: what `state` shows of windows that are still open, and when idle ones close."""
 
 import wallaroo
 from tests.properties.window_model import Message
@@ -10,6 +10,7 @@ from tests.properties.window_samples import (
     Shape,
     behind_a_hop,
     finished,
+    read,
     send,
     source,
 )
@@ -78,3 +79,13 @@ def test_looking_changes_nothing():
     made = driver_with(Shape(range=10, slide=10).declared(), 1)
     made.state("Gather", "a")[0].append("something else")
     assert made.state("Gather", "a") == {0: [0]}
+
+
+def test_an_idle_timeout_is_the_setting_of_that_name():
+    for idle_timeout_ms, closed in ((50, {}), (20, {"a": [((0,), 9)]})):
+        made = ApplicationDriver(behind_a_hop(Shape(10, 10).declared()), 1, idle_timeout_ms=idle_timeout_ms)
+        send(made, [Message("a", 0, MS)])
+        made.run()
+        made.advance(40)
+        made.run()
+        assert read(made) == closed
