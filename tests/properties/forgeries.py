@@ -10,6 +10,20 @@ from subprocess import Popen
 HERE = __name__
 
 
+BEGIN = pickle.PROTO + b"\x05"
+
+
+def text(value):
+    """The opcodes of a short text."""
+    made = value.encode()
+    return pickle.SHORT_BINUNICODE, bytes([len(made)]), made
+
+
+def named(module, name):
+    """The opcodes of a class."""
+    return *text(module), *text(name), pickle.STACK_GLOBAL
+
+
 class Mine:
     ran = False
 
@@ -31,7 +45,7 @@ def run_me(*_args):
 
 def forged(module, name):
     """A pickle that calls whatever is at a place, written by hand."""
-    return pickle.PROTO + b"\x04" + f"c{module}\n{name}\n".encode() + b"(X\x04\x00\x00\x00echotR."
+    return b"".join((BEGIN, *named(module, name), *text("echo"), pickle.TUPLE1, pickle.REDUCE, pickle.STOP))
 
 
 CALLS = [

@@ -18,14 +18,12 @@ from typing import Any, Protocol
 from pydantic import BaseModel
 
 from wallaroo.errors import StoredValueError
+from wallaroo.state.attributes import is_its_attributes, with_attributes
 from wallaroo.state.flat import exact_json, read_json
 from wallaroo.state.models import Dump, load_model, model_dump
 from wallaroo.state.pickles import RestrictedPickle
 
 _JSON, _DICT, _MODEL, _PICKLE, _USER = b"1J", b"1D", b"1M", b"1P", b"1U"
-
-# Defined by a class, any of these says that its __dict__ alone is not the object.
-_OWN_PICKLING = ("__reduce__", "__reduce_ex__", "__getstate__", "__setstate__", "__getnewargs__", "__slots__")
 
 Encode = Callable[[Any], bytes]
 Decode = Callable[[bytes], Any]
@@ -66,9 +64,9 @@ class StateCodec:
         try:
             match kind:
                 case b"1J":
-                    return _revive(self._state_class(), read_json(payload))
+                    return with_attributes(self._state_class(), read_json(payload))
                 case b"1D":
-                    return _revive(self._state_class(), self._pickles.loads(payload))
+                    return with_attributes(self._state_class(), self._pickles.loads(payload))
                 case b"1M":
                     return load_model(self._state_class(), payload)
                 case b"1P":
@@ -100,7 +98,7 @@ class StateCodec:
 
     def _learn(self, kind: type) -> type:
         self._class = kind
-        self._plain = kind if _is_plain(kind) else None
+        self._plain = kind if is_its_attributes(kind) else None
         return kind
 
 
@@ -124,21 +122,3 @@ class UserCodec:
             return self._deserialize(data[2:])
         except Exception as error:
             raise StoredValueError(f"deserialize failed on {data[:80]!r}: {error!r}") from error
-
-
-def _is_plain(kind: type) -> bool:
-    """Whether an object of this class is its __dict__ and nothing more."""
-    parents = kind.__mro__[:-1]
-    return all(isinstance(p, type) and not any(n in p.__dict__ for n in _OWN_PICKLING) for p in parents) and (
-        kind.__dictoffset__ != 0 and kind.__basicsize__ == _Plain.__basicsize__
-    )
-
-
-class _Plain:
-    pass
-
-
-def _revive(kind: Any, attributes: dict[str, Any]) -> Any:
-    revived = kind.__new__(kind)
-    revived.__dict__.update(attributes)
-    return revived

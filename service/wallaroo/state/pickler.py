@@ -13,14 +13,12 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from wallaroo.errors import RecordError
+from wallaroo.state.constructors import USUAL
 
 # Of these, pickle writes no name; only what they hold may have one.
 _NAMELESS = frozenset({dict, list, tuple, set, frozenset, str, bytes, int, float, bool, type(None)})
 # The opcode that every name in a pickle ends in.
 _STACK_GLOBAL = b"\x93"
-# How an object pickles itself unless its class says otherwise.
-_USUAL: Any = (object.__reduce_ex__, object.__reduce__)
-
 Readable = Callable[[type], bool]
 
 
@@ -70,7 +68,7 @@ class _Pickler(pickle.Pickler):
             raise _refusal(f"the function {value.__qualname__}")
         elif kind is ZoneInfo and value.key:
             return ZoneInfo, (value.key,)
-        elif (kind.__reduce_ex__, kind.__reduce__) != _USUAL:
+        elif (kind.__reduce_ex__, kind.__reduce__) != USUAL:
             return self._reduced(value)
         return NotImplemented
 

@@ -1,16 +1,22 @@
 """Pickle for bytes that come from a topic: what may be loaded, and so what may be dumped."""
 
 import importlib
-import io
 import pickle
 import sys
 import sysconfig
 from collections.abc import Callable, Iterable
+from functools import cache, partial
 from types import ModuleType
 from typing import Any
 
 from wallaroo.errors import StoredValueError
+from wallaroo.state.constructors import Constructors
+from wallaroo.state.fillings import Fillings
+from wallaroo.state.guarded import read_guarded
+from wallaroo.state.literals import Guards
+from wallaroo.state.parts import parts_of
 from wallaroo.state.pickler import CheckedPickle
+from wallaroo.state.plain_pickles import is_plain
 
 _VALUE_TYPES = frozenset(
     {
@@ -58,6 +64,13 @@ class RestrictedPickle:
         self._own_packages = frozenset(name.partition(".")[0] for name in own_modules)
         # The bytes; RecordError where `loads` would refuse them, and what the user's own pickling raises.
         self.dumps: Callable[[Any], bytes] = CheckedPickle(self.knows).dumps
+        self._known: dict[tuple[str, str], type] = {}
+        self._guards = Guards(
+            self._find_once,
+            cache(partial(parts_of, is_own=self._is_own)),
+            Constructors(self._is_own),
+            Fillings(self._is_own),
+        )
 
     def knows(self, kind: type) -> bool:
         """Whether a class can be loaded again by its name."""
@@ -69,11 +82,15 @@ class RestrictedPickle:
     def loads(self, data: bytes) -> Any:
         """The value; StoredValueError where the bytes are damaged or name something not allowed."""
         try:
-            return _Unpickler(io.BytesIO(data), self).load()
+            # Of plain values, pickle reads nothing that could do harm.
+            return pickle.loads(data) if is_plain(data) else read_guarded(data, self._guards)  # noqa: S301
         except StoredValueError:
             raise
         except Exception as error:  # damaged pickles raise nearly anything
-            raise StoredValueError(f"a pickled value cannot be read: {error!r}") from error
+            # What an error holds of a value can be endless, and the text of its cause is somebody's to read.
+            told = all(type(each) in (str, int) for each in error.args)
+            text = repr(error) if told else type(error).__name__
+            raise StoredValueError(f"a pickled value cannot be read: {text}") from error if told else None
 
     def find_class(self, module: str, name: str) -> Any:
         """Resolve a name of a pickle; StoredValueError where it is not allowed."""
@@ -89,21 +106,18 @@ class RestrictedPickle:
             "application's own modules; if it is yours, define serialize and deserialize in the application"
         )
 
-    def _is_own(self, module: str) -> bool:
-        package = module.partition(".")[0]
-        return package in self._own_packages or _is_a_persons_file(sys.modules.get(module))
+    def _find_once(self, module: str, name: str) -> Any:
+        found = self._known.get((module, name))
+        if found is None:
+            found = self.find_class(module, name)
+            # There may be any number of other names for one class.
+            if (found.__module__, found.__qualname__) == (module, name):
+                self._known[module, name] = found
+        return found
 
-
-class _Unpickler(pickle.Unpickler):
-    def __init__(self, stream: io.BytesIO, rules: RestrictedPickle) -> None:
-        super().__init__(stream)
-        self._rules = rules
-
-    def find_class(self, module: str, name: str) -> Any:
-        return self._rules.find_class(module, name)
-
-    def persistent_load(self, pid: Any) -> Any:
-        raise StoredValueError(f"a stored value refers to something outside of itself: {pid!r}")
+    def _is_own(self, module: str | None) -> bool:
+        package = str(module).partition(".")[0]
+        return package in self._own_packages or _is_a_persons_file(sys.modules.get(str(module)))
 
 
 def _attribute(module: Any, qualified_name: str) -> Any:
