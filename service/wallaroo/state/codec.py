@@ -52,7 +52,7 @@ class StateCodec:
     def encode(self, value: Any) -> bytes:
         if type(value) is self._plain:
             made = exact_json(value.__dict__)
-            return _DICT + self._pickles.dumps(value.__dict__) if made is None else _JSON + made
+            return self._encode_dict(value) if made is None else _JSON + made
         encoder = self._encoders.get(type(value))
         if encoder is None:
             encoder = self._encoders[type(value)] = self._encoder_for(type(value))
@@ -89,6 +89,11 @@ class StateCodec:
     def _encode_model(self, dump: Dump, value: Any) -> bytes:
         made = dump(value)
         return self._encode_whole(value) if made is None else _MODEL + made
+
+    def _encode_dict(self, value: Any) -> bytes:
+        made = self._pickles.dumps(value.__dict__)
+        # An object of this class in it may be the state itself, which must not come back as two.
+        return self._encode_whole(value) if type(value).__qualname__.encode() in made else _DICT + made
 
     def _encode_whole(self, value: Any) -> bytes:
         return _PICKLE + self._pickles.dumps(value)

@@ -1,6 +1,8 @@
 """Bytes of what crosses a repartition topic; the values may be of any class.
 
 1M<module>:<class>\n{...}   a pydantic model as JSON, its class in front
+1J<module>:<class>\n{...}   the attributes of a plain object as JSON, its class in front
+1D<module>:<class>\n...     the same pickled, where they are plain values but not flat
 1O{...}                     a flat dict, as JSON
 1S... 1B...                  a str, bytes
 1P...                        anything else, pickled
@@ -13,11 +15,16 @@ from typing import Any
 from pydantic import BaseModel
 
 from wallaroo.errors import StoredValueError
+from wallaroo.state.attributes import is_its_attributes, with_attributes
 from wallaroo.state.flat import exact_json, read_json
 from wallaroo.state.models import Dump, load_model, model_dump
 from wallaroo.state.pickles import RestrictedPickle
+from wallaroo.state.plain_pickles import is_plain
 
-_PICKLE, _TEXT, _BYTES, _FLAT = b"1P", b"1S", b"1B", b"1O"
+_PICKLE, _TEXT, _BYTES, _FLAT, _MODEL = b"1P", b"1S", b"1B", b"1O", b"1M"
+_ATTRIBUTES, _DICT = b"1J", b"1D"
+# Of these alone, an attribute may be plain.
+_PLAIN = frozenset({dict, list, tuple, set, frozenset, str, bytes, int, float, bool, type(None)})
 
 Encode = Callable[[Any], bytes]
 
@@ -27,7 +34,7 @@ def bare(data: bytes | None) -> bytes | None:
     match (data or b"")[:2]:
         case b"1O" | b"1S" | b"1B" | b"1U":
             return data and data[2:]
-        case b"1M":
+        case b"1M" | b"1J":
             return data and data.partition(b"\n")[2]
     return data
 
@@ -39,7 +46,8 @@ class ValueCodec:
         self._pickles = pickles
         self._dumps = pickles.dumps
         self._encoders: dict[type, Encode] = {}
-        self._models: dict[bytes, type[BaseModel]] = {}
+        # The classes that were in front of a value.
+        self._named: dict[bytes, type] = {}
 
     def encode(self, value: Any) -> bytes:
         kind = type(value)
@@ -59,9 +67,11 @@ class ValueCodec:
         kind = data[:2]
         try:
             match kind:
-                case b"1M":
+                case b"1M" | b"1J" | b"1D":
                     header, _, payload = data.partition(b"\n")
-                    return load_model(self._models.get(header) or self._model_for(header), payload)
+                    return self._decode_named(
+                        kind, self._named.get(header) or self._class_in(header), payload
+                    )
                 case b"1O":
                     return read_json(data[2:])
                 case b"1S":
@@ -76,23 +86,51 @@ class ValueCodec:
             raise StoredValueError(f"an internal record cannot be read: {data[:80]!r}: {error!r}") from error
         raise StoredValueError(f"an internal record has the unknown format {kind!r}: {data[:80]!r}")
 
+    def _decode_named(self, kind: bytes, named: type, payload: bytes) -> Any:
+        if kind == _MODEL:
+            return load_model(named, payload)
+        return with_attributes(
+            named, read_json(payload) if kind == _ATTRIBUTES else self._pickles.loads(payload)
+        )
+
     def _encoder_for(self, kind: type) -> Encode:
-        dump = model_dump(kind) if issubclass(kind, BaseModel) and self._pickles.knows(kind) else None
-        if dump is None:
+        if not self._pickles.knows(kind):
             return self._encode_whole
-        return partial(self._encode_model, f"1M{kind.__module__}:{kind.__qualname__}\n".encode(), dump)
+        name = f"{kind.__module__}:{kind.__qualname__}\n".encode()
+        if is_its_attributes(kind):
+            return partial(self._encode_attributes, name)
+        dump = model_dump(kind) if issubclass(kind, BaseModel) else None
+        return self._encode_whole if dump is None else partial(self._encode_model, _MODEL + name, dump)
 
     def _encode_model(self, header: bytes, dump: Dump, value: Any) -> bytes:
         made = dump(value)
         return self._encode_whole(value) if made is None else header + made
 
+    def _encode_attributes(self, name: bytes, value: Any) -> bytes:
+        attributes = value.__dict__
+        made = exact_json(attributes)
+        if made is not None:
+            return _ATTRIBUTES + name + made
+        if _PLAIN.issuperset(map(type, attributes.values())):
+            pickled = self._dumps(attributes)
+            if is_plain(pickled):
+                return _DICT + name + pickled
+        return self._encode_whole(value)
+
     def _encode_whole(self, value: Any) -> bytes:
         return _PICKLE + self._dumps(value)
 
-    def _model_for(self, header: bytes) -> type[BaseModel]:
+    def _class_in(self, header: bytes) -> type:
+        """The class that is named in front of a value; StoredValueError where it is not of that kind."""
         module, _, name = header[2:].decode().partition(":")
-        model: type[BaseModel] = self._pickles.find_class(module, name)
-        if not issubclass(model, BaseModel):
+        kind: type = self._pickles.find_class(module, name)
+        if header.startswith(_MODEL) and not issubclass(kind, BaseModel):
             raise StoredValueError(f"an internal record names {module}:{name}, which is no pydantic model")
-        self._models[header] = model
-        return model
+        if not header.startswith(_MODEL) and not is_its_attributes(kind):
+            raise StoredValueError(
+                f"an internal record names {module}:{name}, whose objects are more than their attributes"
+            )
+        # There may be any number of other names for one class.
+        if (kind.__module__, kind.__qualname__) == (module, name):
+            self._named[header] = kind
+        return kind

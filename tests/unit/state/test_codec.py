@@ -101,6 +101,14 @@ def test_a_state_of_another_class_than_the_declared_one_is_pickled_whole():
     assert encoded(Account(), Total)[:2] == b"1P"
 
 
+def test_a_state_that_refers_to_itself_comes_back_as_one():
+    codec = StateCodec(Total, PICKLES)
+    state = total(names=["a"])
+    state.history = [state]
+    again = codec.decode(codec.encode(state))
+    assert again.history[0] is again
+
+
 def test_a_default_of_the_class_is_not_stored_but_comes_back():
     codec = StateCodec(Total, PICKLES)
     assert codec.decode(codec.encode(total(name="x"))).total == 0

@@ -1,5 +1,7 @@
 """The bytes of what crosses a repartition topic: JSON wherever it is exact."""
 
+import copyreg
+import pickle
 from datetime import UTC, datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -7,9 +9,10 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from tests.properties import shapes
+from tests.properties.values import picture
 from wallaroo.errors import StoredValueError
 from wallaroo.state.pickles import RestrictedPickle
-from wallaroo.state.values import ValueCodec
+from wallaroo.state.values import ValueCodec, bare
 
 CODEC = ValueCodec(RestrictedPickle(["tests"]))
 ZONE = ZoneInfo("Europe/Paris")
@@ -20,6 +23,27 @@ def changed(model, /, **fields):
     made = model()
     made.__dict__.update(fields)
     return made
+
+
+def bag(**attributes):
+    made = shapes.Bag()
+    made.__dict__.update(attributes)
+    return made
+
+
+class Registered:
+    """Pickled as somebody else has registered it."""
+
+
+copyreg.pickle(Registered, lambda value: (Registered, ()))
+
+
+class WithArguments:
+    def __new__(cls, a):
+        return super().__new__(cls)
+
+    def __getnewargs_ex__(self):
+        return (1,), {}
 
 
 @pytest.mark.parametrize(
@@ -41,6 +65,82 @@ def changed(model, /, **fields):
 def test_text_dicts_and_models_can_be_read_in_a_topic(value, stored):
     assert CODEC.encode(value) == stored
     assert CODEC.decode(stored) == value
+
+
+@pytest.mark.parametrize(
+    ("value", "stored"),
+    [
+        (bag(), b"1Jtests.properties.shapes:Bag\n{}"),
+        (bag(b=1, a=1.0, c=True), b'1Jtests.properties.shapes:Bag\n{"b":1,"a":1.0,"c":true}'),
+        (bag(name="größe", x=None), '1Jtests.properties.shapes:Bag\n{"name":"größe","x":null}'.encode()),
+        (shapes.Frozen(1), b'1Jtests.properties.shapes:Frozen\n{"a":1}'),
+        (shapes.Outer.Inner(), b"1Jtests.properties.shapes:Outer.Inner\n{}"),
+        (bag(a=[1]), b"1Dtests.properties.shapes:Bag\n" + pickle.dumps({"a": [1]}, 5)),
+        (bag(a=(1, {2})), b"1Dtests.properties.shapes:Bag\n" + pickle.dumps({"a": (1, {2})}, 5)),
+        (bag(a=float("inf")), b"1Dtests.properties.shapes:Bag\n" + pickle.dumps({"a": float("inf")}, 5)),
+    ],
+)
+def test_an_object_is_its_class_and_its_attributes(value, stored):
+    assert CODEC.encode(value) == stored
+    assert picture(CODEC.decode(stored)) == picture(value)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        bag(a=Decimal(1)),
+        bag(a=[Decimal(1)]),
+        bag(a=shapes.Bag()),
+        bag(a=shapes.OwnText("x")),
+        shapes.Slots(),
+        shapes.SlotsAndMore(),
+        shapes.OwnState(),
+        shapes.OwnReduce(1),
+        shapes.OwnList([1]),
+        shapes.OwnNumber(1),
+        shapes.Pair(1, 2),
+        shapes.Color.RED,
+        Registered(),
+        WithArguments(1),
+    ],
+    ids=repr,
+)
+def test_an_object_that_is_more_than_plain_attributes_is_pickled(value):
+    made = CODEC.encode(value)
+    assert made[:2] == b"1P"
+    assert type(CODEC.decode(made)) is type(value)
+
+
+def test_an_object_that_refers_to_itself_comes_back_as_one():
+    value = bag(a=[])
+    value.a.append(value)
+    again = CODEC.decode(CODEC.encode(value))
+    assert again.a[0] is again
+
+
+@pytest.mark.parametrize("kind", ["1J", "1D"])
+@pytest.mark.parametrize("name", ["Slots", "OwnState", "OwnList", "Color", "Base", "Pair", "OwnNumber"])
+def test_a_class_whose_objects_are_more_than_attributes_is_refused(kind, name):
+    payload = b"{}" if kind == "1J" else pickle.dumps({}, 5)
+    with pytest.raises(StoredValueError, match="more than their attributes"):
+        CODEC.decode(f"{kind}tests.properties.shapes:{name}\n".encode() + payload)
+
+
+@pytest.mark.parametrize(
+    ("stored", "told"),
+    [
+        (b"1Jtests.properties.shapes:Bag\n[]", "no JSON object"),
+        (b"1Jtests.properties.shapes:Bag", "cannot be read"),
+        (b"1Jtests.properties.shapes:Nothing\n{}", "cannot be read"),
+        (b"1Jcollections:Counter\n{}", "more than their attributes"),
+        (b"1Jsubprocess:Popen\n{}", "neither a value type nor a class"),
+        (b"1Dtests.properties.shapes:Bag\n" + pickle.dumps([("a", 1)], 5), "no attributes"),
+        (b"1Dtests.properties.shapes:Bag\n{}", "not ours"),
+    ],
+)
+def test_a_forged_object_is_refused(stored, told):
+    with pytest.raises(StoredValueError, match=told):
+        CODEC.decode(stored)
 
 
 @pytest.mark.parametrize(
@@ -91,3 +191,20 @@ def test_what_json_would_bend_is_pickled(value):
 def test_other_bytes_are_refused(data, told):
     with pytest.raises(StoredValueError, match=told):
         CODEC.decode(data)
+
+
+@pytest.mark.parametrize(
+    ("value", "left"),
+    [
+        (None, None),
+        ("größe", "größe".encode()),
+        (b"\x00", b"\x00"),
+        ({"a": 1}, b'{"a":1}'),
+        (shapes.Base(a=7), b'{"a":7}'),
+        (bag(a=7), b'{"a":7}'),
+        (bag(a=[7]), CODEC.encode(bag(a=[7]))),
+        ([7], CODEC.encode([7])),
+    ],
+)
+def test_a_person_is_shown_what_is_readable_elsewhere(value, left):
+    assert bare(None if value is None else CODEC.encode(value)) == left
