@@ -10,6 +10,10 @@ import pickle
 import re
 from re import escape
 
+_BEGIN = pickle.PROTO + b"\x05"
+_LONG = (pickle.BINUNICODE, pickle.BINBYTES)
+# Two that are equal can be compared as often as there are opcodes.
+_LONGEST_TEXT_BYTES = 65_535
 _LONGEST_INT_BYTES = 8
 # Few enough for all of them to be keys of one dict and have one hash, or to be one inside of the other.
 _MOST_TUPLES = 500
@@ -34,7 +38,7 @@ def _counted(opcode: bytes, longest: int) -> bytes:
 
 
 def _pickle_of(body: bytes) -> re.Pattern[bytes]:
-    return re.compile(escape(pickle.PROTO + b"\x05") + body + escape(pickle.STOP), re.DOTALL)
+    return re.compile(escape(_BEGIN) + body + escape(pickle.STOP), re.DOTALL)
 
 
 _OPCODES = (
@@ -57,11 +61,30 @@ _GETS = (_with(pickle.BINGET, 1), _with(pickle.LONG_BINGET, 4))
 _TUPLE = _one_of(pickle.TUPLE, pickle.TUPLE1, pickle.TUPLE2, pickle.TUPLE3, pickle.FROZENSET)
 
 # What has been matched is never tried in another way (`*+`): it takes the time of one look at each byte.
-_flat_part = _either(*_OPCODES) + b"*+"
-_is_shared = _pickle_of(_either(*_OPCODES, *_GETS) + b"*+").match
-_is_flat = _pickle_of(_either(_flat_part + _TUPLE) + b"{0,%d}+" % _MOST_TUPLES + _flat_part).match
+_FLAT_PART = _either(*_OPCODES) + b"*+"
+_SHARED_PART = _either(*_OPCODES, *_GETS) + b"*+"
+_is_shared = _pickle_of(_SHARED_PART).match
+_shared_part = re.compile(_SHARED_PART, re.DOTALL).match
+_is_flat = _pickle_of(_either(_FLAT_PART + _TUPLE) + b"{0,%d}+" % _MOST_TUPLES + _FLAT_PART).match
 
 
 def is_plain(data: bytes) -> bool:
     """Whether a pickle can be read without a guard."""
-    return _is_shared(data) is not None or _is_flat(data) is not None
+    return _is_shared(data) is not None or _is_flat(data) is not None or _is_shared_with_long(data)
+
+
+def _is_shared_with_long(data: bytes) -> bool:
+    """Whether it is plain but for text and bytes of a size that no regular expression can count."""
+    if not data.startswith(_BEGIN) or (pickle.BINUNICODE not in data and pickle.BINBYTES not in data):
+        return False
+    at = len(_BEGIN)
+    while found := _shared_part(data, at):
+        at = found.end()
+        if data.startswith(pickle.STOP, at):
+            return True
+        begin = at + 5
+        size = int.from_bytes(data[at + 1 : begin], "little")
+        if not data.startswith(_LONG, at) or size > _LONGEST_TEXT_BYTES:
+            return False
+        at = begin + size
+    return False
