@@ -75,7 +75,10 @@ def is_plain(data: bytes) -> bool:
 
 def _is_shared_with_long(data: bytes) -> bool:
     """Whether it is plain but for text and bytes of a size that no regular expression can count."""
-    if not data.startswith(_BEGIN) or (pickle.BINUNICODE not in data and pickle.BINBYTES not in data):
+    # Most of what has come here can be sorted out by a look for single bytes.
+    if pickle.STACK_GLOBAL in data or (pickle.BINUNICODE not in data and pickle.BINBYTES not in data):
+        return False
+    if not data.startswith(_BEGIN):
         return False
     at = len(_BEGIN)
     while found := _shared_part(data, at):
