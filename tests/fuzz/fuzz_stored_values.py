@@ -24,7 +24,7 @@ with atheris.instrument_imports():
     from wallaroo.processing.generator import Positions
     from wallaroo.state.codec import StateCodec
     from wallaroo.state.codecs import codecs_of
-    from wallaroo.state.pickles import RestrictedPickle
+    from wallaroo.state.pickling.restricted import RestrictedPickle
     from wallaroo.topology.ingest import Generator
 
 KINDS = (

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from tests.properties import shapes
 from tests.properties.values import json_scalars, models, picture, scalars, values, with_attributes
 from wallaroo.state.codec import StateCodec
-from wallaroo.state.pickles import RestrictedPickle
+from wallaroo.state.pickling.restricted import RestrictedPickle
 from wallaroo.state.values import ValueCodec
 
 PICKLES = RestrictedPickle(["tests"])

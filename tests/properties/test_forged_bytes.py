@@ -10,7 +10,7 @@ from tests.properties import forgeries, shapes
 from tests.properties.values import values, with_attributes
 from wallaroo.errors import StoredValueError
 from wallaroo.state.codec import StateCodec, UserCodec
-from wallaroo.state.pickles import RestrictedPickle
+from wallaroo.state.pickling.restricted import RestrictedPickle
 from wallaroo.state.values import ValueCodec
 
 PICKLES = RestrictedPickle(["tests"])

@@ -16,7 +16,7 @@ from tests.properties import shapes
 from tests.properties.shapes import Bag
 from wallaroo.errors import RecordError
 from wallaroo.state.codec import StateCodec
-from wallaroo.state.pickles import RestrictedPickle
+from wallaroo.state.pickling.restricted import RestrictedPickle
 from wallaroo.state.values import ValueCodec
 
 PICKLES = RestrictedPickle(["tests"])

@@ -29,6 +29,7 @@ POSITION_KEY = b"generator"
 PARTITION = 0
 
 _ENDED, _VALUE_ONLY = b"1E", b"1V"
+_OBJECT_AND_VALUE = 2
 # A batch is never much larger, however large a value is.
 _ENOUGH_BYTES = 4_194_304
 
@@ -76,15 +77,18 @@ class Positions:
         kind, payload = position[:2], position[2:]
         if kind == _ENDED:
             return self._instance, None
+        found: Any = None
         try:
             if kind == _VALUE_ONLY:
                 return self._instance, self._values.decode(payload)
             if kind in self._ways:
-                generator, value = self._ways[kind].decode(payload)
-                return generator, value
-        except (StoredValueError, TypeError, ValueError) as error:
+                found = self._ways[kind].decode(payload)
+        except StoredValueError as error:
             raise StoredValueError(self._unreadable(str(error))) from error
-        raise StoredValueError(self._unreadable(f"unknown format {kind!r}"))
+        # To unpack anything else is to ask it for what it will.
+        if type(found) in (tuple, list) and len(found) == _OBJECT_AND_VALUE:
+            return found[0], found[1]
+        raise StoredValueError(self._unreadable(f"no generator and value in the format {kind!r}"))
 
     def _comes_back(self, position: bytes) -> bool:
         try:

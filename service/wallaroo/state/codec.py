@@ -21,7 +21,7 @@ from wallaroo.errors import StoredValueError
 from wallaroo.state.attributes import is_its_attributes, with_attributes
 from wallaroo.state.flat import exact_json, read_json
 from wallaroo.state.models import Dump, load_model, model_dump
-from wallaroo.state.pickles import RestrictedPickle
+from wallaroo.state.pickling.restricted import RestrictedPickle
 
 _JSON, _DICT, _MODEL, _PICKLE, _USER = b"1J", b"1D", b"1M", b"1P", b"1U"
 

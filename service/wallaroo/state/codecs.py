@@ -6,7 +6,7 @@ from types import ModuleType
 from typing import Any
 
 from wallaroo.state.codec import Codec, StateCodec, UserCodec
-from wallaroo.state.pickles import RestrictedPickle
+from wallaroo.state.pickling.restricted import RestrictedPickle
 from wallaroo.state.values import ValueCodec
 
 

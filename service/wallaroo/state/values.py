@@ -18,8 +18,8 @@ from wallaroo.errors import StoredValueError
 from wallaroo.state.attributes import is_its_attributes, with_attributes
 from wallaroo.state.flat import exact_json, read_json
 from wallaroo.state.models import Dump, load_model, model_dump
-from wallaroo.state.pickles import RestrictedPickle
-from wallaroo.state.plain_pickles import is_plain
+from wallaroo.state.pickling.plain import is_plain
+from wallaroo.state.pickling.restricted import RestrictedPickle
 
 _PICKLE, _TEXT, _BYTES, _FLAT, _MODEL = b"1P", b"1S", b"1B", b"1O", b"1M"
 _ATTRIBUTES, _DICT = b"1J", b"1D"

@@ -37,7 +37,7 @@ class ApplicationDriver:
     WallarooParameterError for a name that there is not.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a service is told by options, each with a default
         self,
         application: Application,
         partitions: int | Mapping[str, int] = 4,
@@ -45,6 +45,7 @@ class ApplicationDriver:
         pace: Pace | None = None,
         module: ModuleType | None = None,
         args: Sequence[str] = (),
+        *,
         idle_timeout_ms: int | None = None,
     ) -> None:
         codecs = codecs_of(module)

@@ -4,7 +4,7 @@ from wallaroo.processing.rejections import OnError
 from wallaroo.processing.task import Surroundings, Task
 from wallaroo.record import Partition
 from wallaroo.state.codec import StateCodec
-from wallaroo.state.pickles import RestrictedPickle
+from wallaroo.state.pickling.restricted import RestrictedPickle
 from wallaroo.state.store import KeyedStore
 from wallaroo.state.values import ValueCodec
 from wallaroo.testing.logs import Message, Record

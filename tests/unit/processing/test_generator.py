@@ -46,6 +46,13 @@ class Unpicklable(Doubling):
         self.lock = threading.Lock()
 
 
+class Unpacked:
+    """Says of itself what no StoredValueError is made of."""
+
+    def __iter__(self):
+        raise AttributeError
+
+
 class Empty:
     def initial_value(self):
         return None
@@ -264,6 +271,13 @@ def test_bytes_that_are_no_position_are_refused_with_what_to_do(position):
         StoredValueError, match=r"position in positions cannot be read.*begin anew by writing"
     ):
         driver.positions.decode(position)
+
+
+def test_a_position_that_only_claims_to_be_two_things_is_not_asked_for_them():
+    driver = Driver(Squares)
+    forged = codecs_of(None).values.encode(Unpacked())
+    with pytest.raises(StoredValueError, match="no generator and value"):
+        driver.positions.decode(b"1G" + forged)
 
 
 def test_a_forged_position_runs_no_code():

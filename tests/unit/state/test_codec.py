@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 
 from wallaroo.errors import StoredValueError
 from wallaroo.state.codec import StateCodec, UserCodec
-from wallaroo.state.pickles import RestrictedPickle
+from wallaroo.state.pickling.restricted import RestrictedPickle
 
 PICKLES = RestrictedPickle(["tests"])
 

@@ -4,7 +4,7 @@ import pytest
 
 from wallaroo.errors import StateError, StoredValueError
 from wallaroo.state.codec import StateCodec
-from wallaroo.state.pickles import RestrictedPickle
+from wallaroo.state.pickling.restricted import RestrictedPickle
 from wallaroo.state.store import KeyedStore
 
 

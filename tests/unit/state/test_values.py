@@ -11,7 +11,7 @@ import pytest
 from tests.properties import shapes
 from tests.properties.values import picture
 from wallaroo.errors import StoredValueError
-from wallaroo.state.pickles import RestrictedPickle
+from wallaroo.state.pickling.restricted import RestrictedPickle
 from wallaroo.state.values import ValueCodec, bare
 
 CODEC = ValueCodec(RestrictedPickle(["tests"]))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from wallaroo.errors import StoredValueError
 from wallaroo.state.codec import StateCodec
-from wallaroo.state.pickles import RestrictedPickle
+from wallaroo.state.pickling.restricted import RestrictedPickle
 from wallaroo.windows.contents import Contents
 from wallaroo.windows.control import Report, decode_report, encode_report, is_control
 from wallaroo.windows.count import Counted

@@ -13,7 +13,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from wallaroo.errors import RecordError
-from wallaroo.state.constructors import USUAL
+from wallaroo.state.pickling.constructors import USUAL
 
 # Of these, pickle writes no name; only what they hold may have one.
 _NAMELESS = frozenset({dict, list, tuple, set, frozenset, str, bytes, int, float, bool, type(None)})

@@ -7,11 +7,11 @@ from struct import unpack_from
 from typing import Any
 
 from wallaroo.errors import StoredValueError
-from wallaroo.state.budget import Budget
-from wallaroo.state.constructors import Constructors
-from wallaroo.state.fillings import Fillings
-from wallaroo.state.nesting import FRAGILE
-from wallaroo.state.parts import Parts
+from wallaroo.state.pickling.budget import Budget
+from wallaroo.state.pickling.constructors import Constructors
+from wallaroo.state.pickling.fillings import Fillings
+from wallaroo.state.pickling.nesting import FRAGILE
+from wallaroo.state.pickling.parts import Parts
 
 
 @dataclass(frozen=True, slots=True)

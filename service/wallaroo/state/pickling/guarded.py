@@ -10,8 +10,8 @@ import pickle
 from typing import Any
 
 from wallaroo.errors import StoredValueError
-from wallaroo.state.literals import LITERALS, Guards, Reader, Reading
-from wallaroo.state.nesting import check_nesting, take_apart
+from wallaroo.state.pickling.literals import LITERALS, Guards, Reader, Reading
+from wallaroo.state.pickling.nesting import check_nesting, take_apart
 
 
 def read_guarded(data: bytes, guards: Guards) -> Any:

@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 from wallaroo.errors import StoredValueError
-from wallaroo.state.parts import Parts
+from wallaroo.state.pickling.parts import Parts
 
 # How deep values can be nested before C code that follows them runs out of stack; no pickler writes so deep.
 DEEPEST = 10_000

@@ -14,8 +14,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from wallaroo.errors import StoredValueError
-from wallaroo.state.budget import Budget
-from wallaroo.state.parts import IsOwn
+from wallaroo.state.pickling.budget import Budget
+from wallaroo.state.pickling.parts import IsOwn
 
 # Classes, and objects of which there is one in a process, whoever asks for it.
 _EVERYBODYS = (type, Enum, ZoneInfo)

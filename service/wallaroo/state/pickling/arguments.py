@@ -9,7 +9,7 @@ from datetime import timedelta, tzinfo
 from types import NoneType
 from typing import Any
 
-from wallaroo.state.budget import Budget
+from wallaroo.state.pickling.budget import Budget
 
 Arguments = Sequence[Any]
 Rule = Callable[[Arguments, Budget], bool]

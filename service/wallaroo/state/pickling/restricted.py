@@ -10,13 +10,13 @@ from types import ModuleType
 from typing import Any
 
 from wallaroo.errors import StoredValueError
-from wallaroo.state.constructors import Constructors
-from wallaroo.state.fillings import Fillings
-from wallaroo.state.guarded import read_guarded
-from wallaroo.state.literals import Guards
-from wallaroo.state.parts import parts_of
-from wallaroo.state.pickler import CheckedPickle
-from wallaroo.state.plain_pickles import is_plain
+from wallaroo.state.pickling.checked import CheckedPickle
+from wallaroo.state.pickling.constructors import Constructors
+from wallaroo.state.pickling.fillings import Fillings
+from wallaroo.state.pickling.guarded import read_guarded
+from wallaroo.state.pickling.literals import Guards
+from wallaroo.state.pickling.parts import parts_of
+from wallaroo.state.pickling.plain import is_plain
 
 _VALUE_TYPES = frozenset(
     {

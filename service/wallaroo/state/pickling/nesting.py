@@ -7,7 +7,7 @@ from collections import defaultdict, deque
 from typing import Any
 
 from wallaroo.errors import StoredValueError
-from wallaroo.state.budget import DEEPEST
+from wallaroo.state.pickling.budget import DEEPEST
 
 FRAGILE = frozenset({deque, defaultdict})
 

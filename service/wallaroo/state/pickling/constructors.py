@@ -14,9 +14,9 @@ from typing import Any
 import msgspec
 
 from wallaroo.errors import StoredValueError
-from wallaroo.state.arguments import RULES, Rule, enumerated, measured, never, nothing, whatever
-from wallaroo.state.budget import Budget
-from wallaroo.state.parts import IsOwn, is_generated
+from wallaroo.state.pickling.arguments import RULES, Rule, enumerated, measured, never, nothing, whatever
+from wallaroo.state.pickling.budget import Budget
+from wallaroo.state.pickling.parts import IsOwn, is_generated
 
 # How an object pickles itself unless its class says otherwise.
 USUAL: Any = (object.__reduce_ex__, object.__reduce__)
