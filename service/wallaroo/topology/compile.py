@@ -197,7 +197,8 @@ class _Compiler:
     def _sink(self, config: Any) -> Target:
         match config:
             case KafkaSinkConfig():
-                return ToTopic(config.encoder.name(), config.topic, config.encoder.encode)
+                brokers = tuple(config.brokers or ())
+                return ToTopic(config.encoder.name(), config.topic, config.encoder.encode, brokers)
             case TCPSinkConfig():
                 return self._delivery(config)
             case _:

@@ -59,11 +59,12 @@ class Repartition:
 
 @dataclass(frozen=True, slots=True)
 class ToTopic:
-    """The end of the pipeline: encoded records for a Kafka topic."""
+    """The end of the pipeline: encoded records for a Kafka topic; `brokers` is what its declaration names."""
 
     name: str
     topic: str
     encode: Callable[[Any], Any]
+    brokers: Sequence[tuple[str, str]] = ()
 
 
 @dataclass(frozen=True, slots=True)

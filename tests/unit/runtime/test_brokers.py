@@ -3,7 +3,7 @@
 import pytest
 
 import wallaroo
-from tests.unit.topology.samples import compiled, decode
+from tests.unit.topology.samples import compiled, decode, encode
 from wallaroo.errors import SettingsError
 from wallaroo.runtime.brokers import with_brokers
 from wallaroo.settings import Settings
@@ -36,6 +36,25 @@ def test_the_operator_has_the_last_word():
 
 def test_two_sources_on_different_clusters_need_the_operators_word():
     topology = compiled(source("a", ("k1", "9092")).merge(source("b", ("k2", "9092"))))
-    with pytest.raises(SettingsError, match="the sources a, b name different brokers; set bootstrap_servers"):
+    with pytest.raises(
+        SettingsError, match="the source 'a' and the source 'b' name different brokers"
+    ):
+        servers(topology)
+    assert servers(topology, bootstrap_servers="prod:9092") == "prod:9092"
+
+
+def sink(*brokers):
+    return wallaroo.KafkaSinkConfig("out", list(brokers), encoder=encode)
+
+
+def test_a_sink_may_name_the_brokers_too():
+    named = ("k1", "9092")
+    assert servers(compiled(source("a"), sink(named))) == "k1:9092"
+    assert servers(compiled(source("a", named), sink(named))) == "k1:9092"
+
+
+def test_a_sink_on_another_cluster_than_the_source_needs_the_operators_word():
+    topology = compiled(source("a", ("k1", "9092")), sink(("k2", "9092")))
+    with pytest.raises(SettingsError, match="the source 'a' and the sink of 'out' name different brokers"):
         servers(topology)
     assert servers(topology, bootstrap_servers="prod:9092") == "prod:9092"
