@@ -36,9 +36,7 @@ def test_the_operator_has_the_last_word():
 
 def test_two_sources_on_different_clusters_need_the_operators_word():
     topology = compiled(source("a", ("k1", "9092")).merge(source("b", ("k2", "9092"))))
-    with pytest.raises(
-        SettingsError, match="the source 'a' and the source 'b' name different brokers"
-    ):
+    with pytest.raises(SettingsError, match="the source 'a' and the source 'b' name different brokers"):
         servers(topology)
     assert servers(topology, bootstrap_servers="prod:9092") == "prod:9092"
 
