@@ -38,7 +38,7 @@ fuzz: $(INSTALLED_DEV) ## look for bytes that break a reader, half a minute each
 	@$(PIP) --group fuzz
 	@mkdir -p build/fuzz
 	@for reader in tests/fuzz/fuzz_*.py; do \
-		$(PYTHON_IN_VENV) $$reader -max_total_time=30 -timeout=5 -artifact_prefix=build/fuzz/ $(ARGS) || exit 1; \
+		PYTHONPATH=. $(PYTHON_IN_VENV) $$reader -max_total_time=30 -timeout=5 -artifact_prefix=build/fuzz/ $(ARGS) || exit 1; \
 	done
 
 bench: $(INSTALLED_DEV) ## measure alerts_stateful on a real Kafka: benchmarks/results/ours.json

@@ -4,20 +4,19 @@ Damaged or forged, a value is read or it is a StoredValueError: nothing else is 
 bytes ask neither for much memory nor for more than a moment.
 """
 
-import enum
 import resource
 import sys
 from collections import Counter, defaultdict, deque
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from fractions import Fraction
 from random import Random
-from typing import NamedTuple
 from uuid import UUID
 
 import atheris
 from pieces import made_up_and_damaged
+
+from tests.properties.shapes import Color, Frozen, OwnList, Pair
 
 with atheris.instrument_imports():
     from wallaroo.errors import StoredValueError
@@ -29,7 +28,7 @@ with atheris.instrument_imports():
 
 KINDS = (
     *(b"1J", b"1D", b"1M", b"1P", b"1S", b"1B", b"1U", b"1G1P", b"1V1S", b"1E", b"1P\x80\x05", b""),
-    *(b"1J__main__:Part\n", b"1D__main__:Part\n\x80\x05"),
+    *(b"1Jtests.properties.shapes:Frozen\n", b"1Dtests.properties.shapes:Frozen\n\x80\x05"),
 )
 
 
@@ -37,26 +36,6 @@ class Total:
     """A state as applications have it."""
 
     total = 0
-
-
-class Names(list):
-    """A value type of the application's own."""
-
-
-@dataclass(frozen=True)
-class Part:
-    """A key of the application's own."""
-
-    whole: object = None
-
-
-class Pair(NamedTuple):
-    one: object
-    other: object
-
-
-class Color(enum.Enum):
-    RED = "red"
 
 
 class Numbers:
@@ -93,10 +72,10 @@ VALUES = (
     [deque([1, 2], maxlen=3), defaultdict(list, {"a": [1]}), Counter("abc"), bytearray(b"x")],
     Random(1),  # noqa: S311 - a value like any other
     (Numbers(), 7),
-    {doubled("a", 9): 1, Part(doubled((), 5)): {frozenset([doubled(1, 3)])}},
-    [Names([1, 2]), Pair(1, [2]), Color.RED, Names, UUID(int=7), Fraction(1, 3), slice(1, 2), range(3)],
-    Part([1, 2]),
-    Part("plain"),
+    {doubled("a", 9): 1, Frozen(doubled((), 5)): {frozenset([doubled(1, 3)])}},
+    [OwnList([1, 2]), Pair(1, [2]), Color.RED, OwnList, UUID(int=7), Fraction(1, 3), slice(1, 2), range(3)],
+    Frozen([1, 2]),
+    Frozen("plain"),
 )
 SAMPLES = tuple(CODECS.values.encode(value) for value in VALUES)
 

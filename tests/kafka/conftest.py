@@ -32,9 +32,7 @@ def rng() -> random.Random:
 @pytest.fixture
 def scenario(bootstrap_servers: str, application_id: str, tmp_path: Path) -> Iterator[Scenario]:
     """An application on topics of its own; whatever it started is gone afterwards."""
-    made = Scenario(bootstrap_servers, application_id, tmp_path).create_topics()
-    yield made
-    made.dispose()
+    yield from _scenario(bootstrap_servers, application_id, tmp_path)
 
 
 @pytest.fixture
@@ -51,6 +49,10 @@ def own_broker(
 @pytest.fixture
 def own_scenario(own_broker: KafkaBroker, application_id: str, tmp_path: Path) -> Iterator[Scenario]:
     """A scenario on that broker."""
-    made = Scenario(own_broker.bootstrap_servers, application_id, tmp_path).create_topics()
+    yield from _scenario(own_broker.bootstrap_servers, application_id, tmp_path)
+
+
+def _scenario(servers: str, application_id: str, folder: Path) -> Iterator[Scenario]:
+    made = Scenario(servers, application_id, folder).create_topics()
     yield made
     made.dispose()

@@ -32,15 +32,15 @@ def ask_limits(admin: AdminClient, topics: Iterable[str], settings: Settings) ->
     if settings.embedded_broker:
         return Limits(producer, {})
     try:
-        return Limits(producer, {topic: _limit(admin, topic) for topic in topics})
+        found = configs(admin, topics, "max.message.bytes")
     except KafkaException as error:
         _log.warning("limits of topics unknown", extra={"error": str(error)})
         return Limits(producer, {})
+    return Limits(producer, {topic: _limit(value) for topic, value in found.items()})
 
 
-def _limit(admin: AdminClient, topic: str) -> int:
-    try:
-        return int(configs(admin, [topic], "max.message.bytes")[topic])
-    except KafkaSetupError as error:
-        _log.warning("limit of a topic unknown", extra={"assumed": _KAFKAS_OWN, "error": str(error)})
+def _limit(found: str | KafkaSetupError) -> int:
+    if isinstance(found, KafkaSetupError):
+        _log.warning("limit of a topic unknown", extra={"assumed": _KAFKAS_OWN, "error": str(found)})
         return _KAFKAS_OWN
+    return int(found)

@@ -129,6 +129,8 @@ def _check(admin: AdminClient, plans: list[TopicPlan], existing: Mapping[str, in
             )
     compacted = {p.name: p.purpose for p in plans if p.config.get("cleanup.policy") == "compact"}
     for name, policy in configs(admin, list(compacted), "cleanup.policy").items():
+        if isinstance(policy, KafkaSetupError):
+            raise policy
         if "compact" not in policy:
             raise KafkaSetupError(
                 f"the {compacted[name]} topic {name} has cleanup.policy={policy}: state would be deleted; "
@@ -136,10 +138,10 @@ def _check(admin: AdminClient, plans: list[TopicPlan], existing: Mapping[str, in
             )
 
 
-def configs(admin: AdminClient, topics: Iterable[str], name: str) -> dict[str, str]:
-    """What a property is for each topic.
+def configs(admin: AdminClient, topics: Iterable[str], name: str) -> dict[str, str | KafkaSetupError]:
+    """What a property is for each topic, or why it may not be read.
 
-    Raises KafkaSetupError where it may not be read, and KafkaException where the cluster cannot answer.
+    Raises KafkaException where the cluster cannot answer.
     """
     if not topics:
         return {}
@@ -148,16 +150,16 @@ def configs(admin: AdminClient, topics: Iterable[str], name: str) -> dict[str, s
     return {resource.name: _value(answer, resource.name, name) for resource, answer in answers.items()}
 
 
-def _value(answer: Future[Mapping[str, Any]], topic: str, name: str) -> str:
+def _value(answer: Future[Mapping[str, Any]], topic: str, name: str) -> str | KafkaSetupError:
     try:
         value: str = answer.result()[name].value
     except KafkaException as error:
         if may_pass(error.args[0]):
             raise
-        raise KafkaSetupError(
+        return KafkaSetupError(
             f"the configuration of {topic} cannot be read: {error.args[0].str()}; allow this client "
             "DescribeConfigs on topics with the application id as prefix"
-        ) from error
+        )
     return value
 
 

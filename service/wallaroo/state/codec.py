@@ -46,6 +46,7 @@ class StateCodec:
         self._class: type | None = None
         # The class of the state, where its objects are their __dict__.
         self._plain: type | None = None
+        self._plain_name = b""
         if isinstance(initial, type):
             self._learn(initial)
 
@@ -93,7 +94,7 @@ class StateCodec:
     def _encode_dict(self, value: Any) -> bytes:
         made = self._pickles.dumps(value.__dict__)
         # An object of this class in it may be the state itself, which must not come back as two.
-        return self._encode_whole(value) if type(value).__qualname__.encode() in made else _DICT + made
+        return self._encode_whole(value) if self._plain_name in made else _DICT + made
 
     def _encode_whole(self, value: Any) -> bytes:
         return _PICKLE + self._pickles.dumps(value)
@@ -104,6 +105,7 @@ class StateCodec:
     def _learn(self, kind: type) -> type:
         self._class = kind
         self._plain = kind if is_its_attributes(kind) else None
+        self._plain_name = kind.__qualname__.encode()
         return kind
 
 

@@ -18,13 +18,12 @@ from wallaroo.errors import StoredValueError
 from wallaroo.state.attributes import is_its_attributes, with_attributes
 from wallaroo.state.flat import exact_json, read_json
 from wallaroo.state.models import Dump, load_model, model_dump
+from wallaroo.state.pickling.checked import NAMELESS
 from wallaroo.state.pickling.plain import is_plain
 from wallaroo.state.pickling.restricted import RestrictedPickle
 
 _PICKLE, _TEXT, _BYTES, _FLAT, _MODEL = b"1P", b"1S", b"1B", b"1O", b"1M"
 _ATTRIBUTES, _DICT = b"1J", b"1D"
-# Of these alone, an attribute may be plain.
-_PLAIN = frozenset({dict, list, tuple, set, frozenset, str, bytes, int, float, bool, type(None)})
 
 Encode = Callable[[Any], bytes]
 
@@ -111,7 +110,7 @@ class ValueCodec:
         made = exact_json(attributes)
         if made is not None:
             return _ATTRIBUTES + name + made
-        if _PLAIN.issuperset(map(type, attributes.values())):
+        if NAMELESS.issuperset(map(type, attributes.values())):
             pickled = self._dumps(attributes)
             if is_plain(pickled):
                 return _DICT + name + pickled

@@ -16,9 +16,7 @@ from wallaroo.errors import RecordError
 from wallaroo.state.pickling.constructors import USUAL
 
 # Of these, pickle writes no name; only what they hold may have one.
-_NAMELESS = frozenset({dict, list, tuple, set, frozenset, str, bytes, int, float, bool, type(None)})
-# The opcode that every name in a pickle ends in.
-_STACK_GLOBAL = b"\x93"
+NAMELESS = frozenset({dict, list, tuple, set, frozenset, str, bytes, int, float, bool, type(None)})
 Readable = Callable[[type], bool]
 
 
@@ -29,9 +27,10 @@ class CheckedPickle:
         self._checked = _Checked(readable)
 
     def dumps(self, value: Any) -> bytes:
-        if type(value) in _NAMELESS:
+        if type(value) in NAMELESS:
             made = pickle.dumps(value, protocol=5)
-            if _STACK_GLOBAL not in made:
+            # Every name in a pickle ends in this opcode.
+            if pickle.STACK_GLOBAL not in made:
                 return made
         return self._checked.dumps(value)
 
