@@ -13,7 +13,7 @@ def main(argv: list[str]) -> int:
     command = parse(parser("run", "As wallaroo run, watched."), argv)
     log_setup.configure("INFO", "text")
     program, settings = command.program, command.settings
-    topology = load(program.module, program.args, settings.application_id).topology
+    topology = load(program.module, program.args, settings.application_id, settings.chosen_servers).topology
     return Service(program, topology, settings, watched).run()
 
 

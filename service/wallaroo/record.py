@@ -6,6 +6,8 @@ from typing import Any, Protocol
 
 # A partition that the client chooses from the key.
 ANY_PARTITION = -1
+# The header of a record in an outbox that says which partition of another cluster's topic it is for.
+CHOSEN_PARTITION = "partition"
 
 NANOSECONDS_PER_MS = 1_000_000
 NANOSECONDS_PER_SECOND = 1_000_000_000

@@ -21,7 +21,7 @@ from wallaroo.errors import SettingsError
 DEAD_LETTER_BYTES = 131_072
 
 Properties = dict[str, str]
-_MAPPINGS = ("kafka", "consumer", "producer", "topic_config")
+_MAPPINGS = ("kafka", "consumer", "producer", "delivery", "topic_config")
 
 
 class Guarantee(StrEnum):
@@ -72,6 +72,12 @@ class Settings(BaseSettings):
     kafka: Properties = {}
     consumer: Properties = {}
     producer: Properties = {}
+    delivery: Properties = {}
+
+    @property
+    def chosen_servers(self) -> str | None:
+        """The cluster, where the operator has named one."""
+        return self.bootstrap_servers if "bootstrap_servers" in self.model_fields_set else None
 
     @classmethod
     def settings_customise_sources(

@@ -35,7 +35,8 @@ def application_setup(args):
     )
     transactions = wallaroo.source("transactions", source)
     alerts = transactions.key_by(extract_user).to(add_up)
-    sink = wallaroo.KafkaSinkConfig(options.out_topic, encoder=encode_alert)
+    brokers = [options.out_broker.split(":")] if options.out_broker else None
+    sink = wallaroo.KafkaSinkConfig(options.out_topic, brokers, encoder=encode_alert)
     return wallaroo.build_application("alerts", alerts.to_sink(sink))
 
 
@@ -65,5 +66,6 @@ def _options(args):
     parser = argparse.ArgumentParser(prog="apps")
     parser.add_argument("--in-topic", required=True)
     parser.add_argument("--out-topic", required=True)
+    parser.add_argument("--out-broker")
     parser.add_argument("--partitioned-by-user", action="store_true")
     return parser.parse_known_args(args)[0]

@@ -8,7 +8,12 @@ from collections import defaultdict
 from contextlib import contextmanager, suppress
 
 from tests.kafka.cluster import wait_until
+from wallaroo.clock import SystemClock
 from wallaroo.observability import metrics
+from wallaroo.runtime.build_deliveries import delivery_loop
+from wallaroo.runtime.clients import Member
+from wallaroo.settings import Settings
+from wallaroo.topology.model import Delivery, TcpReceiver
 
 KEYS = ("rex", "fido", "laika", "belka", "strelka", "muhtar")
 
@@ -69,6 +74,17 @@ class Receiver:
                 brought += block
 
 
+def tcp_loop(name, port, settings, worker=0, limits=None):
+    """The delivery of the outbox of that name to a receiver on this machine."""
+    return loop_to(TcpReceiver("127.0.0.1", port), name, settings, worker, limits)
+
+
+def loop_to(receiver, name, settings, worker=0, limits=None):
+    delivery = Delivery("alerts", f"{name}-delivery", name, receiver)
+    member = Member(name, "test", worker)
+    return delivery_loop(delivery, f"{name}-dlq", Settings(**settings), member, SystemClock(), limits)
+
+
 @contextmanager
 def running(loop):
     failures = []
@@ -83,7 +99,7 @@ def running(loop):
     thread = threading.Thread(target=run)
     thread.start()
     try:
-        yield
+        yield loop
     finally:
         loop.stop()
         thread.join(30)
@@ -96,15 +112,9 @@ def killed_in_the_end(bootstrap_servers, application_id, receiver):
     """A delivery in a process of its own, until SIGKILL."""
     script = """if True:
         import sys
-        from wallaroo.clock import SystemClock
-        from wallaroo.runtime.clients import Member
-        from wallaroo.runtime.delivery import DeliveryLoop
-        from wallaroo.settings import Settings
-        from wallaroo.topology.model import Delivery
+        from tests.kafka.delivering import tcp_loop
         servers, name, port = sys.argv[1:]
-        delivery = Delivery("alerts", f"{name}-delivery", name, "127.0.0.1", int(port))
-        settings = Settings(bootstrap_servers=servers, consume_batch=10)
-        DeliveryLoop(delivery, settings, Member(name, "test", 0), SystemClock()).run()
+        tcp_loop(name, int(port), {"bootstrap_servers": servers, "consume_batch": 10}).run()
     """
     command = [sys.executable, "-c", script, bootstrap_servers, application_id, str(receiver.port)]
     with subprocess.Popen(command) as process:

@@ -29,7 +29,7 @@ def main(argv: list[str]) -> int:
     command = parse(parser("run", "Run with faults."), argv)
     settings, program = command.settings, command.program
     log_setup.configure(settings.log_level, settings.log_format)
-    topology = load(program.module, program.args, settings.application_id).topology
+    topology = load(program.module, program.args, settings.application_id, settings.chosen_servers).topology
     return Service(program, topology, settings, worker_main=faulty_worker).run()
 
 

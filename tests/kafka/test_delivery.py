@@ -16,16 +16,12 @@ from tests.kafka.delivering import (
     killed_in_the_end,
     numbered,
     running,
+    tcp_loop,
     until_beyond,
     wanted,
 )
-from wallaroo.clock import SystemClock
 from wallaroo.connectors.tcp_sink import Limits
 from wallaroo.observability import metrics
-from wallaroo.runtime.clients import Member
-from wallaroo.runtime.delivery import DeliveryLoop
-from wallaroo.settings import Settings
-from wallaroo.topology.model import Delivery
 
 
 @pytest.fixture
@@ -49,16 +45,12 @@ def partitions():
 def start(bootstrap_servers, application_id, partitions, receiver):
     """A function that runs a delivery of the test's outbox for as long as its block lasts."""
     create_topic(bootstrap_servers, application_id, partitions)
-    delivery = Delivery("alerts", f"{application_id}-delivery", application_id, "127.0.0.1", receiver.port)
 
     @contextmanager
     def started(worker=0, group_protocol="classic", limits=None, consumer=()):
-        settings = Settings(
-            bootstrap_servers=bootstrap_servers, group_protocol=group_protocol, consumer=dict(consumer)
-        )
-        member = Member(application_id, "test", worker)
-        loop = DeliveryLoop(delivery, settings, member, SystemClock(), limits)
-        with running(loop):
+        settings = {"group_protocol": group_protocol, "consumer": dict(consumer)}
+        settings["bootstrap_servers"] = bootstrap_servers
+        with running(tcp_loop(application_id, receiver.port, settings, worker, limits)) as loop:
             yield loop
 
     return started
@@ -220,5 +212,4 @@ def test_a_worker_without_partitions_is_connected_to_nobody(application_id, star
         wait_until(lambda: first.status().assigned and second.status().assigned)
         wait_until(lambda: len(receiver.connections) == 1)
         assert first.status().partitions + second.status().partitions == 1
-        assert first.status().connected
-        assert second.status().connected
+        wait_until(lambda: first.status().connected and second.status().connected)

@@ -50,8 +50,8 @@ class TCPSinkConfig:
 class KafkaSinkConfig:
     """A Kafka topic; the encoder returns `value`, `(value, key)` or `(value, key, partition)`.
 
-    `brokers` is a list of (host, port), or None for the cluster of the settings.
-    `max_message_size` is in bytes.
+    `brokers` is a list of (host, port), or None for the application's own cluster; on another cluster, a
+    record arrives at least once, by way of an outbox topic. `max_message_size` is in bytes.
     """
 
     topic: str

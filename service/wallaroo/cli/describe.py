@@ -12,6 +12,7 @@ def main(argv: Sequence[str]) -> int:
     made = parser("describe", "Print sub-topologies, consumer groups, topics and stores.")
     made.add_argument("--format", choices=("text", "mermaid", "json"), default="text")
     command = parse(made, argv)
-    loaded = load(command.program.module, command.program.args, command.settings.application_id)
+    settings, program = command.settings, command.program
+    loaded = load(program.module, program.args, settings.application_id, settings.chosen_servers)
     print(describe(loaded.topology, command.own.format), end="")
     return 0

@@ -18,6 +18,6 @@ def serve(command: Command) -> int:
     """Run what a command line asks for."""
     settings, program = command.settings, command.program
     log_setup.configure(settings.log_level, settings.log_format)
-    topology = load(program.module, program.args, settings.application_id).topology
+    topology = load(program.module, program.args, settings.application_id, settings.chosen_servers).topology
     settings = with_brokers(settings, topology)
     return Service(Program(program.module, program.args), topology, settings).run()

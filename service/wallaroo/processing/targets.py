@@ -8,10 +8,11 @@ from wallaroo.errors import RecordError
 from wallaroo.processing.keys import key_bytes, keyless, partition_of
 from wallaroo.processing.timed_hop import timed_hop
 from wallaroo.processing.wiring import Emit, Wiring
-from wallaroo.record import ANY_PARTITION, Origin
-from wallaroo.topology.model import Repartition, Target, ToOutbox, ToTopic
+from wallaroo.record import ANY_PARTITION, CHOSEN_PARTITION, Origin
+from wallaroo.topology.model import RemoteTopic, Repartition, Target, ToOutbox, ToTopic
 
 _VALUE_AND_KEY = 2
+_MOST_PARTITIONS = 2**31
 
 
 def target(end: Target, wiring: Wiring) -> Emit:
@@ -25,7 +26,9 @@ def target(end: Target, wiring: Wiring) -> Emit:
             return _by_known_key(key, topic, wiring)
         case ToTopic(name, topic, encode):
             return _to_topic(name, encode, topic, wiring)
-        case ToOutbox(name, topic, encode):
+        case ToOutbox(name, topic, encode, remote):
+            if remote is not None:
+                return _to_remote_topic(name, encode, topic, remote, wiring)
             return _to_outbox(name, encode, topic, wiring)
 
 
@@ -86,10 +89,10 @@ def _addressed(
             f"the encoder {name!r} returned {made!r}; return bytes, str, (value, key) or "
             "(value, key, partition)"
         )
-    if partitions is not None and not ANY_PARTITION <= chosen < partitions:
+    if not ANY_PARTITION <= chosen < (_MOST_PARTITIONS if partitions is None else partitions):
+        known = "" if partitions is None else f", which has {partitions}"
         raise RecordError(
-            f"the encoder {name!r} chose partition {chosen} of {topic}, which has {partitions}; "
-            "return one of those, or None"
+            f"the encoder {name!r} chose partition {chosen} of {topic}{known}; return one it has, or None"
         )
     return value, key, chosen
 
@@ -104,6 +107,25 @@ def _to_outbox(name: str, encode: Callable[[Any], Any], topic: str, wiring: Wiri
         # Without a key, records of one input partition stay in order among themselves.
         partition = own % partitions if key is None else partition_of(key, partitions)
         append((topic, _text(name, made), key, partition, None, None, origin.timestamp()[1]))
+
+    return send
+
+
+def _to_remote_topic(
+    name: str, encode: Callable[[Any], Any], topic: str, remote: RemoteTopic, wiring: Wiring
+) -> Emit:
+    append, own, partitions = wiring.append, wiring.partition, wiring.partitions[topic]
+
+    def send(value: Any, key: bytes | None, origin: Origin) -> None:
+        made, chosen = encode(value), ANY_PARTITION
+        if type(made) is tuple:
+            made, key, chosen = _addressed(name, made, remote.topic, None)
+        elif made is None:
+            return
+        partition = own % partitions if key is None else partition_of(key, partitions)
+        # How many partitions there are over there is not known here.
+        header = () if chosen == ANY_PARTITION else ([(CHOSEN_PARTITION, str(chosen).encode())],)
+        append((topic, _text(name, made), key, partition, None, None, origin.timestamp()[1], *header))
 
     return send
 

@@ -27,12 +27,17 @@ class Loaded:
     codecs: Codecs
 
 
-def load(module_name: str, args: Sequence[str], application_id: str | None = None) -> Loaded:
+def load(
+    module_name: str,
+    args: Sequence[str],
+    application_id: str | None = None,
+    bootstrap_servers: str | None = None,
+) -> Loaded:
     """Import the module, call its `application_setup(args)` and compile the result.
 
-    `args` begins with the program's name, as in Wallaroo. Raises SettingsError where there is no such
-    module or setup, ApplicationError where one of them raises, and TopologyError where the pipeline cannot
-    run.
+    `args` begins with the program's name, as in Wallaroo; `bootstrap_servers` is the cluster that the
+    operator has chosen, if any. Raises SettingsError where there is no such module or setup,
+    ApplicationError where one of them raises, and TopologyError where the pipeline cannot run.
     """
     module = _import(module_name)
     setup = getattr(module, "application_setup", None)
@@ -45,7 +50,8 @@ def load(module_name: str, args: Sequence[str], application_id: str | None = Non
             f"{module_name}.application_setup returned {describe(application)}; "
             "return wallaroo.build_application(...)"
         )
-    return Loaded(compile_topology(application, application_id, args), codecs_of(module))
+    topology = compile_topology(application, application_id, args, bootstrap_servers)
+    return Loaded(topology, codecs_of(module))
 
 
 def _import(name: str) -> ModuleType:

@@ -1,36 +1,39 @@
-"""Which cluster: what the operator set, else what the application's sources and sinks name."""
+"""Which cluster is the application's own: what the operator set, else what its sources and sinks name."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from wallaroo.errors import SettingsError
 from wallaroo.settings import Settings
+from wallaroo.topology.clusters import addresses
 from wallaroo.topology.model import Topology, ToTopic
 
 
 def with_brokers(settings: Settings, topology: Topology) -> Settings:
     """Settings whose `bootstrap_servers` are those the application is to run on.
 
-    Raises SettingsError where two of them name different clusters: a transaction spans one.
+    Raises SettingsError where nobody can tell: a transaction spans one cluster.
     """
-    if "bootstrap_servers" in settings.model_fields_set:
+    if settings.chosen_servers is not None:
         return settings
-    named = dict(_named(topology))
-    if len(named) > 1:
-        raise SettingsError(
-            f"{' and '.join(named.values())} name different brokers, and an application runs on one cluster: "
-            "name the same ones, or set bootstrap_servers, which all of them then are on"
-        )
-    for brokers in named:
-        servers = ",".join(f"{host}:{port}" for host, port in brokers)
-        return settings.model_copy(update={"bootstrap_servers": servers})
-    return settings
+    named = list(_named(topology))
+    if not named:
+        return settings
+    brokers, first = named[0]
+    for others, other in named:
+        if not addresses(brokers) & addresses(others):
+            raise SettingsError(
+                f"{first} and {other} name different brokers, and an application runs on one cluster: "
+                "name the same ones, or set bootstrap_servers to the cluster that it is to be"
+            )
+    servers = ",".join(f"{host}:{port}" for host, port in brokers)
+    return settings.model_copy(update={"bootstrap_servers": servers})
 
 
-def _named(topology: Topology) -> Iterator[tuple[tuple[tuple[str, str], ...], str]]:
+def _named(topology: Topology) -> Iterator[tuple[Sequence[tuple[str, str]], str]]:
     for source in topology.sources:
         if source.brokers:
-            yield tuple(source.brokers), f"the source {source.name!r}"
+            yield source.brokers, f"the source {source.name!r}"
     for sub in topology.sub_topologies:
         for target in sub.targets:
             if isinstance(target, ToTopic) and target.brokers:
-                yield tuple(target.brokers), f"the sink of {target.topic!r}"
+                yield target.brokers, f"the sink of {target.topic!r}"

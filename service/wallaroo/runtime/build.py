@@ -1,4 +1,4 @@
-"""Put a worker together: the loops of its sub-topologies and deliveries, each with its own clients."""
+"""Put the loops of a worker's sub-topologies together, each with its own clients."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -30,7 +30,6 @@ from wallaroo.runtime.commit import (
     offsets_alone,
 )
 from wallaroo.runtime.committer import Committer, longest_flight_seconds
-from wallaroo.runtime.delivery import DeliveryLoop
 from wallaroo.runtime.limits import ask_limits, written_topics
 from wallaroo.runtime.loop import Clients, Loop
 from wallaroo.runtime.measure import LoopMeasures
@@ -65,13 +64,6 @@ def build_loops(spec: WorkerSpec, loaded: Loaded, at: Probe) -> list[Loop]:
     idle_timeout_ms = spec.settings.idle_timeout_ms
     subs = [with_idle_timeout(sub, idle_timeout_ms) for sub in loaded.topology.sub_topologies]
     return [_loop(sub, spec, loaded, surroundings, at) for sub in subs]
-
-
-def build_deliveries(spec: WorkerSpec, loaded: Loaded) -> list[DeliveryLoop]:
-    """One loop for each sink outside the cluster."""
-    member = Member(spec.application_id, spec.instance, spec.index)
-    clock = SystemClock()
-    return [DeliveryLoop(d, spec.settings, member, clock) for d in loaded.topology.deliveries]
 
 
 def _loop(sub: SubTopology, spec: WorkerSpec, loaded: Loaded, surroundings: Surroundings, at: Probe) -> Loop:

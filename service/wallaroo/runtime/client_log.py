@@ -13,8 +13,8 @@ CLIENT_LOG = logging.getLogger(KAFKA_LOGGER)
 _QUIET_SECONDS = 30.0
 # What differs from one time to the next: numbers, and which of the client's threads it was.
 _VARYING = re.compile(r"\d+|\[thrd:[^]]*\]:( \S+:)?")
-# We abort such a transaction and say so ourselves.
-_KNOWN = "TXNERR "
+# We abort such a transaction, or part from such a producer, and say so ourselves.
+_KNOWN = re.compile(r"TXNERR |.*(enable\.gapless\.guarantee is experimental|gap-less guarantee$)")
 
 
 class Repetitions(logging.Filter):
@@ -27,7 +27,7 @@ class Repetitions(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         text = record.getMessage()
-        if text.startswith(_KNOWN):
+        if _KNOWN.match(text):
             return False
         kind, now = _VARYING.sub("", text), self._clock.monotonic()
         if now - self._passed.get(kind, -_QUIET_SECONDS) < _QUIET_SECONDS:

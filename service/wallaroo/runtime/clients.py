@@ -2,13 +2,16 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
-from confluent_kafka import Consumer, KafkaError, Producer
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
 from confluent_kafka.admin import AdminClient
 
+from wallaroo.errors import SettingsError
 from wallaroo.runtime.client_log import CLIENT_LOG
 from wallaroo.settings import DEAD_LETTER_BYTES, Guarantee, Settings
+
+Client = TypeVar("Client", Consumer, Producer, AdminClient)
 
 # A full queue makes the fetcher sleep this long; the default of a second lets a fast consumer run dry.
 _FETCH_BACKOFF_MS = 5
@@ -49,7 +52,8 @@ def group_consumer(
     settings: Settings, group: str, member_id: str, on_error: Callable[[Any], None]
 ) -> Consumer:
     """A member of a consumer group that reads only what is committed and never commits by itself."""
-    return Consumer(
+    return _made(
+        Consumer,
         {
             **common_config(settings, member_id),
             "group.id": group,
@@ -62,7 +66,7 @@ def group_consumer(
             "error_cb": on_error,
             **_group_protocol(settings, member_id),
             **settings.consumer,
-        }
+        },
     )
 
 
@@ -81,7 +85,8 @@ def _group_protocol(settings: Settings, member_id: str) -> dict[str, Any]:
 
 def restore_consumer(settings: Settings, client_id: str) -> Consumer:
     """A consumer of changelogs: outside of every group, told when a partition ends."""
-    return Consumer(
+    return _made(
+        Consumer,
         {
             **common_config(settings, client_id),
             "group.id": f"{client_id}-restore",
@@ -93,7 +98,7 @@ def restore_consumer(settings: Settings, client_id: str) -> Consumer:
             "fetch.queue.backoff.ms": _FETCH_BACKOFF_MS,
             "allow.auto.create.topics": settings.embedded_broker,
             **settings.consumer,
-        }
+        },
     )
 
 
@@ -119,7 +124,7 @@ def task_producer(
         config |= _transactional(settings, transactional_id)
     else:
         config["on_delivery"] = _collect_into(failures)
-    return Producer({**config, **settings.producer})
+    return _made(Producer, {**config, **settings.producer})
 
 
 def ingest_producer(
@@ -133,7 +138,7 @@ def ingest_producer(
         "queue.buffering.max.kbytes": max(65_536, settings.max_message_bytes // 512),
         "on_delivery": _collect_into(failures),
     }
-    return Producer({**config, **settings.producer})
+    return _made(Producer, {**config, **settings.producer})
 
 
 def generator_producer(
@@ -144,12 +149,37 @@ def generator_producer(
         **_producer_config(settings, transactional_id, on_error),
         **_transactional(settings, transactional_id),
     }
-    return Producer({**config, **settings.producer})
+    return _made(Producer, {**config, **settings.producer})
+
+
+def remote_producer(
+    settings: Settings, servers: str, client_id: str, on_error: Callable[[Any], None], one_by_one: bool
+) -> Producer:
+    """The producer of a topic of another cluster: it stops at the first record that fails.
+
+    None of the properties for the application's own cluster apply, passwords least of all.
+    """
+    config = {
+        "bootstrap.servers": servers,
+        "client.id": client_id,
+        "logger": CLIENT_LOG,
+        "log.connection.close": False,
+        **_producing(settings, on_error),
+        "delivery.report.only.error": False,
+        "enable.gapless.guarantee": True,
+        # Less than it takes the group to give the partitions of a process that stands still to another.
+        "message.timeout.ms": settings.session_timeout_ms * 4 // 5,
+    }
+    alone = {"batch.num.messages": 1, "max.in.flight.requests.per.connection": 1} if one_by_one else {}
+    return _made(Producer, {**config, **settings.delivery, **alone})
 
 
 def _producer_config(settings: Settings, client_id: str, on_error: Callable[[Any], None]) -> dict[str, Any]:
+    return {**common_config(settings, client_id), **_producing(settings, on_error)}
+
+
+def _producing(settings: Settings, on_error: Callable[[Any], None]) -> dict[str, Any]:
     return {
-        **common_config(settings, client_id),
         "enable.idempotence": True,
         "compression.type": "lz4",
         "partitioner": "murmur2_random",
@@ -179,4 +209,15 @@ def _collect_into(failures: list[KafkaError]) -> Callable[[Any, Any], None]:
 
 
 def admin_client(settings: Settings, client_id: str) -> AdminClient:
-    return AdminClient(common_config(settings, client_id))
+    return _made(AdminClient, common_config(settings, client_id))
+
+
+def _made(kind: Callable[[dict[str, Any]], Client], config: dict[str, Any]) -> Client:
+    """A client; SettingsError where it does not know a property or its value."""
+    try:
+        return kind(config)
+    except KafkaException as error:
+        raise SettingsError(
+            f"the Kafka client refuses its properties: {error.args[0].str()}; mend the settings kafka, "
+            "consumer, producer or delivery"
+        ) from error

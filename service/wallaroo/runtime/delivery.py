@@ -13,7 +13,6 @@ from typing import Any
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
 from wallaroo.clock import Clock
-from wallaroo.connectors.tcp_sink import Limits, TcpSender
 from wallaroo.observability import metrics
 from wallaroo.observability.health import LoopStatus
 from wallaroo.runtime.client_log import log_client_error
@@ -22,8 +21,9 @@ from wallaroo.runtime.events import Event, understand
 from wallaroo.runtime.measure import LoopMeasures
 from wallaroo.runtime.offsets import assign, leave, out_of_range, resume, starting_offsets, unassign
 from wallaroo.runtime.outbox import Outbox, Token
+from wallaroo.runtime.sender import Sender
 from wallaroo.settings import Settings
-from wallaroo.topology.model import Delivery
+from wallaroo.topology.model import Delivery, TcpReceiver
 
 _log = logging.getLogger(__name__)
 
@@ -43,19 +43,21 @@ class DeliveryLoop:
     def __init__(
         self,
         delivery: Delivery,
+        sender: Sender,
         settings: Settings,
         member: Member,
         clock: Clock,
-        limits: Limits | None = None,
+        measures: LoopMeasures,
     ) -> None:
         self.name = delivery.name
-        self.measures = LoopMeasures(delivery.name)
+        self.measures = measures
         self._group = delivery.group
         self._member_id = member.named(delivery.name)
         self._settings = settings
         self._clock = clock
         self._outbox = Outbox(delivery.outbox)
-        self._sender: TcpSender[Token] = TcpSender(delivery.host, delivery.port, clock.monotonic, limits)
+        self._sender = sender
+        self._record_of = _value if isinstance(delivery.receiver, TcpReceiver) else _whole
         self._answered = False
         self._choked = False
         self._stopping = threading.Event()
@@ -114,7 +116,7 @@ class DeliveryLoop:
         return _BUSY_SECONDS if self._sender.unconfirmed or not self._sender.connected else _IDLE_SECONDS
 
     def _take(self, messages: list[Message]) -> None:
-        push, owned = self._sender.push, self._outbox.owned
+        push, record_of, owned = self._sender.push, self._record_of, self._outbox.owned
         message: Any
         for message in messages:
             number = message.partition()
@@ -123,7 +125,7 @@ class DeliveryLoop:
             elif number in owned:
                 next_offset = message.offset() + 1
                 owned[number].read = next_offset
-                push(message.value() or b"", (number, next_offset))
+                push(record_of(message), (number, next_offset))
 
     def _confirmed(self, tokens: list[Token]) -> None:
         if tokens:
@@ -220,3 +222,11 @@ class DeliveryLoop:
         reconnects = max(0, self._sender.connections - 1)
         values.count(metrics.SINK_RECONNECTS, reconnects - self._reconnects, self.name)
         self._reconnects = reconnects
+
+
+def _value(message: Message) -> bytes:
+    return message.value() or b""
+
+
+def _whole(message: Message) -> Message:
+    return message

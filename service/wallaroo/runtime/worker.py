@@ -16,7 +16,8 @@ from wallaroo.observability.answers import NoSuchKey, StateAnswer, StateFound, S
 from wallaroo.observability.measurements import merged
 from wallaroo.observability.plain import plain
 from wallaroo.runtime.application import load
-from wallaroo.runtime.build import Runnable, build_deliveries, build_loops
+from wallaroo.runtime.build import Runnable, build_loops
+from wallaroo.runtime.build_deliveries import build_deliveries
 from wallaroo.runtime.build_sources import build_generators, build_ingests
 from wallaroo.runtime.commit import Probe, unprobed
 from wallaroo.runtime.forbidden import forbidden
@@ -48,7 +49,7 @@ def main(spec: WorkerSpec, connection: Connection, probe: Probe = unprobed) -> N
     log_setup.configure(settings.log_level, settings.log_format, worker=spec.index)
     gc.set_threshold(_GC_THRESHOLD, 20, 20)
     try:
-        loaded = load(spec.module, spec.args, spec.application_id)
+        loaded = load(spec.module, spec.args, spec.application_id, spec.settings.chosen_servers)
         edges: list[Runnable] = [*build_ingests(spec, loaded), *build_generators(spec, loaded, probe)]
         edges += build_deliveries(spec, loaded)
         worker = Worker(build_loops(spec, loaded, probe), edges, Grace(), SystemClock())

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from wallaroo.errors import WallarooParameterError
-from wallaroo.topology.model import Stateful, SubTopology, Topology
+from wallaroo.topology.model import RemoteTopic, Stateful, SubTopology, TcpReceiver, Topology
 
 _DEFAULT_PARTITIONS = 4
 
@@ -23,10 +23,16 @@ def partition_counts(topology: Topology, wanted: int | Mapping[str, int]) -> dic
     return counts | {changelog: counts[topic] for changelog, topic in inputs.items()}
 
 
-def outbox_of(topology: Topology, address: str) -> str | None:
-    """The outbox topic of the TCP sink at `host:port`."""
-    found = (d.outbox for d in topology.deliveries if f"{d.host}:{d.port}" == address)
+def outbox_of(topology: Topology, sink: str) -> str | None:
+    """The outbox topic of the TCP sink at `host:port`, or of the topic of another cluster."""
+    found = (d.outbox for d in topology.deliveries if sink in _names(d.receiver))
     return next(found, None)
+
+
+def _names(receiver: TcpReceiver | RemoteTopic) -> tuple[str, ...]:
+    if isinstance(receiver, TcpReceiver):
+        return (f"{receiver.host}:{receiver.port}",)
+    return receiver.topic, f"{receiver.bootstrap_servers}/{receiver.topic}"
 
 
 def stage_of(topology: Topology, stage: str) -> tuple[SubTopology, Stateful]:

@@ -16,6 +16,7 @@ from wallaroo.api.sinks import DefaultKafkaSinkCLIParser, KafkaSinkConfig, TCPSi
 from wallaroo.api.stages import Computation, ComputationMulti, KeyExtractor, StateComputation
 from wallaroo.api.windows import CountWindows, RangeWindows
 from wallaroo.errors import TopologyError
+from wallaroo.topology.clusters import reach_other_clusters
 from wallaroo.topology.ingest import Generator, Ingest
 from wallaroo.topology.model import (
     Apply,
@@ -28,6 +29,7 @@ from wallaroo.topology.model import (
     Store,
     SubTopology,
     Target,
+    TcpReceiver,
     ToOutbox,
     Topology,
     ToTopic,
@@ -64,23 +66,28 @@ class _Branch:
 
 
 def compile_topology(
-    application: Application, application_id: str | None = None, args: Sequence[str] = ()
+    application: Application,
+    application_id: str | None = None,
+    args: Sequence[str] = (),
+    bootstrap_servers: str | None = None,
 ) -> Topology:
     """The topology of an application.
 
     `application_id` defaults to the slug of the application's name. `args` are the command line that
-    the `Default...CLIParser` configurations read their topics from. Raises TopologyError where the
-    pipeline cannot run as it is declared.
+    the `Default...CLIParser` configurations read their topics from. `bootstrap_servers` is the cluster the
+    operator has chosen, if any: a Kafka sink that names brokers of another one goes through an outbox.
+    Raises TopologyError where the pipeline cannot run as it is declared.
     """
     identity = application_id or slug(application.name)
     compiler = _Compiler(Names(identity), args)
     compiler.compile(application.pipeline)
+    finished, remote = reach_other_clusters(compiler.finished, compiler.names, bootstrap_servers)
     return Topology(
         application=application.name,
         application_id=identity,
         dead_letters=compiler.names.dead_letters(),
-        sub_topologies=keep_time(compiler.finished, compiler.names),
-        deliveries=tuple(compiler.deliveries),
+        sub_topologies=keep_time(finished, compiler.names),
+        deliveries=(*compiler.deliveries, *remote),
         ingests=distinct_ports(w for w in compiler.writers if isinstance(w, Ingest)),
         generators=tuple(w for w in compiler.writers if isinstance(w, Generator)),
     )
@@ -211,7 +218,7 @@ class _Compiler:
         self.names.take(f"{name}-outbox", f"the TCP sink {address}")
         topic = self.names.topic(name, "outbox")
         group = self.names.group(self.names.take(f"{name}-delivery", f"the delivery to {address}"))
-        self.deliveries.append(Delivery(name, group, topic, config.host, int(config.port)))
+        self.deliveries.append(Delivery(name, group, topic, TcpReceiver(config.host, int(config.port))))
         return ToOutbox(config.encoder.name(), topic, config.encoder.encode)
 
     def _finish(self, branch: _Branch, targets: tuple[Target, ...]) -> None:

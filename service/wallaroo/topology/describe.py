@@ -100,7 +100,7 @@ def _text(topology: Topology) -> Iterator[str]:
         yield f"  Delivery {delivery.name}"
         yield f"    group    {delivery.group}"
         yield f"    reads    {delivery.outbox} (internal)"
-        yield f"    sends    tcp {delivery.host}:{delivery.port}"
+        yield f"    sends    {delivery.receiver}"
     yield f"  Dead letters {topology.dead_letters}"
 
 
@@ -123,7 +123,7 @@ def _plain(topology: Topology) -> dict[str, Any]:
         ],
         "sub_topologies": [_plain_sub(sub) for sub in topology.sub_topologies],
         "deliveries": [
-            {"name": d.name, "group": d.group, "reads": d.outbox, "sends": f"tcp {d.host}:{d.port}"}
+            {"name": d.name, "group": d.group, "reads": d.outbox, "sends": str(d.receiver)}
             for d in topology.deliveries
         ],
         "dead_letters": topology.dead_letters,
@@ -161,7 +161,7 @@ def _mermaid(topology: Topology) -> Iterator[str]:
             if isinstance(step, Stateful):
                 yield f"  {nodes[at]} -.- {_store(step.store.changelog)}"
     for delivery in topology.deliveries:
-        receiver = f"tcp {delivery.host}:{delivery.port}"
+        receiver = str(delivery.receiver)
         yield f"  {_topic(delivery.outbox)} --> {_node(receiver)}[{_label(receiver)}]"
 
 

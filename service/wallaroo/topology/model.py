@@ -26,12 +26,14 @@ __all__ = [
     "Delivery",
     "Input",
     "RangeWindow",
+    "RemoteTopic",
     "Repartition",
     "Stateful",
     "Step",
     "Store",
     "SubTopology",
     "Target",
+    "TcpReceiver",
     "Timing",
     "ToOutbox",
     "ToTopic",
@@ -68,12 +70,31 @@ class ToTopic:
 
 
 @dataclass(frozen=True, slots=True)
+class RemoteTopic:
+    """A topic of another cluster than the application's own."""
+
+    topic: str
+    brokers: tuple[tuple[str, str], ...]
+
+    @property
+    def bootstrap_servers(self) -> str:
+        return ",".join(f"{host}:{port}" for host, port in self.brokers)
+
+    def __str__(self) -> str:
+        return f"kafka {self.bootstrap_servers} {self.topic}"
+
+
+@dataclass(frozen=True, slots=True)
 class ToOutbox:
-    """The end of the pipeline: encoded records for a delivery group, by way of its outbox topic."""
+    """The end of the pipeline: encoded records for a delivery group, by way of its outbox topic.
+
+    Where they are for a topic of another cluster, their encoder may choose a key and a partition there too.
+    """
 
     name: str
     topic: str
     encode: Callable[[Any], Any]
+    remote: RemoteTopic | None = None
 
 
 Target = Repartition | ToTopic | ToOutbox
@@ -156,14 +177,24 @@ class SubTopology:
 
 
 @dataclass(frozen=True, slots=True)
+class TcpReceiver:
+    """Who listens on a port."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"tcp {self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
 class Delivery:
-    """A consumer group that sends what is in an outbox topic to a TCP receiver."""
+    """A consumer group that sends what is in an outbox topic to where it belongs, outside the cluster."""
 
     name: str
     group: str
     outbox: str
-    host: str
-    port: int
+    receiver: TcpReceiver | RemoteTopic
 
 
 @dataclass(frozen=True, slots=True)

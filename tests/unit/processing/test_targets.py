@@ -12,7 +12,7 @@ from wallaroo.processing.targets import target
 from wallaroo.processing.wiring import Wiring, fast_access, unguarded
 from wallaroo.record import ANY_PARTITION
 from wallaroo.state.values import ValueCodec
-from wallaroo.topology.model import Repartition, ToOutbox, ToTopic
+from wallaroo.topology.model import RemoteTopic, Repartition, ToOutbox, ToTopic
 
 
 def sent(end, value, key=b"own"):
@@ -30,6 +30,17 @@ def to_topic(made, **rest):
 
 def to_outbox(made, **rest):
     return sent(ToOutbox("encode", "box", lambda _value: made), "value", **rest)
+
+
+def to_remote_topic(made, key=b"own"):
+    """The output, and the header that chooses a partition over there, if any."""
+    outputs = []
+    wiring = Wiring(outputs.append, {}, 1, PARTITIONS, ValueCodec(PICKLES), unguarded, fast_access)
+    remote = RemoteTopic("far", (("k2", "9092"),))
+    end = ToOutbox("encode", "box", lambda _value: made, remote)
+    target(end, wiring)("value", key, record(timestamp_ms=7))
+    assert all(output[4:7] == (None, None, 7) for output in outputs)
+    return [(output[:4], *output[7:]) for output in outputs]
 
 
 def refused(text):
@@ -74,9 +85,7 @@ def test_an_encoder_that_returns_a_strange_tuple_is_refused(made):
 
 @pytest.mark.parametrize("partition", [3, 99, -2])
 def test_a_partition_that_the_topic_does_not_have_is_refused(partition):
-    text = (
-        f"the encoder 'encode' chose partition {partition} of out, which has 3; return one of those, or None"
-    )
+    text = f"the encoder 'encode' chose partition {partition} of out, which has 3; return one it has, or None"
     with refused(text):
         to_topic(("v", "k", partition))
 
@@ -135,3 +144,33 @@ def test_a_record_without_a_key_cannot_keep_it():
 
 def test_keys_are_spread_over_all_partitions():
     assert {partition_of(b"%d" % n, 5) for n in range(100)} == set(range(5))
+
+
+def in_box(value, key, *headers):
+    partition = 1 % PARTITIONS["box"] if key is None else partition_of(key, PARTITIONS["box"])
+    return [(("box", value, key, partition), *headers)]
+
+
+@pytest.mark.parametrize(
+    ("made", "waiting"),
+    [
+        ("größe", in_box("größe".encode(), b"own")),
+        (b"", in_box(b"", b"own")),
+        (("v", "k"), in_box(b"v", b"k")),
+        (("v", None), in_box(b"v", None)),
+        ((None, "k"), in_box(None, b"k")),
+        (("v", "k", None), in_box(b"v", b"k")),
+        (("v", "k", 2), in_box(b"v", b"k", [("partition", b"2")])),
+        (("v", None, 0), in_box(b"v", None, [("partition", b"0")])),
+        (("v", "k", 99), in_box(b"v", b"k", [("partition", b"99")])),
+        (None, []),
+    ],
+)
+def test_what_is_for_another_cluster_waits_with_all_that_its_encoder_chose(made, waiting):
+    assert to_remote_topic(made) == waiting
+
+
+@pytest.mark.parametrize("partition", [-2, 2**31])
+def test_a_partition_that_no_topic_has_is_refused_before_it_waits(partition):
+    with refused(f"chose partition {partition} of far; return one it has, or None"):
+        to_remote_topic(("v", "k", partition))

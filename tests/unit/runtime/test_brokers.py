@@ -41,18 +41,28 @@ def test_two_sources_on_different_clusters_need_the_operators_word():
     assert servers(topology, bootstrap_servers="prod:9092") == "prod:9092"
 
 
-def sink(*brokers):
-    return wallaroo.KafkaSinkConfig("out", list(brokers), encoder=encode)
+def test_brokers_that_share_an_address_are_of_one_cluster():
+    topology = compiled(source("a", ("k1", "9092"), ("k2", "9092")).merge(source("b", ("K2", "9092"))))
+    assert servers(topology) == "k1:9092,k2:9092"
+
+
+def sink(topic, *brokers):
+    return wallaroo.KafkaSinkConfig(topic, list(brokers), encoder=encode)
 
 
 def test_a_sink_may_name_the_brokers_too():
     named = ("k1", "9092")
-    assert servers(compiled(source("a"), sink(named))) == "k1:9092"
-    assert servers(compiled(source("a", named), sink(named))) == "k1:9092"
+    assert servers(compiled(source("a"), sink("out", named))) == "k1:9092"
+    assert servers(compiled(source("a", named), sink("out", named))) == "k1:9092"
 
 
-def test_a_sink_on_another_cluster_than_the_source_needs_the_operators_word():
-    topology = compiled(source("a", ("k1", "9092")), sink(("k2", "9092")))
-    with pytest.raises(SettingsError, match="the source 'a' and the sink of 'out' name different brokers"):
-        servers(topology)
+def test_a_sink_elsewhere_does_not_count():
+    topology = compiled(source("a", ("k1", "9092")), sink("out", ("k2", "9092")))
+    assert servers(topology) == "k1:9092"
     assert servers(topology, bootstrap_servers="prod:9092") == "prod:9092"
+
+
+def test_two_sinks_on_different_clusters_do_not_say_which_one_is_the_applications_own():
+    topology = compiled(source("a"), sink("out", ("k1", "9092")), sink("far", ("k2", "9092")))
+    with pytest.raises(SettingsError, match="the sink of 'out' and the sink of 'far' name different brokers"):
+        servers(topology)

@@ -86,6 +86,18 @@ def test_a_tcp_sink_is_read_by_its_address():
     assert made.read("localhost:7010") == [b"rex:1:fine\n"]
 
 
+def test_a_topic_of_another_cluster_is_read_by_its_name():
+    there = [("there", 9092)]
+    encode = wallaroo.encoder(lambda message: (message, "key"))
+    read = wallaroo.KafkaSourceConfig("in", [("here", 9092)], decoder=samples.decode)
+    far = wallaroo.KafkaSinkConfig("far", there, encoder=encode)
+    application = wallaroo.build_application("app", wallaroo.source("s", read).to_sink(far))
+    made = driver("rex:1", application=application)
+    made.run()
+    assert made.read("far") == made.read("there:9092/far") == [b"rex:1:fine"]
+    assert made.records("app-far-outbox")[0].key == b"key"
+
+
 def test_a_state_for_the_whole_stream_needs_no_key():
     made = driver("rex:1", "fido:2", application=samples.collecting())
     assert made.state(TOTAL) is None

@@ -25,6 +25,7 @@ from wallaroo.topology.model import (
     CheckKey,
     Delivery,
     Repartition,
+    TcpReceiver,
     ToTopic,
     Update,
     UpdateMulti,
@@ -181,7 +182,9 @@ def test_every_result_goes_to_every_sink():
 def test_a_tcp_sink_is_a_delivery_group_behind_an_outbox():
     topology = compiled(source(), wallaroo.TCPSinkConfig("localhost", "7010", encode, name="Alerts!"))
     assert topology.deliveries == (
-        Delivery("alerts", "some-app-alerts-delivery", "some-app-alerts-outbox", "localhost", 7010),
+        Delivery(
+            "alerts", "some-app-alerts-delivery", "some-app-alerts-outbox", TcpReceiver("localhost", 7010)
+        ),
     )
 
 

@@ -1,0 +1,66 @@
+"""Which cluster a Kafka sink is on: the application's own, or another one, behind an outbox.
+
+Rules for whoever edits this file:
+1. A transaction spans one cluster: that of the sources, where the outbox is too.
+2. Two lists of brokers that share an address are of one cluster: nobody need name all of its brokers.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from wallaroo.topology.model import Delivery, RemoteTopic, SubTopology, Target, ToOutbox, ToTopic
+from wallaroo.topology.names import Names, slug
+
+Brokers = Iterable[tuple[str, str]]
+
+_DEFAULT_PORT = "9092"
+_LOOPBACK = {"127.0.0.1": "localhost", "[::1]": "localhost", "::1": "localhost"}
+
+
+def reach_other_clusters(
+    subs: Sequence[SubTopology], names: Names, bootstrap_servers: str | None
+) -> tuple[list[SubTopology], list[Delivery]]:
+    """The sub-topologies with an outbox in place of every topic elsewhere, and the deliveries of those.
+
+    Elsewhere is where a sink names brokers that neither a source nor `bootstrap_servers`, if the operator
+    has set it, has in common with it. Where no source and no operator names any, the sinks' are the
+    application's own.
+    """
+    own = addresses(_parsed(bootstrap_servers or ""))
+    own.update(*(addresses(sub.input.brokers) for sub in subs))
+    deliveries: dict[RemoteTopic, Delivery] = {}
+
+    def rerouted(target: Target) -> Target:
+        if not isinstance(target, ToTopic) or not target.brokers or not own:
+            return target
+        if own & addresses(target.brokers):
+            return target
+        remote = RemoteTopic(target.topic, tuple(target.brokers))
+        if remote not in deliveries:
+            deliveries[remote] = _delivery(remote, names)
+        return ToOutbox(target.name, deliveries[remote].outbox, target.encode, remote)
+
+    rewritten = [replace(sub, targets=tuple(rerouted(target) for target in sub.targets)) for sub in subs]
+    return rewritten, list(deliveries.values())
+
+
+def addresses(brokers: Brokers) -> set[tuple[str, str]]:
+    """Brokers by what they can be compared by."""
+    return {(_LOOPBACK.get(host.lower(), host.lower()), port) for host, port in brokers}
+
+
+def _parsed(bootstrap_servers: str) -> Brokers:
+    """The `host[:port]` of a client's list, each perhaps behind a protocol, as in `SSL://host:9093`."""
+    for server in filter(None, (part.strip() for part in bootstrap_servers.split(","))):
+        address = server.rpartition("//")[2]
+        host, colon, port = address.rpartition(":")
+        # The colons of an address without a port: [::1].
+        yield (host, port) if colon and port.isdigit() else (address, _DEFAULT_PORT)
+
+
+def _delivery(remote: RemoteTopic, names: Names) -> Delivery:
+    wanted = slug(remote.topic)
+    name = wanted if names.free(f"{wanted}-outbox") else f"{wanted}-{slug(remote.bootstrap_servers)}"
+    names.take(f"{name}-outbox", f"the Kafka sink {remote.topic!r} on {remote.bootstrap_servers}")
+    group = names.group(names.take(f"{name}-delivery", f"the delivery to {remote}"))
+    return Delivery(name, group, names.topic(name, "outbox"), remote)
