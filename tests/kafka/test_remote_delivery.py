@@ -1,8 +1,11 @@
 """Delivery from an outbox to a topic of another cluster: whatever becomes of either, nothing is lost."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
+import threading
 from collections import defaultdict
 from contextlib import contextmanager
 
@@ -207,6 +210,34 @@ def test_a_worker_that_is_killed_loses_nothing(bootstrap_servers, topic, tail, f
     with running(loop()):
         until_all(tail, 1_000)
     assert without_repeats(tail.read_to_end()) == wanted(1_000)
+
+
+def test_a_process_that_has_stood_still_sends_nothing_of_what_its_client_holds(far, tail, topic):
+    script = """if True:
+        import sys
+        from wallaroo.runtime.clients import remote_producer
+        from wallaroo.settings import Settings
+        settings = Settings(session_timeout_ms=6_000, delivery={"batch.num.messages": "10"})
+        producer = remote_producer(settings, sys.argv[1], "frozen", print, False)
+        for first in (0, 1), (1, 2_000):
+            for number in range(*first):
+                producer.produce(sys.argv[2], str(number), "rex")
+            print(producer.flush(0.5 if first[0] else 20), flush=True)
+        producer.flush(3)
+    """
+    command = [sys.executable, "-c", script, far.bootstrap_servers, topic]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        assert process.stdout.readline() == b"0\n"
+        os.kill(far.pid, signal.SIGSTOP)
+        assert process.stdout.readline() == b"1999\n"
+        process.send_signal(signal.SIGSTOP)
+        os.kill(far.pid, signal.SIGCONT)
+        # A session's time-out: its partitions are somebody else's from now on.
+        threading.Event().wait(6)
+        process.send_signal(signal.SIGCONT)
+    arrived = [int(message.value()) for message in tail.read_to_end()]
+    assert arrived == list(range(len(arrived)))
+    assert 1 <= len(arrived) <= 51
 
 
 @pytest.mark.parametrize("protocol", ["classic", "consumer"])

@@ -146,7 +146,7 @@ class ApplicationDriver:
         self._see_the_time()
 
     def read(self, sink: str) -> list[bytes | None]:
-        """The values in a topic, or waiting for the TCP sink with the address `host:port`."""
+        """The values in a topic, or waiting for one of another cluster or for the TCP sink at `host:port`."""
         return [record.value for record in self.records(sink)]
 
     def records(self, sink: str) -> list[Record]:
