@@ -283,7 +283,7 @@ def test_a_record_that_will_never_be_taken_becomes_a_dead_letter_and_nothing_ove
     bootstrap_servers, picky, tail_of_picky, loop
 ):
     produce(bootstrap_servers, picky, with_bad_ones(200))
-    with running(loop(producer={"compression.type": "none"}, delivery={"compression.type": "none"})) as made:
+    with running(loop(delivery={"compression.type": "none", "batch.num.messages": "10"})) as made:
         wait_until(lambda: delivered(made) == 1_204, 60)
         assert made.status().connected
         produce(bootstrap_servers, picky, numbered(200, 300))
