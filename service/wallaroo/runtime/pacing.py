@@ -2,9 +2,8 @@
 
 from dataclasses import dataclass
 
-# The broker is still writing the markers of the last transaction; beginning the next one sooner makes
-# the client back off for 20 ms.
-_GAP_SECONDS = 0.002
+# The broker is still writing the markers of the last transaction; beginning the next one sooner is refused.
+_GAP_SECONDS = 0.001
 
 
 @dataclass(slots=True)

@@ -33,8 +33,7 @@ def test_with_nothing_pending_nothing_has_to_wait(cycle):
     assert cycle.rest() is None
 
 
-def test_what_is_pending_waits_for_what_is_left_of_the_gap(cycle, task, clock):
-    clock.advance(1)
+def test_what_is_pending_waits_for_what_is_left_of_the_gap(cycle, task):
     task.process([Record(0, 0)])
     cycle.when_due(lambda: None, dry=True)
     assert not cycle.in_flight
@@ -42,7 +41,7 @@ def test_what_is_pending_waits_for_what_is_left_of_the_gap(cycle, task, clock):
 
 
 def test_after_the_gap_what_is_pending_flies_and_nothing_has_to_wait(cycle, task, clock):
-    clock.advance(2)
+    clock.advance(1)
     task.process([Record(0, 0)])
     cycle.when_due(lambda: None, dry=True)
     assert cycle.in_flight
@@ -50,7 +49,7 @@ def test_after_the_gap_what_is_pending_flies_and_nothing_has_to_wait(cycle, task
 
 
 def test_what_came_after_a_full_list_is_asked_for_at_once(cycle, task, clock):
-    clock.advance(3)
+    clock.advance(2)
     task.process([Record(0, 0)])
     cycle.when_due(lambda: None, dry=False)
     assert cycle.rest() == 0

@@ -69,7 +69,7 @@ def test_what_is_pending_waits_in_whole_milliseconds_and_no_longer_than_the_brok
     write = FakeWriter(set())
     consumer = PatientConsumer(ENDS, write.offsets, [])
     run_loop(consumer, write, 5, TickingClock(ticks_per_second=1_000_000))
-    assert consumer.patience == {0.002}
+    assert consumer.patience == {0.001}
 
 
 def test_with_nothing_pending_the_loop_waits_for_a_record():
