@@ -9,7 +9,8 @@ from typing import Any
 from confluent_kafka import OFFSET_END, Consumer, Producer, TopicPartition
 
 RATE = 200
-WARM_UP = 400
+# Half a minute, in which the broker compiles what transactions need.
+WARM_UP = 6_000
 AMOUNT = 3_000
 
 
@@ -61,8 +62,7 @@ def _send(bootstrap_servers: str, sent: dict[str, float], count: int) -> None:
     )
     run, began = uuid.uuid4().hex[:8], time.perf_counter()
     for number in range(count):
-        while (early := began + number / RATE - time.perf_counter()) > 0:
-            time.sleep(min(early, 0.001))
+        time.sleep(max(0.0, began + number / RATE - time.perf_counter()))
         user = f"{run}-{number}"
         sent[user] = time.perf_counter()
         producer.produce("transactions", json.dumps({"user": user, "amount": AMOUNT}), user)

@@ -32,7 +32,8 @@ CLOCKED = [
 
 
 def main(spec: WorkerSpec, connection: Connection) -> None:
-    notes = Path(os.environ[FILE_VARIABLE]).open("w", buffering=1)  # noqa: SIM115 - as long as the process
+    # Unbuffered: the commits of two sub-topologies write to it from two threads.
+    notes = Path(os.environ[FILE_VARIABLE]).open("wb", buffering=0)  # noqa: SIM115 - as long as the process
     phases: Counter[str] = Counter()
     for owner, name, phase in CLOCKED:
         _clock(owner, name, phase, phases)
@@ -62,7 +63,7 @@ def _noting(make: Callable[..., Any], notes: Any, phases: Counter[str]) -> Calla
             before, produced = time.thread_time(), phases["produce"]
             landing = write(batches)
             phases["commit"] += time.thread_time() - before - (phases["produce"] - produced)
-            notes.write(json.dumps(_note(batches, phases)) + "\n")
+            notes.write(json.dumps(_note(batches, phases)).encode() + b"\n")
             return landing
 
         return writing

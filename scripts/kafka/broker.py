@@ -20,6 +20,16 @@ CLUSTER_ID = "V2FsbGFyb29PbkthZmthIQ"
 LOG4J = Path(__file__).with_name("log4j2.properties")
 START_TIMEOUT_SECONDS = 60
 STOP_TIMEOUT_SECONDS = 20
+# The options of Kafka's own start script.
+AS_KAFKA_STARTS_ITSELF = (
+    "-server",
+    "-XX:+UseG1GC",
+    "-XX:MaxGCPauseMillis=20",
+    "-XX:InitiatingHeapOccupancyPercent=35",
+    "-XX:+ExplicitGCInvokesConcurrent",
+    "-XX:MaxInlineLevel=15",
+    "-Djava.awt.headless=true",
+)
 POLL_SECONDS = 0.05
 
 
@@ -157,6 +167,5 @@ def answers(bootstrap_servers: str, timeout_seconds: float = 5) -> bool:
 
 
 def _jvm_options(logs: Path, initial_heap: str) -> list[str]:
-    heap = [f"-Xms{initial_heap}", "-Xmx1g", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20"]
     logging = [f"-Dlog4j2.configurationFile={LOG4J}", f"-Dkafka.logs.dir={logs}"]
-    return [*heap, "-Djava.awt.headless=true", *logging]
+    return [f"-Xms{initial_heap}", "-Xmx1g", *AS_KAFKA_STARTS_ITSELF, *logging]

@@ -16,8 +16,8 @@ Client = TypeVar("Client", Consumer, Producer, AdminClient)
 # A full queue makes the fetcher sleep this long; the default of a second lets a fast consumer run dry.
 _FETCH_BACKOFF_MS = 5
 # After a commit the broker writes its markers, and for a few milliseconds refuses the offsets of
-# the next transaction (CONCURRENT_TRANSACTIONS). The default wait, 100 ms, was the tail of the latency.
-_RETRY_BACKOFF_MS = 10
+# the next transaction (CONCURRENT_TRANSACTIONS). The default wait is 100 ms.
+_RETRY_BACKOFF_MS = 2
 # The client's default.
 _LARGEST_BATCH = 1_000_000
 _LARGEST_RECORD = 1_000_000_000

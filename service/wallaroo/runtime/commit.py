@@ -4,7 +4,9 @@ Rules for whoever edits this file:
 1. A transaction begins and ends inside what `exactly_once` returns; it is never open while user code runs.
 2. The offsets go with the group's metadata as it was when the batches were collected: that is what
    fences a worker whose partitions have moved on (KIP-447).
-3. ABORTED means that nothing of it is visible to readers; anything but that or COMMITTED is raised,
+3. The offsets go first: where the broker is not done with the last transaction they are sent again in a
+   moment; the client would have the records wait for 20 ms.
+4. ABORTED means that nothing of it is visible to readers; anything but that or COMMITTED is raised,
    and the process ends.
 """
 
@@ -83,10 +85,11 @@ def exactly_once(producer: Producer, at: Probe, ask_limits: AskLimits) -> Writer
         try:
             at(Point.BEFORE_BEGIN)
             producer.begin_transaction()
-            produce_all(producer, commit.batches)
-            at(Point.AFTER_PRODUCE)
-            _send_offsets_and_flush(producer, commit)
+            _send_offsets(producer, commit)
             at(Point.AFTER_OFFSETS)
+            produce_all(producer, commit.batches)
+            _flush(producer, commit)
+            at(Point.AFTER_PRODUCE)
             persist(producer.commit_transaction)
             at(Point.AFTER_COMMIT)
         except KafkaException as error:
@@ -168,16 +171,17 @@ def _offsets(commit: Commit) -> list[TopicPartition]:
     return [TopicPartition(b.partition.topic, b.partition.number, b.next_offset) for b in commit.batches]
 
 
-def _send_offsets_and_flush(producer: Producer, commit: Commit) -> None:
+def _send_offsets(producer: Producer, commit: Commit) -> None:
+    persist(lambda: producer.send_offsets_to_transaction(_offsets(commit), commit.group))
+
+
+def _flush(producer: Producer, commit: Commit) -> None:
     """In the flush of a commit, a transaction that has failed already waits for records to time out.
 
     So the offsets are sent again and again until all records are there: sending them says whether it has.
     """
-    offsets = _offsets(commit)
-    unsent = 1
-    while unsent:
-        persist(lambda: producer.send_offsets_to_transaction(offsets, commit.group))
-        unsent = producer.flush(_FAILURE_SECONDS)
+    while producer.flush(_FAILURE_SECONDS):
+        _send_offsets(producer, commit)
 
 
 def _abort(producer: Producer, error: KafkaException) -> Landing:

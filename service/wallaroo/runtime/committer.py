@@ -1,7 +1,7 @@
 """Committer: the thread in which a loop's commits are in flight, one at a time."""
 
 import time
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 
 from wallaroo.errors import CommitError
 from wallaroo.runtime.commit import Commit, Landing, Writer, nothing_more
@@ -42,6 +42,11 @@ class Committer:
     def landed(self) -> bool:
         """Whether `land` need not wait: the commit has ended, or it never will."""
         return self._flight is not None and (self._flight.done() or time.monotonic() >= self._deadline)
+
+    def wait(self, seconds: float) -> None:
+        """Until the commit in flight has ended, or for so long."""
+        if self._flight is not None:
+            wait([self._flight], seconds)
 
     def start(self, commit: Commit) -> None:
         self._commit = commit

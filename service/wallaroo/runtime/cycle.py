@@ -47,9 +47,16 @@ class CommitCycle:
         self._aborts = 0
 
     @property
-    def busy(self) -> bool:
-        """Whether there is something to commit or to land."""
-        return self.pending > 0 or self._committer.in_flight
+    def in_flight(self) -> bool:
+        return self._committer.in_flight
+
+    def wait(self, seconds: float) -> None:
+        """Until the commit in flight has ended, or for so long."""
+        self._committer.wait(seconds)
+
+    def rest(self) -> float | None:
+        """For how many seconds what is pending has to wait at most; None if nothing is."""
+        return max(0.0, self._pace.rest(self._clock.monotonic())) if self.pending else None
 
     def when_due(self, group: Callable[[], Any], *, dry: bool) -> None:
         """Land what has landed, and start the next commit if it is due; `group` gives its metadata."""

@@ -7,6 +7,7 @@ Rules for whoever edits this file:
 """
 
 import logging
+import math
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -32,8 +33,8 @@ from wallaroo.topology.model import SubTopology
 _log = logging.getLogger(__name__)
 
 _IDLE_SECONDS = 0.1
-# While there is something to commit or to land, the input is waited for no longer than this.
-_BUSY_SECONDS = 0.002
+# While a commit is in flight the input is looked at as often as this.
+_FLIGHT_SECONDS = 0.005
 _LOOK_SECONDS = 1.0
 _STUCK_SECONDS = 240
 
@@ -125,13 +126,21 @@ class Loop:
         self._look_when_due()
 
     def _poll(self) -> list[Message]:
-        """Whatever is there, and if nothing is, the first that comes."""
+        """Whatever is there; if nothing is, what has come until there is something to do."""
         size = self._list_size.value
         messages = self._consumer.consume(size, 0)
         if messages:
             return messages
-        first = self._consumer.poll(_BUSY_SECONDS if self._cycle.busy else _IDLE_SECONDS)
+        if self._cycle.in_flight:
+            self._cycle.wait(_FLIGHT_SECONDS)
+            return self._consumer.consume(size, 0)
+        first = self._consumer.poll(self._patience())
         return [] if first is None else [first, *self._consumer.consume(size - 1, 0)]
+
+    def _patience(self) -> float:
+        rest = self._cycle.rest()
+        # The client counts in whole milliseconds, and rounds down.
+        return _IDLE_SECONDS if rest is None else math.ceil(rest * 1000) / 1000
 
     def _slices(self, messages: list[Message]) -> Iterator[tuple[Task, list[Message]]]:
         """The records by partition; what is no record is heard first."""

@@ -2,9 +2,8 @@
 
 from dataclasses import dataclass
 
-# The broker is still writing the markers of the last transaction; beginning the next one sooner makes
-# the client back off for 20 ms.
-_GAP_SECONDS = 0.003
+# The broker is still writing the markers of the last transaction; beginning the next one sooner is refused.
+_GAP_SECONDS = 0.001
 
 
 @dataclass(slots=True)
@@ -27,7 +26,11 @@ class Pace:
             return True
         if in_flight:
             return False
-        return now - self.started >= self.interval_seconds or (dry and now - self.landed >= _GAP_SECONDS)
+        return now - self.started >= self.interval_seconds or (dry and self.rest(now) <= 0)
+
+    def rest(self, now: float) -> float:
+        """For how many seconds more the broker is to be left alone."""
+        return self.landed + _GAP_SECONDS - now
 
 
 # A list that takes longer than this keeps a worker from its group's coordinator and from SIGTERM.

@@ -36,5 +36,20 @@ def test_a_commit_that_is_out_of_time_counts_as_landed_so_that_an_idle_loop_noti
     never.set()
 
 
+def test_waiting_ends_with_the_commit():
+    go = threading.Event()
+    committer = Committer(lambda _commit: Landing(Outcome(go.wait() and "committed")))
+    committer.start(COMMIT)
+    committer.wait(0.001)
+    assert not committer.landed
+    go.set()
+    committer.wait(60)
+    assert committer.landed
+
+
+def test_without_a_commit_nothing_is_waited_for():
+    Committer(lambda _commit: Landing(Outcome.COMMITTED)).wait(60)
+
+
 def test_a_commit_may_take_until_the_broker_has_ended_its_transaction():
     assert longest_flight_seconds(60_000) == 70

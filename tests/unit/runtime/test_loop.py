@@ -17,26 +17,27 @@ strikes = lists(one_of(none(), none(), none(), sampled_from([0, 1])), max_size=8
 
 
 class TickingClock:
-    """A clock that moves by a millisecond whenever it is asked."""
+    """A clock that moves whenever it is asked, by a millisecond if nothing else is said."""
 
-    def __init__(self):
+    def __init__(self, ticks_per_second=1000):
         self._ticks = count()
+        self._ticks_per_second = ticks_per_second
 
     def monotonic(self):
-        return next(self._ticks) / 1000
+        return next(self._ticks) / self._ticks_per_second
 
     def now_ms(self):
         return next(self._ticks)
 
 
-def run_loop(consumer, write, list_size):
+def run_loop(consumer, write, list_size, clock):
     """Until the consumer's script is over and it runs dry."""
     settings = Settings(consume_batch=list_size, commit_interval_ms=20)
     assignment = Assignment(settings, "earliest", dict, lambda at, start, _: FakeTask(at, start))
     restorer = SimpleNamespace(start=lambda restorations: [assignment.restored.put(r) for r in restorations])
     clients = Clients(consumer, Committer(write), restorer, None)
     sub = SimpleNamespace(name="sub", input=SimpleNamespace(topic=TOPIC))
-    loop = Loop(sub, settings, assignment, lambda: clients, TickingClock())
+    loop = Loop(sub, settings, assignment, lambda: clients, clock)
     consumer.on_end = loop.stop
     loop.run()
 
@@ -44,9 +45,35 @@ def run_loop(consumer, write, list_size):
 @given(strikes, sets(integers(1, 30), max_size=5), integers(1, 12))
 def test_every_record_is_committed_once_and_in_order(script, aborted, list_size):
     write = FakeWriter(aborted)
-    run_loop(FakeConsumer(ENDS, write.offsets, script), write, list_size)
+    run_loop(FakeConsumer(ENDS, write.offsets, script), write, list_size, TickingClock())
     # The very last commit may have been one of the aborted: what it held is for the next start.
     write.aborted.clear()
-    run_loop(FakeConsumer(ENDS, write.offsets, []), write, list_size)
+    run_loop(FakeConsumer(ENDS, write.offsets, []), write, list_size, TickingClock())
     assert write.results == {number: list(range(end)) for number, end in ENDS.items()}
     assert write.offsets == ENDS
+
+
+class PatientConsumer(FakeConsumer):
+    """Notes for how long it is asked to wait."""
+
+    def __init__(self, *args):
+        super().__init__(*args)
+        self.patience = set()
+
+    def poll(self, timeout):
+        self.patience.add(timeout)
+        return super().poll(timeout)
+
+
+def test_what_is_pending_waits_in_whole_milliseconds_and_no_longer_than_the_broker_needs():
+    write = FakeWriter(set())
+    consumer = PatientConsumer(ENDS, write.offsets, [])
+    run_loop(consumer, write, 5, TickingClock(ticks_per_second=1_000_000))
+    assert consumer.patience == {0.001}
+
+
+def test_with_nothing_pending_the_loop_waits_for_a_record():
+    write = FakeWriter(set())
+    consumer = PatientConsumer(ENDS, write.offsets, [])
+    run_loop(consumer, write, 5, TickingClock())
+    assert consumer.patience == {0.1}

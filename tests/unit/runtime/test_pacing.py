@@ -5,9 +5,12 @@ import pytest
 from wallaroo.runtime.pacing import ListSize, Pace
 
 
+def pace(**times):
+    return Pace(interval_seconds=0.1, most_records=100, **{"started": 10.0, "landed": 10.0, **times})
+
+
 def due(pending=1, *, now=10.0, dry=False, in_flight=False, **times):
-    pace = Pace(interval_seconds=0.1, most_records=100, **{"started": 10.0, "landed": 10.0, **times})
-    return pace.due(now, pending, dry=dry, in_flight=in_flight)
+    return pace(**times).due(now, pending, dry=dry, in_flight=in_flight)
 
 
 def test_nothing_is_never_committed():
@@ -19,7 +22,12 @@ def test_a_commit_is_due_as_soon_as_the_input_has_run_dry():
 
 
 def test_a_commit_leaves_the_broker_a_moment_after_the_last_one():
-    assert not due(now=10.001, dry=True)
+    assert not due(now=10.0005, dry=True)
+
+
+def test_the_broker_is_left_alone_for_a_millisecond():
+    assert pace().rest(10.0004) == pytest.approx(0.0006)
+    assert pace().rest(10.0015) < 0
 
 
 def test_under_load_a_commit_is_due_by_interval():

@@ -1,0 +1,48 @@
+"""A transaction: in which order Kafka is asked, and how often."""
+
+from wallaroo.record import Batch, Partition
+from wallaroo.runtime.commit import Commit, Landing, Outcome, exactly_once, unprobed
+
+BATCH = Batch(Partition("in", 1), 7, 1, 0, [("out", b"value", b"key")], [], {}, {})
+
+
+class FakeProducer:
+    """Notes what it is asked for; `unsent` is what its flushes leave, one after the other."""
+
+    def __init__(self, unsent):
+        self.calls = []
+        self._unsent = unsent
+
+    def begin_transaction(self):
+        self.calls.append("begin")
+
+    def send_offsets_to_transaction(self, offsets, group):
+        self.calls.append(("offsets", [(tp.topic, tp.partition, tp.offset) for tp in offsets], group))
+
+    def produce(self, topic, value, key):
+        self.calls.append(("produce", topic))
+
+    def flush(self, _seconds):
+        self.calls.append("flush")
+        return self._unsent.pop(0)
+
+    def commit_transaction(self):
+        self.calls.append("commit")
+
+
+def calls(unsent):
+    producer = FakeProducer(unsent)
+    write = exactly_once(producer, unprobed, None)
+    assert write(Commit([BATCH], "group")) == Landing(Outcome.COMMITTED)
+    return producer.calls
+
+
+OFFSETS = ("offsets", [("in", 1, 7)], "group")
+
+
+def test_the_offsets_go_before_the_records():
+    assert calls([0]) == ["begin", OFFSETS, ("produce", "out"), "flush", "commit"]
+
+
+def test_the_offsets_are_sent_again_until_all_records_are_there():
+    assert calls([1, 1, 0])[3:] == ["flush", OFFSETS, "flush", OFFSETS, "flush", "commit"]
