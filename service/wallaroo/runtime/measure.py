@@ -42,7 +42,8 @@ class LoopMeasures:
             latency = max(0, now_ms - batch.oldest_timestamp_ms) / 1000
             self.values.observe(metrics.END_TO_END_LATENCY, latency, self._name)
         for topic, records in Counter(output[0] for output in batch.outputs).items():
-            self.values.count(metrics.RECORDS_PRODUCED, records - batch.controls.get(topic, 0), topic)
+            sent = records - batch.controls.get(topic, 0) + batch.saved.get(topic, 0)
+            self.values.count(metrics.RECORDS_PRODUCED, sent, topic)
         for changes in batch.changes:
             self.values.count(metrics.CHANGELOG_RECORDS, len(changes.values), changes.store)
         for (stage, error), n in batch.dead_letters.items():
