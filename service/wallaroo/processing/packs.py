@@ -1,7 +1,7 @@
 """Packs: several records of one partition of a repartition topic in one Kafka record.
 
 1R<entries>     without a key; times in milliseconds
-1N<entries>     the same, times in nanoseconds: of records that lead to windows
+1X<entries>     the same, times in nanoseconds: of records that lead to windows
 
 The entries are a MessagePack array of arrays [value, key, time]: byte strings, and an integer of 64 bits.
 """
@@ -70,7 +70,7 @@ class Form(NamedTuple):
 
 
 MILLISECONDS = Form(b"1R", lambda ms: (ms,))
-NANOSECONDS = Form(b"1N", timestamp_and_headers)
+NANOSECONDS = Form(b"1X", timestamp_and_headers)
 _READ: dict[bytes, Callable[[bytes], Any]] = {
     MILLISECONDS.kind: msgspec.msgpack.Decoder(list[PackedRecord]).decode,
     NANOSECONDS.kind: msgspec.msgpack.Decoder(list[ExactRecord]).decode,

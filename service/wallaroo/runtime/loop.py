@@ -158,7 +158,7 @@ class Loop:
         rewind = task.process(records)
         self._processing_since = None
         seconds = self._clock.monotonic() - started
-        self.measures.slice_done(task, len(records), seconds)
+        self.measures.slice_done(task, len(messages), len(records), seconds)
         self._list_size.took(len(messages), len(records), seconds)
         if rewind is not None:
             self._cycle.rewind(task, rewind)
