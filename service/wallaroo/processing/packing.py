@@ -18,6 +18,7 @@ from wallaroo.topology.model import Repartition, SubTopology
 
 # Larger ones save nothing more.
 _LARGEST_PACK = 64_000
+_MOST_RECORDS = 500
 
 Append = Callable[[Output], None]
 
@@ -73,7 +74,8 @@ class Packing:
     def _close(self, partition: int) -> None:
         entries = self._open[partition]
         most_bytes = min(_LARGEST_PACK, self._room.get(self._topic, _LARGEST_PACK))
-        self._write(partition, entries, most_bytes)
+        for start in range(0, len(entries), _MOST_RECORDS):
+            self._write(partition, entries[start : start + _MOST_RECORDS], most_bytes)
         entries.clear()
 
     def _write(self, partition: int, entries: Sequence[Entry], most_bytes: int) -> None:

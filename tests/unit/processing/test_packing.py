@@ -92,6 +92,12 @@ def test_a_pack_keeps_to_what_its_topic_takes():
     assert [value for value, _, _ in opened(batch)] == [b"1S" + b"a" * 50] * 9
 
 
+def test_a_slice_that_makes_very_many_records_of_one_partition_makes_several_packs():
+    made = hopping()
+    made.process(records(*[b"a"] * 1_200))
+    assert len(made.collect().outputs) == 3
+
+
 def pack(*values, offset=0, key=b"k"):
     entries = [(value, key, 1000 + n) for n, value in enumerate(values)]
     return record(offset, encode_pack(MILLISECONDS, entries))
