@@ -91,14 +91,14 @@ def _follow(file: Any, count: int) -> list[dict[str, Any]]:
     """The notes of every commit, until the last sub-topology has done all records."""
     notes: list[dict[str, Any]] = []
     deadline = time.monotonic() + RUN_SECONDS
-    last = ""
+    last = line = ""
     done: dict[str, int] = {}
     while time.monotonic() < deadline:
-        line = file.readline()
+        line += file.readline()
         if not line.endswith("\n"):
             time.sleep(0.05)
             continue
-        note = json.loads(line)
+        note, line = json.loads(line), ""
         notes.append(note)
         done[note["topic"]] = done.get(note["topic"], 0) + note["records"]
         last = note["topic"] if note["changes"] else last

@@ -81,6 +81,8 @@ class Batch:
     # Late messages by stage, whatever became of them, and control records among the outputs by topic.
     late: Mapping[str, int] = field(default_factory=dict)
     controls: Mapping[str, int] = field(default_factory=dict)
+    # How many more records there would be without packs, by topic.
+    saved: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,6 +80,15 @@ def test_what_is_too_large_for_the_hop_is_the_failure_of_its_record_in_front_of_
     assert "worker died" not in service.words()
 
 
+def test_packs_of_small_records_keep_to_what_the_hop_takes(scenario, rng):
+    hop = f"{scenario.application_id}-extract-user-repartition"
+    create_topic(scenario.servers, hop, PARTITIONS, NARROW)
+    scenario.send([transaction(f"user-{rng.randrange(100)}", 3_000) for _ in range(5_000)])
+    service = scenario.start()
+    scenario.finish()
+    assert "commit aborted" not in service.words()
+
+
 def test_small_records_never_make_a_batch_that_is_too_large(scenario, rng):
     scenario.out_topic = f"{scenario.application_id}-narrow"
     create_topic(scenario.servers, scenario.out_topic, 1, NARROW)

@@ -1,7 +1,7 @@
 """What all tasks of an application share."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from wallaroo.processing.rejections import OnError
 from wallaroo.state.codec import Codec
@@ -9,9 +9,13 @@ from wallaroo.state.codec import Codec
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """The codec of what crosses a topic, the partitions of every topic, and what becomes of failures."""
+    """The codec of what crosses a topic, the partitions of every topic, and what becomes of failures.
+
+    `room` is what topics take, in bytes a record: it fills up, and changes, as the cluster is asked.
+    """
 
     values: Codec
     partitions: Mapping[str, int]
     dead_letters: str
     on_error: OnError = OnError.DEAD_LETTER
+    room: Mapping[str, int] = field(default_factory=dict)

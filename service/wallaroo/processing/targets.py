@@ -6,8 +6,9 @@ from zlib import crc32
 
 from wallaroo.errors import RecordError
 from wallaroo.processing.keys import key_bytes, keyless, partition_of
+from wallaroo.processing.packing import hop_of
 from wallaroo.processing.timed_hop import timed_hop
-from wallaroo.processing.wiring import Emit, Wiring
+from wallaroo.processing.wiring import Emit, Encode, Hop, Wiring
 from wallaroo.record import ANY_PARTITION, CHOSEN_PARTITION, Origin
 from wallaroo.topology.model import RemoteTopic, Repartition, Target, ToOutbox, ToTopic
 
@@ -18,12 +19,8 @@ _MOST_PARTITIONS = 2**31
 def target(end: Target, wiring: Wiring) -> Emit:
     """The function that ends a sub-topology in `end`."""
     match end:
-        case Repartition(name, topic, extract, key):
-            if wiring.lane.reports is not None:
-                return timed_hop(end, wiring, wiring.lane.reports)
-            if extract is not None:
-                return _by_extracted_key(name, extract, topic, wiring)
-            return _by_known_key(key, topic, wiring)
+        case Repartition():
+            return _to_repartition(end, wiring)
         case ToTopic(name, topic, encode):
             return _to_topic(name, encode, topic, wiring)
         case ToOutbox(name, topic, encode, remote):
@@ -32,27 +29,36 @@ def target(end: Target, wiring: Wiring) -> Emit:
             return _to_outbox(name, encode, topic, wiring)
 
 
-def _by_extracted_key(name: str, extract: Callable[[Any], Any], topic: str, wiring: Wiring) -> Emit:
-    append, encode, partitions = wiring.append, wiring.values.encode, wiring.partitions[topic]
+def _to_repartition(end: Repartition, wiring: Wiring) -> Emit:
+    topic, reports = end.topic, wiring.lane.reports
+    hop = wiring.hop or hop_of(end, wiring.partitions[topic], wiring.append, wiring.lane)
+    encode = wiring.values.encode
+    if reports is not None:
+        return timed_hop(end, hop, encode, reports)
+    if end.extract is not None:
+        return _by_extracted_key(end.name, end.extract, hop, encode)
+    return _by_known_key(end.key, topic, hop, encode)
+
+
+def _by_extracted_key(name: str, extract: Callable[[Any], Any], hop: Hop, encode: Encode) -> Emit:
+    to, partitions = hop.send, len(hop.send)
 
     def send(value: Any, _key: bytes | None, origin: Origin) -> None:
         key = extract(value)
         key = key.encode() if type(key) is str else key_bytes(name, key)
-        append((topic, encode(value), key, crc32(key) % partitions, None, None, origin.timestamp()[1]))
+        to[crc32(key) % partitions]((encode(value), key, origin.timestamp()[1]))
 
     return send
 
 
-def _by_known_key(constant: bytes | None, topic: str, wiring: Wiring) -> Emit:
-    append, encode, partitions = wiring.append, wiring.values.encode, wiring.partitions[topic]
+def _by_known_key(constant: bytes | None, topic: str, hop: Hop, encode: Encode) -> Emit:
+    to, partitions = hop.send, len(hop.send)
 
     def send(value: Any, key: bytes | None, origin: Origin) -> None:
         known = key if constant is None else constant
         if known is None:
             raise keyless(topic)
-        append(
-            (topic, encode(value), known, partition_of(known, partitions), None, None, origin.timestamp()[1])
-        )
+        to[partition_of(known, partitions)]((encode(value), known, origin.timestamp()[1]))
 
     return send
 

@@ -14,12 +14,14 @@ from typing import Any
 
 from wallaroo.errors import StateError, StopProcessing, StoredValueError
 from wallaroo.processing.careful import Attempts
+from wallaroo.processing.packing import packing_of
 from wallaroo.processing.patience import Patience
 from wallaroo.processing.processors import compose
 from wallaroo.processing.rejections import Rejections
 from wallaroo.processing.sizes import Limits
 from wallaroo.processing.surroundings import Surroundings
 from wallaroo.processing.timelines import timeline_of
+from wallaroo.processing.unreadable import unreadable
 from wallaroo.processing.wiring import Wiring, fast_access, guarded, saving_access, unguarded
 from wallaroo.record import Batch, Changes, Output, Partition, RawRecord, Rewind
 from wallaroo.state.store import KeyedStore
@@ -53,14 +55,14 @@ class Task:
         self._changelogs = {store.name: store.changelog for store in sub_topology.stores}
         append = self._outbox.append
         plain = (bare,) if sub_topology.input.internal else ()
-        self.rejections = Rejections(
-            surroundings.on_error, surroundings.dead_letters, partition, append, *plain
-        )
+        on_error, letters = surroundings.on_error, surroundings.dead_letters
+        self.rejections = Rejections(on_error, letters, partition, append, *plain)
         self.timeline = timeline_of(sub_topology, partition, stores, surroundings.partitions)
         self._attempts = Attempts(sub_topology, self._outbox, stores, self.timeline.reports)
         shared = (append, stores, partition.number, surroundings.partitions, surroundings.values)
         fast, careful = self.timeline.fast_lane(self.rejections), self.timeline.careful_lane(self.rejections)
-        self._fast = compose(sub_topology, Wiring(*shared, unguarded, fast_access, fast))
+        self._packing = packing_of(sub_topology, surroundings, append, fast)
+        self._fast = compose(sub_topology, Wiring(*shared, unguarded, fast_access, fast, self._packing))
         self._careful = compose(sub_topology, Wiring(*shared, guarded, saving_access, careful))
         self.timeline.restore(start)
 
@@ -75,19 +77,18 @@ class Task:
                 return None
         if self._oldest_timestamp is None:
             self._oldest_timestamp = records[0].timestamp()[1]
+        self._patience.see(records)
         if self._patience.lasts(records[0].offset()):
             self._process_carefully(records)
         elif rewind := self._process_fast(records):
             return rewind
+        self._packing.close()
         self._next = records[-1].offset() + 1
         self._records += len(records)
         return None
 
     def collect(self) -> Batch | Rewind | None:
-        """Freeze what has been done since the last call; None where nothing has.
-
-        Raises StateError where state cannot be stored and no single record is to blame.
-        """
+        """Freeze what has been done since the last call; StateError where no single record is to blame."""
         if not self.pending_records:
             return None
         controls = self.timeline.collect(self._records, self._outbox.append)
@@ -108,6 +109,7 @@ class Task:
             dict(self.rejections.dropped),
             dict(self.rejections.late),
             controls,
+            self._packing.take_saved(),
         )
         self._start_batch()
         return batch
@@ -138,6 +140,7 @@ class Task:
             return None
         try:
             self._fire(self._next)
+            self._packing.close()
         except (StoredValueError, StopProcessing):
             raise
         except Exception:
@@ -165,6 +168,7 @@ class Task:
 
     def _start_batch(self) -> None:
         self._outbox.clear()
+        self._packing.clear()
         self.rejections.dead_letters.clear()
         self.rejections.dropped.clear()
         self.rejections.late.clear()
@@ -238,11 +242,7 @@ class Task:
 
     def _reject_undecodable(self, record: RawRecord, error: Exception) -> None:
         if self._input.internal:
-            at = f"{self.partition.topic}[{self.partition.number}]@{record.offset()}"
-            raise StoredValueError(
-                f"the record {at} of an internal topic cannot be read: {error}; either something else writes "
-                "to this topic, or this is a bug: report it, and skip the record by moving the group's offset"
-            ) from error
+            raise unreadable(self.partition, record.offset(), error) from error
         self.rejections.reject(record, self._input.name, error)
 
     def _failed_at(self, offset: int) -> Rewind:

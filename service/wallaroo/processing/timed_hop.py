@@ -3,26 +3,26 @@
 from collections.abc import Callable
 from typing import Any
 
-from wallaroo.processing.exact_time import event_time_of, timestamp_and_headers
+from wallaroo.processing.exact_time import event_time_of
 from wallaroo.processing.keys import key_bytes, keyless, partition_of
 from wallaroo.processing.reports import Reports
-from wallaroo.processing.wiring import Emit, Wiring
+from wallaroo.processing.wiring import Emit, Encode, Hop
 from wallaroo.record import Origin
 from wallaroo.topology.model import Repartition
 
 
-def timed_hop(end: Repartition, wiring: Wiring, reports: Reports) -> Emit:
+def timed_hop(end: Repartition, hop: Hop, encode: Encode, reports: Reports) -> Emit:
     """The function that writes to the topic, and tells its partitions how far event time has come."""
-    topic, append, encode = end.topic, wiring.append, wiring.values.encode
-    partitions, precede, key_of = wiring.partitions[topic], reports.precede, _key_of(end)
+    to, control, partitions = hop.send, hop.control, len(hop.send)
+    precede, key_of = reports.precede, _key_of(end)
 
     def send(value: Any, key: bytes | None, origin: Origin) -> None:
         at = event_time_of(origin)
         new_key = key_of(value, key)
         partition = partition_of(new_key, partitions)
-        output = (topic, encode(value), new_key, partition, None, None, *timestamp_and_headers(at))
-        precede(partition, at, append)
-        append(output)
+        encoded = encode(value)
+        precede(partition, at, control)
+        to[partition]((encoded, new_key, at))
 
     return send
 

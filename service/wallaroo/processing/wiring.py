@@ -5,11 +5,12 @@ whatever a failing record did to state.
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from wallaroo.errors import StoredValueError
+from wallaroo.processing.packs import Entry
 from wallaroo.processing.reports import Reports
 from wallaroo.processing.timers import Firing, Timers
 from wallaroo.record import Origin, Output
@@ -19,6 +20,8 @@ from wallaroo.windows.watermark import SourceClock
 
 # (value, key, what it came from): hand a result on. Its time is asked for where it is written.
 Emit = Callable[[Any, bytes | None, Origin], None]
+# The bytes of a value that crosses a topic.
+Encode = Callable[[Any], bytes]
 
 
 class Access(NamedTuple):
@@ -50,9 +53,22 @@ class Lane:
     dropped: Counter[tuple[str, str]] = field(default_factory=Counter)
 
 
+class Hop(Protocol):
+    """The way into one repartition topic: `send` holds one function for each of its partitions."""
+
+    @property
+    def send(self) -> Sequence[Callable[[Entry], None]]: ...
+
+    def control(self, output: Output) -> None:
+        """Write a control record, behind all that has been sent to its partition."""
+
+
 @dataclass(frozen=True, slots=True)
 class Wiring:
-    """What the steps of one task are connected to."""
+    """What the steps of one task are connected to.
+
+    Without a `hop`, what goes to a repartition topic is not packed.
+    """
 
     append: Callable[[Output], None]
     stores: Mapping[str, KeyedStore]
@@ -62,6 +78,7 @@ class Wiring:
     guard: Callable[[str, Emit], Emit]
     access: Callable[[KeyedStore], Access]
     lane: Lane = field(default_factory=Lane)
+    hop: Hop | None = None
 
 
 class StageError(Exception):

@@ -1,14 +1,16 @@
 """Put the loops of a worker's sub-topologies together, each with its own clients."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Protocol
 
 from confluent_kafka import KafkaError
+from confluent_kafka.admin import AdminClient
 
 from wallaroo.clock import SystemClock
 from wallaroo.observability.health import LoopStatus
 from wallaroo.processing.rejections import OnError
+from wallaroo.processing.sizes import Limits
 from wallaroo.processing.stores import new_stores
 from wallaroo.processing.task import Surroundings, Task
 from wallaroo.record import Partition
@@ -37,7 +39,7 @@ from wallaroo.runtime.offsets import First
 from wallaroo.runtime.protocol import WorkerSpec
 from wallaroo.runtime.restore import Restorer
 from wallaroo.runtime.retry import persist
-from wallaroo.settings import Guarantee
+from wallaroo.settings import Guarantee, Settings
 from wallaroo.state.store import KeyedStore
 from wallaroo.topology.model import SubTopology
 from wallaroo.topology.timing import with_idle_timeout
@@ -58,15 +60,22 @@ class Runnable(Protocol):
 
 def build_loops(spec: WorkerSpec, loaded: Loaded, at: Probe) -> list[Loop]:
     """One loop for each sub-topology."""
-    surroundings = Surroundings(
-        loaded.codecs.values, spec.partitions, loaded.topology.dead_letters, OnError(spec.settings.on_error)
-    )
+    on_error, dead_letters = OnError(spec.settings.on_error), loaded.topology.dead_letters
+    room: dict[str, int] = {}
+    surroundings = Surroundings(loaded.codecs.values, spec.partitions, dead_letters, on_error, room)
     idle_timeout_ms = spec.settings.idle_timeout_ms
     subs = [with_idle_timeout(sub, idle_timeout_ms) for sub in loaded.topology.sub_topologies]
-    return [_loop(sub, spec, loaded, surroundings, at) for sub in subs]
+    return [_loop(sub, spec, loaded, surroundings, room, at) for sub in subs]
 
 
-def _loop(sub: SubTopology, spec: WorkerSpec, loaded: Loaded, surroundings: Surroundings, at: Probe) -> Loop:
+def _loop(
+    sub: SubTopology,
+    spec: WorkerSpec,
+    loaded: Loaded,
+    surroundings: Surroundings,
+    room: dict[str, int],
+    at: Probe,
+) -> Loop:
     def new_task(partition: Partition, start: int, stores: Mapping[str, KeyedStore]) -> Task:
         return Task(sub, partition, start, stores, surroundings)
 
@@ -74,18 +83,22 @@ def _loop(sub: SubTopology, spec: WorkerSpec, loaded: Loaded, surroundings: Surr
     stores = partial(new_stores, sub, loaded.codecs.state)
     assignment = Assignment(spec.settings, first, stores, new_task)
     written = written_topics(sub, surroundings.dead_letters)
-    open_clients = partial(_open, sub, spec, written, assignment, at)
+    open_clients = partial(_open, sub, spec, partial(_ask_limits, written, room), assignment, at)
     return Loop(sub, spec.settings, assignment, open_clients, SystemClock())
 
 
 def _open(
-    sub: SubTopology, spec: WorkerSpec, written: Sequence[str], assignment: Assignment, at: Probe
+    sub: SubTopology,
+    spec: WorkerSpec,
+    limits_of: Callable[[AdminClient, Settings], Limits],
+    assignment: Assignment,
+    at: Probe,
 ) -> Clients:
     settings = spec.settings
     member = Member(spec.application_id, spec.instance, spec.index).named(sub.name)
     failures: list[KafkaError] = []
     admin = admin_client(settings, member)
-    limits = partial(ask_limits, admin, written, settings)
+    limits = partial(limits_of, admin, settings)
     largest_batch = min(limits().topics.values(), default=largest_record(settings))
     producer = task_producer(settings, member, log_client_error, failures, largest_batch)
     consumer = group_consumer(settings, sub.group, member, log_client_error)
@@ -105,3 +118,12 @@ def _open(
         at,
     )
     return Clients(consumer, committer, restorer, admin)
+
+
+def _ask_limits(
+    topics: Sequence[str], room: dict[str, int], admin: AdminClient, settings: Settings
+) -> Limits:
+    """The limits as they are now, from now on those of packs too."""
+    limits = ask_limits(admin, topics, settings)
+    room.update({topic: limits.of(topic) for topic in topics})
+    return limits

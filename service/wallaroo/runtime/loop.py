@@ -17,6 +17,7 @@ from confluent_kafka.admin import AdminClient
 
 from wallaroo.clock import Clock
 from wallaroo.observability.health import LoopStatus
+from wallaroo.processing.packs import unpacked
 from wallaroo.processing.task import Task
 from wallaroo.runtime.assignment import Assignment
 from wallaroo.runtime.committer import Committer
@@ -37,6 +38,8 @@ _IDLE_SECONDS = 0.1
 _FLIGHT_SECONDS = 0.005
 _LOOK_SECONDS = 1.0
 _STUCK_SECONDS = 240
+# Behind a hop a message may hold a thousand records.
+_FIRST_PACKS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +72,8 @@ class Loop:
         self._open_clients = open_clients
         self._stopping = threading.Event()
         self._rewound: set[int] = set()
-        self._list_size = ListSize(settings.consume_batch)
+        self._hop = not sub.input.is_source
+        self._list_size = ListSize(settings.consume_batch, _FIRST_PACKS if self._hop else 0)
         self._processing_since: float | None = None
         self._looked = clock.monotonic()
         self._ends = Ends(self._topic, clock)
@@ -114,20 +118,20 @@ class Loop:
         for restoration in self.assignment.admit(self._consumer):
             self.measures.restored(restoration)
         self._rewound.clear()
-        messages = self._poll()
-        for task, records in self._slices(messages):
+        size = self._list_size.value
+        messages = self._poll(size)
+        for task, its_own in self._slices(messages):
             if task.partition.number in self._rewound:
                 self._seek(task, task.next_offset)
             else:
-                self._process(task, records)
-        dry = len(messages) < self._list_size.value
+                self._process(task, its_own)
+        dry = len(messages) < size
         self._ends.look(self.assignment.tasks.values(), self._admin, self._cycle.rewind)
         self._cycle.when_due(self._consumer.consumer_group_metadata, dry=dry)
         self._look_when_due()
 
-    def _poll(self) -> list[Message]:
+    def _poll(self, size: int) -> list[Message]:
         """Whatever is there; if nothing is, what has come until there is something to do."""
-        size = self._list_size.value
         messages = self._consumer.consume(size, 0)
         if messages:
             return messages
@@ -156,14 +160,15 @@ class Loop:
             if task is not None:
                 yield task, messages if alone else [m for m in messages if m.partition() == number]
 
-    def _process(self, task: Task, records: list[Message]) -> None:
+    def _process(self, task: Task, messages: list[Message]) -> None:
+        records = unpacked(messages, task.partition) if self._hop else messages
         started = self._clock.monotonic()
         self._processing_since = started
         rewind = task.process(records)
         self._processing_since = None
         seconds = self._clock.monotonic() - started
-        self.measures.slice_done(task, len(records), seconds)
-        self._list_size.took(len(records), seconds)
+        self.measures.slice_done(task, len(messages), len(records), seconds)
+        self._list_size.took(len(messages), len(records), seconds)
         if rewind is not None:
             self._cycle.rewind(task, rewind)
 

@@ -19,9 +19,11 @@ class LoopMeasures:
     def __init__(self, sub_topology: str) -> None:
         self.values = Measurements()
         self._name = sub_topology
+        self._records_per_message: dict[int, float] = {}
 
-    def slice_done(self, task: Task, records: int, seconds: float) -> None:
+    def slice_done(self, task: Task, messages: int, records: int, seconds: float) -> None:
         topic, number = task.partition.topic, task.partition.number
+        self._records_per_message[number] = records / messages
         self.values.count(metrics.RECORDS_CONSUMED, records, self._name, topic, number)
         controls = task.timeline.take_heard()
         self.values.count(metrics.RECORDS_PROCESSED, records - controls, self._name, number)
@@ -42,7 +44,8 @@ class LoopMeasures:
             latency = max(0, now_ms - batch.oldest_timestamp_ms) / 1000
             self.values.observe(metrics.END_TO_END_LATENCY, latency, self._name)
         for topic, records in Counter(output[0] for output in batch.outputs).items():
-            self.values.count(metrics.RECORDS_PRODUCED, records - batch.controls.get(topic, 0), topic)
+            sent = records - batch.controls.get(topic, 0) + batch.saved.get(topic, 0)
+            self.values.count(metrics.RECORDS_PRODUCED, sent, topic)
         for changes in batch.changes:
             self.values.count(metrics.CHANGELOG_RECORDS, len(changes.values), changes.store)
         for (stage, error), n in batch.dead_letters.items():
@@ -72,11 +75,14 @@ class LoopMeasures:
             self.values.observe(metrics.RESTORE_DURATION, restoration.seconds, store)
 
     def look_at(self, consumer: Consumer, task: Task, end_seen: int, now_ms: int) -> None:
-        """Lags and state size of one task: once a second is enough."""
+        """Lags and state size of one task: once a second is enough.
+
+        Offsets count messages; how many records those hold that wait is known only of the last ones read.
+        """
         topic, number = task.partition.topic, task.partition.number
         _, high = consumer.get_watermark_offsets(TopicPartition(topic, number), cached=True)
-        lag = max(0, high - max(task.next_offset, end_seen))
-        self.values.set(metrics.CONSUMER_LAG, lag, self._name, topic, number)
+        lag = max(0, high - max(task.next_offset, end_seen)) * self._records_per_message.get(number, 1.0)
+        self.values.set(metrics.CONSUMER_LAG, round(lag), self._name, topic, number)
         for store in task.stores.values():
             self.values.set(metrics.STATE_ENTRIES, len(store.committed), store.name, number)
         if task.timeline.watermark is not None:

@@ -39,17 +39,17 @@ _LONGEST_LIST_SECONDS = 1.0
 
 @dataclass(slots=True)
 class ListSize:
-    """How many records to take at once: `most`, unless user code is so slow that fewer are enough."""
+    """How many messages to take at once: those with `most` records, unless fewer are enough for user code."""
 
     most: int
     value: int = 0
 
     def __post_init__(self) -> None:
-        self.value = self.most
+        self.value = min(self.value, self.most) or self.most
 
-    def took(self, records: int, seconds: float) -> None:
-        """Learn from one list."""
+    def took(self, messages: int, records: int, seconds: float) -> None:
+        """Learn from one list; there is more than one record in a pack."""
         if seconds > _LONGEST_LIST_SECONDS:
-            self.value = max(1, int(records * _LONGEST_LIST_SECONDS / seconds))
-        elif self.value < self.most:
-            self.value = min(self.most, self.value * 2)
+            self.value = max(1, int(messages * _LONGEST_LIST_SECONDS / seconds))
+        else:
+            self.value = min(self.value * 2, max(1, self.most * messages // max(records, messages)))

@@ -16,7 +16,7 @@ from wallaroo.state.codecs import codecs_of
 from wallaroo.testing.edges import Edges
 from wallaroo.testing.group import Group
 from wallaroo.testing.held import held
-from wallaroo.testing.logs import Headers, Logs, Record
+from wallaroo.testing.logs import Headers, Logs, Record, singly
 from wallaroo.testing.pace import Pace, Turn
 from wallaroo.testing.places import outbox_of, partition_counts, stage_of
 from wallaroo.testing.rejected import DeadLetter
@@ -150,12 +150,16 @@ class ApplicationDriver:
         return [record.value for record in self.records(sink)]
 
     def records(self, sink: str) -> list[Record]:
-        """The committed records of a topic, internal ones too, in the order of their commits."""
+        """The committed records of a topic, internal ones too, in the order of their commits.
+
+        Those that share a pack behind a key change share its offset.
+        """
         topic = outbox_of(self.topology, sink) or sink
         if topic not in self._logs.partitions:
             topics = ", ".join(sorted(self._logs.partitions))
             raise WallarooParameterError(f"there is no topic {sink!r}; there are {topics}")
-        return self._logs.records(topic)
+        records = self._logs.records(topic)
+        return [one for r in records for one in singly(r)] if topic in self.topology.repartitions else records
 
     def dead_letters(self) -> list[DeadLetter]:
         """The records that failed, in the order of their commits."""

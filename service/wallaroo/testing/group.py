@@ -5,11 +5,13 @@ Rules for whoever edits this file:
 2. What it does to tasks, and when, is what `runtime/loop.py` does.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
+from wallaroo.processing.packs import unpacked
 from wallaroo.processing.stores import StateCodecs, new_stores
 from wallaroo.processing.task import Surroundings, Task
-from wallaroo.record import Batch, Partition, Rewind
+from wallaroo.record import Batch, Partition, RawRecord, Rewind
 from wallaroo.testing.logs import Logs
 from wallaroo.topology.model import SubTopology
 
@@ -45,9 +47,11 @@ class Group:
         return bool(self._in_flight or self.pending_records)
 
     def process(self, at: Partition, most: int) -> int:
-        """Give a task its next records, `most` or fewer; returns how many."""
+        """Give a task its next records, `most` or fewer if none are in packs; returns how many."""
         task = self._task(at)
-        records = self._logs.read(at, self._positions[at], most)
+        records: Sequence[RawRecord] = self._logs.read(at, self._positions[at], most)
+        if not self.sub.input.is_source:
+            records = unpacked(records, at)
         self._positions[at] = records[-1].offset() + 1
         if task.process(records) is not None:
             self.land()

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from zlib import crc32
 
+from wallaroo.processing.packs import decode_pack, is_pack
 from wallaroo.record import ANY_PARTITION, Output, Partition
 
 Headers = Sequence[tuple[str, bytes]]
@@ -101,6 +102,24 @@ class Logs:
     def _choose(self, topic: str, key: bytes | None) -> int:
         chosen = len(self._topics[topic]) if key is None else crc32(key)
         return chosen % self.partitions[topic]
+
+
+def singly(record: Record) -> Iterable[Record]:
+    """The records in what has been written to a repartition topic."""
+    if record.key is not None or record.value is None or not is_pack(record.value):
+        return [record]
+    return [
+        Record(
+            record.topic,
+            record.partition,
+            record.offset,
+            p.value(),
+            p.key(),
+            p.timestamp()[1],
+            p.headers() or (),
+        )
+        for p in decode_pack(record.value, record.offset)
+    ]
 
 
 def _offset(record: Record) -> int:

@@ -32,10 +32,10 @@ def sub_topology(*steps, targets=None, decode=bytes.decode):
     return SubTopology("sub", "app-sub", Input("source", "in", decode), steps, ends)
 
 
-def task(*steps, start=0, on_error=OnError.DEAD_LETTER, **rest):
+def task(*steps, start=0, on_error=OnError.DEAD_LETTER, room=None, **rest):
     """A task of partition 1 of the topic `in`."""
     sub = sub_topology(*steps, **rest)
-    surroundings = Surroundings(ValueCodec(PICKLES), PARTITIONS, "dlq", on_error)
+    surroundings = Surroundings(ValueCodec(PICKLES), PARTITIONS, "dlq", on_error, room or {})
     return Task(sub, Partition("in", 1), start, stores(*sub.stores), surroundings)
 
 

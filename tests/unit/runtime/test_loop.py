@@ -36,7 +36,7 @@ def run_loop(consumer, write, list_size, clock):
     assignment = Assignment(settings, "earliest", dict, lambda at, start, _: FakeTask(at, start))
     restorer = SimpleNamespace(start=lambda restorations: [assignment.restored.put(r) for r in restorations])
     clients = Clients(consumer, Committer(write), restorer, None)
-    sub = SimpleNamespace(name="sub", input=SimpleNamespace(topic=TOPIC))
+    sub = SimpleNamespace(name="sub", input=SimpleNamespace(topic=TOPIC, is_source=True))
     loop = Loop(sub, settings, assignment, lambda: clients, clock)
     consumer.on_end = loop.stop
     loop.run()

@@ -26,6 +26,16 @@ def test_a_changelog_lies_in_the_partition_of_its_input():
     assert [record.partition for record in made.records("app-total-changelog")] == [5]
 
 
+def test_records_that_share_a_pack_are_shown_each_by_itself():
+    made = driver(*["rex:1"] * 5, application=samples.hopping())
+    made.run()
+    (topic,) = made.topology.repartitions
+    shown = made.records(topic)
+    assert [record.key for record in shown] == [b"rex"] * 5
+    assert len({record.value for record in shown}) == 1
+    assert [record.offset for record in shown] == [0] * 5
+
+
 @pytest.mark.parametrize(("key", "expected"), [("a", 0), ("b", 0), (None, 2)])
 def test_records_of_a_key_share_a_partition_and_others_are_dealt_out(key, expected):
     made = ApplicationDriver(samples.stateless(), 3)

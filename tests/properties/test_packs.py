@@ -1,0 +1,152 @@
+"""Packs: whatever goes in comes out, in order, within the room there is; and nothing else is opened."""
+
+import tracemalloc
+from collections import defaultdict
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis.strategies import binary, integers, just, lists, one_of, sampled_from, tuples
+
+from wallaroo.errors import StoredValueError
+from wallaroo.processing.packing import Packing, Singly
+from wallaroo.processing.packs import (
+    MILLISECONDS,
+    NANOSECONDS,
+    decode_pack,
+    encode_pack,
+    is_pack,
+    unpacked,
+)
+from wallaroo.processing.sizes import size
+from wallaroo.record import Partition
+from wallaroo.testing.logs import Message, Record
+from wallaroo.windows.control import is_control
+
+PARTITIONS = 3
+AT = Partition("hop", 0)
+
+forms = sampled_from([MILLISECONDS, NANOSECONDS])
+moments = integers(0, 2**62)
+entries = tuples(one_of(binary(max_size=30), binary(min_size=200, max_size=400)), binary(max_size=9), moments)
+controls = just(None)
+sent = lists(tuples(integers(0, PARTITIONS - 1), one_of(entries, entries, entries, controls)), max_size=60)
+
+
+def through(way, what):
+    """Send it all, control records where there is None."""
+    for partition, entry in what:
+        if entry is None:
+            way.control(("hop", b"1C...", None, partition))
+        else:
+            way.send[partition](entry)
+
+
+def written(output, offset):
+    _, value, key, partition, *rest = output
+    ms, headers = (*rest[2:], ())[:2] if rest else (0, ())
+    return Message(Record("hop", partition, offset, value, key, ms, tuple(headers)))
+
+
+def read(outputs):
+    """What a reader of each partition gets: values, keys, times and headers, in order."""
+    found = defaultdict(list)
+    for offset, output in enumerate(outputs):
+        found[output[3]] += [
+            (r.value(), r.key(), r.timestamp(), r.headers(), r.offset())
+            for r in unpacked([written(output, offset)], AT)
+        ]
+    return found
+
+
+def without_offsets(found):
+    return {number: [r[:-1] for r in records] for number, records in found.items()}
+
+
+def packing(form, room=10_000):
+    outputs = []
+    return Packing("hop", PARTITIONS, form, outputs.append, {"hop": room}), outputs
+
+
+@given(forms, sent, integers(0, 1000))
+def test_a_reader_gets_the_same_with_packs_as_without(form, what, room):
+    packed, outputs = packing(form, room)
+    singles = []
+    through(packed, what)
+    packed.close()
+    through(Singly("hop", PARTITIONS, form, singles.append), what)
+    assert without_offsets(read(outputs)) == without_offsets(read(singles))
+    assert len(outputs) + packed.take_saved().get("hop", 0) == len(singles)
+
+
+@given(forms, sent, integers(0, 1000))
+def test_no_pack_is_larger_than_the_room_for_it(form, what, room):
+    packed, outputs = packing(form, room)
+    through(packed, what)
+    packed.close()
+    packs = [o for o in outputs if o[2] is None and not is_control(o[2], o[1])]
+    assert all(size(pack) <= room for pack in packs)
+
+
+@given(forms, sent)
+def test_what_is_cleared_has_never_been_sent(form, what):
+    packed, outputs = packing(form)
+    through(packed, [(number, entry) for number, entry in what if entry is not None])
+    packed.clear()
+    packed.close()
+    assert outputs == []
+    assert packed.take_saved() == {}
+
+
+@given(forms, lists(entries, min_size=1), integers(0, 2**40))
+def test_every_record_of_a_pack_has_the_offset_of_the_pack(form, some, offset):
+    assert {record.offset() for record in decode_pack(encode_pack(form, some), offset)} == {offset}
+
+
+@given(forms, lists(entries, min_size=1), integers(0), binary(max_size=8))
+def test_a_damaged_pack_is_read_or_refused(form, some, at, instead):
+    pack = encode_pack(form, some)
+    at %= len(pack)
+    damaged = pack[:at] + instead + pack[at + 1 :]
+    try:
+        found = decode_pack(damaged, 0) if is_pack(damaged) else []
+    except StoredValueError:
+        return
+    assert all(type(r.value()) is type(r.key()) is bytes and r.time < 2**63 for r in found)
+
+
+@given(forms, binary(max_size=200))
+def test_forged_bytes_are_read_or_refused(form, payload):
+    try:
+        decode_pack(form.kind + payload, 0)
+    except StoredValueError:
+        return
+
+
+@pytest.mark.parametrize("beginning", [b"\xdd\xff\xff\xff\xff", b"\xdd\x00\xff\xff\xff", b"\xdc\xff\xff"])
+@pytest.mark.parametrize("then", [b"", b"\x93\xc6\xff\xff\xff\xff", b"\x93\xc4\x00\xc4\x00\x00"])
+def test_a_pack_that_promises_much_takes_little_memory(beginning, then):
+    tracemalloc.start()
+    with pytest.raises(StoredValueError):
+        decode_pack(b"1R" + beginning + then, 0)
+    assert tracemalloc.get_traced_memory()[1] < 100_000
+    tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    "entries",
+    [
+        [],
+        [[b"v", b"k"]],
+        [[b"v", b"k", 1, 2, 3]],
+        [["text", b"k", 1]],
+        [[b"v", None, 1]],
+        [[b"v", b"k", 2**63]],
+        [[b"v", b"k", 1.5]],
+        {"a": 1},
+    ],
+)
+def test_what_is_no_pack_of_ours_is_refused_with_its_place(entries):
+    forged = written(("hop", b"1R" + msgspec.msgpack.encode(entries), None, 0), 7)
+    with pytest.raises(StoredValueError, match=r"hop\[0\]@7 of an internal topic cannot be read"):
+        unpacked([forged], AT)

@@ -1,0 +1,137 @@
+"""What a task makes of records that share a partition behind its key change, and what it reads there."""
+
+from zlib import crc32
+
+from tests.unit.processing.fakes import PARTITIONS, record, records, task
+from tests.unit.processing.steps import ADD, UPPER, carefully
+from wallaroo.processing.packs import MILLISECONDS, decode_pack, encode_pack, is_pack, unpacked
+from wallaroo.processing.patience import Patience
+from wallaroo.processing.sizes import Limits
+from wallaroo.record import Partition
+from wallaroo.testing.logs import Message, Record
+from wallaroo.topology.model import Repartition
+
+HOP = (Repartition("first letter", "repartition", lambda value: value[0]),)
+AT = Partition("in", 1)
+
+
+def hopping(*steps, **rest):
+    return task(*steps, targets=HOP, **rest)
+
+
+def numbers(batch):
+    return [output[3] for output in batch.outputs]
+
+
+def opened(batch):
+    """(value, key, milliseconds) of what a batch writes."""
+    messages = [
+        Message(Record("repartition", p, 0, value, key, ms))
+        for topic, value, key, p, _, _, ms in batch.outputs
+        if topic == "repartition"
+    ]
+    return [(r.value(), r.key(), r.timestamp()[1]) for r in unpacked(messages, AT)]
+
+
+def number(key):
+    return crc32(key) % PARTITIONS["repartition"]
+
+
+def test_a_slice_makes_one_pack_for_each_partition():
+    made = hopping()
+    made.process(records(b"a1", b"b1", b"a2", b"b2"))
+    batch = made.collect()
+    assert sorted(numbers(batch)) == sorted([number(b"a"), number(b"b")])
+    assert sorted(opened(batch)) == [
+        (b"1Sa1", b"a", 1000),
+        (b"1Sa2", b"a", 1002),
+        (b"1Sb1", b"b", 1001),
+        (b"1Sb2", b"b", 1003),
+    ]
+    assert batch.saved == {"repartition": 2}
+
+
+def test_the_next_slice_opens_new_packs():
+    made = hopping()
+    made.process(records(b"a1", b"a2"))
+    made.process(records(b"a3", b"a4", start=2))
+    batch = made.collect()
+    assert numbers(batch) == [number(b"a")] * 2
+    assert [value for value, _, _ in opened(batch)] == [b"1Sa1", b"1Sa2", b"1Sa3", b"1Sa4"]
+
+
+def test_a_record_that_is_alone_in_its_partition_is_not_packed():
+    made = hopping()
+    made.process(records(b"a1"))
+    (output,) = made.collect().outputs
+    assert output == ("repartition", b"1Sa1", b"a", number(b"a"), None, None, 1000)
+
+
+def test_a_rollback_forgets_what_is_in_packs():
+    made = hopping(UPPER)
+    assert made.process(records(b"a1", b"a2", b"bad")) is not None
+    made.rollback()
+    assert made.collect() is None
+    made.process(records(b"c1", b"c2"))
+    assert [value for value, _, _ in opened(made.collect())] == [b"1SC1", b"1SC2"]
+
+
+def test_where_care_is_taken_every_record_goes_by_itself():
+    made = carefully(hopping(UPPER), records(b"a1", b"bad", b"a2"))
+    batch = made.collect()
+    assert [output[1] for output in batch.outputs if output[0] == "repartition"] == [b"1SA1", b"1SA2"]
+    assert batch.saved == {}
+
+
+def test_a_pack_keeps_to_what_its_topic_takes():
+    made = hopping(room={"repartition": 300})
+    made.process(records(*[b"a" * 50] * 9))
+    batch = made.collect()
+    assert len(batch.outputs) > 2
+    assert not Limits(300, {}).are_exceeded(batch)
+    assert [value for value, _, _ in opened(batch)] == [b"1S" + b"a" * 50] * 9
+
+
+def test_a_slice_that_makes_very_many_records_of_one_partition_makes_several_packs():
+    made = hopping()
+    made.process(records(*[b"a"] * 1_200))
+    assert len(made.collect().outputs) == 3
+
+
+def pack(*values, offset=0, key=b"k"):
+    entries = [(value, key, 1000 + n) for n, value in enumerate(values)]
+    return record(offset, encode_pack(MILLISECONDS, entries))
+
+
+def test_the_record_of_a_pack_that_fails_is_a_dead_letter_alone():
+    some = unpacked([pack(b"1S1", b"1Sbad", b"1S3", offset=7), record(8, b"1S4", b"k")], AT)
+    made = carefully(task(ADD, decode=None), some)
+    batch = made.collect()
+    assert [output[1] for output in batch.outputs if output[0] == "out"] == [b"1", b"4", b"8"]
+    (letter,) = [output for output in batch.outputs if output[0] == "dlq"]
+    assert (letter[1], letter[2], letter[6]) == (b"bad", b"k", 1001)
+    assert ("__streams.errors.offset", b"7") in letter[7]
+    assert (batch.records, batch.next_offset) == (4, 9)
+
+
+def test_a_pack_that_has_been_processed_is_passed_over_as_a_whole():
+    made = task(ADD, decode=None)
+    made.process(unpacked([pack(b"1S1", b"1S2")], AT))
+    made.process(unpacked([pack(b"1S1", b"1S2"), pack(b"1S4", offset=1)], AT))
+    assert made.collect().records == 3
+
+
+def test_a_pack_is_no_value_of_any_other_form():
+    assert is_pack(encode_pack(MILLISECONDS, [(b"", b"", 0)]))
+    assert not any(
+        is_pack(form) for form in (b"1Sa", b"1O{}", b"1M", b"1J", b"1D", b"1B", b"1P", b"1U", b"1C")
+    )
+    assert len(decode_pack(encode_pack(MILLISECONDS, [(b"", b"", 0)]), 0)) == 1
+
+
+def test_patience_is_counted_in_records_not_in_packs():
+    patience = Patience(0)
+    patience.see(unpacked([pack(*[b"1S1"] * 250, offset=n) for n in range(4)], AT))
+    patience.failed(2)
+    assert patience.lasts(6)
+    assert not patience.lasts(7)
