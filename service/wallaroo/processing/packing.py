@@ -16,9 +16,9 @@ from wallaroo.processing.wiring import Hop, Lane
 from wallaroo.record import Output
 from wallaroo.topology.model import Repartition, SubTopology
 
-# Larger ones save nothing more.
+# Larger ones save next to nothing more. A pack is the least that its reader can commit, however slow it is.
 _LARGEST_PACK = 64_000
-_MOST_RECORDS = 500
+_MOST_RECORDS = 100
 
 Append = Callable[[Output], None]
 
@@ -85,15 +85,22 @@ class Packing:
             self._write_some(partition, entries, most_bytes)
 
     def _write_some(self, partition: int, entries: Sequence[Entry], most_bytes: int) -> None:
-        (first, *_) = self._form.ending(entries[0][2])
-        pack = (self._topic, encode_pack(self._form, entries), None, partition, None, None, first)
-        if size(pack) <= most_bytes:
+        pack = self._pack(partition, entries, most_bytes)
+        if pack is None:
+            half = len(entries) // 2
+            self._write(partition, entries[:half], most_bytes)
+            self._write(partition, entries[half:], most_bytes)
+        else:
             self._append(pack)
             self._saved += len(entries) - 1
-            return
-        half = len(entries) // 2
-        self._write(partition, entries[:half], most_bytes)
-        self._write(partition, entries[half:], most_bytes)
+
+    def _pack(self, partition: int, entries: Sequence[Entry], most_bytes: int) -> Output | None:
+        """None where it would be too large; what is so by its values alone is not put together first."""
+        if sum([len(value) for value, _, _ in entries]) > most_bytes:
+            return None
+        (first, *_) = self._form.ending(entries[0][2])
+        pack = (self._topic, encode_pack(self._form, entries), None, partition, None, None, first)
+        return pack if size(pack) <= most_bytes else None
 
 
 def hop_of(end: Repartition, partitions: int, append: Append, lane: Lane) -> Hop:

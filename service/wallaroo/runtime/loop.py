@@ -38,7 +38,7 @@ _IDLE_SECONDS = 0.1
 _FLIGHT_SECONDS = 0.005
 _LOOK_SECONDS = 1.0
 _STUCK_SECONDS = 240
-# Behind a hop a message may hold a thousand records.
+# Behind a hop a message may hold a hundred records.
 _FIRST_PACKS = 10
 
 

@@ -95,7 +95,7 @@ def test_a_pack_keeps_to_what_its_topic_takes():
 def test_a_slice_that_makes_very_many_records_of_one_partition_makes_several_packs():
     made = hopping()
     made.process(records(*[b"a"] * 1_200))
-    assert len(made.collect().outputs) == 3
+    assert len(made.collect().outputs) == 12
 
 
 def pack(*values, offset=0, key=b"k"):
