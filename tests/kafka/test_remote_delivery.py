@@ -17,7 +17,7 @@ from tests.kafka.crashing import at_any_moment
 from tests.kafka.delivering import KEYS, delivered, loop_to, running
 from tests.kafka.model import transaction
 from tests.kafka.tail import Tail
-from wallaroo.errors import SettingsError, StopProcessing
+from wallaroo.errors import StopProcessing
 from wallaroo.observability import metrics
 from wallaroo.topology.model import RemoteTopic
 
@@ -328,15 +328,6 @@ def test_a_record_that_will_never_be_taken_ends_the_service_where_the_policy_say
     made = loop(on_error="stop", delivery={"compression.type": "none"})
     with pytest.raises(StopProcessing, match=r"refuses it: .*Message size too large"):
         made.run()
-
-
-def test_passwords_for_the_own_cluster_are_not_shown_to_another(bootstrap_servers, topic, tail, loop):
-    produce(bootstrap_servers, topic, numbered(0, 1))
-    own = {"sasl.username": "me", "sasl.password": "secret"}
-    with running(loop(kafka=own)):
-        until_all(tail, 1)
-    with pytest.raises(SettingsError, match="No such configuration property"):
-        loop(delivery={"no.such.property": "1"}).run()
 
 
 def deposits(count):
