@@ -72,7 +72,7 @@ def damaged(made, data):
     return bytes(broken)
 
 
-each_call = pytest.mark.parametrize("call", forgeries.CALLS, ids=lambda call: str(call.call[0]))
+each_call = pytest.mark.parametrize("call", forgeries.CALLS, ids=lambda call: call.call[0].__qualname__)
 
 
 @pytest.mark.parametrize("protocol", [4, 5])

@@ -103,7 +103,7 @@ def test_an_object_is_its_class_and_its_attributes(value, stored):
         Registered(),
         WithArguments(1),
     ],
-    ids=repr,
+    ids=lambda value: type(value).__name__,
 )
 def test_an_object_that_is_more_than_plain_attributes_is_pickled(value):
     made = CODEC.encode(value)
