@@ -23,8 +23,8 @@ from wallaroo.topology.model import RemoteTopic
 
 _log = logging.getLogger(__name__)
 
-# How much may be unconfirmed, and of that, in the client's hands.
-_MOST_RECORDS, _MOST_BYTES = 200_000, 33_554_432
+# How much may be unconfirmed, and of that, in the client's hands; a message takes half a kilobyte at least.
+_MOST_RECORDS, _MOST_BYTES = 50_000, 33_554_432
 _WINDOW_RECORDS, _WINDOW_BYTES = 10_000, 8_388_608
 _WAIT_SECONDS = 0.02
 
