@@ -20,7 +20,7 @@ CLUSTER_ID = "V2FsbGFyb29PbkthZmthIQ"
 LOG4J = Path(__file__).with_name("log4j2.properties")
 START_TIMEOUT_SECONDS = 60
 STOP_TIMEOUT_SECONDS = 20
-# The options of Kafka's own start script.
+# KAFKA_JVM_PERFORMANCE_OPTS of Kafka's bin/kafka-run-class.sh.
 AS_KAFKA_STARTS_ITSELF = (
     "-server",
     "-XX:+UseG1GC",

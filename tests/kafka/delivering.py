@@ -108,16 +108,9 @@ def running(loop):
 
 
 @contextmanager
-def killed_in_the_end(bootstrap_servers, application_id, receiver):
-    """A delivery in a process of its own, until SIGKILL."""
-    script = """if True:
-        import sys
-        from tests.kafka.delivering import tcp_loop
-        servers, name, port = sys.argv[1:]
-        tcp_loop(name, int(port), {"bootstrap_servers": servers, "consume_batch": 10}).run()
-    """
-    command = [sys.executable, "-c", script, bootstrap_servers, application_id, str(receiver.port)]
-    with subprocess.Popen(command) as process:
+def killed_in_the_end(script, *arguments):
+    """A process of its own, until SIGKILL."""
+    with subprocess.Popen([sys.executable, "-c", script, *arguments]) as process:
         try:
             yield
         finally:

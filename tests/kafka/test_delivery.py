@@ -23,6 +23,13 @@ from tests.kafka.delivering import (
 from wallaroo.connectors.tcp_sink import Limits
 from wallaroo.observability import metrics
 
+DELIVERY = """if True:
+    import sys
+    from tests.kafka.delivering import tcp_loop
+    servers, name, port = sys.argv[1:]
+    tcp_loop(name, int(port), {"bootstrap_servers": servers, "consume_batch": 10}).run()
+"""
+
 
 @pytest.fixture
 def receiver():
@@ -112,7 +119,7 @@ def test_a_receiver_that_stops_and_starts_while_records_flow_misses_none(
 def test_a_worker_that_is_killed_loses_nothing(bootstrap_servers, application_id, start, receiver):
     produce(bootstrap_servers, application_id, numbered(0, 1_000))
     for number in range(1, 4):
-        with killed_in_the_end(bootstrap_servers, application_id, receiver):
+        with killed_in_the_end(DELIVERY, bootstrap_servers, application_id, str(receiver.port)):
             until_beyond(receiver, 300 * number)
     with start():
         assert arrived(receiver, 1_000)

@@ -7,18 +7,20 @@ import subprocess
 import sys
 import threading
 from collections import defaultdict
-from contextlib import contextmanager
 
 import pytest
+from confluent_kafka import KafkaException
 
 from scripts.kafka.broker import KafkaBroker
 from tests.kafka.cluster import Sent, create_topic, produce, read_topic, wait_until
 from tests.kafka.crashing import at_any_moment
-from tests.kafka.delivering import KEYS, delivered, loop_to, running
+from tests.kafka.delivering import KEYS, delivered, killed_in_the_end, loop_to, running
 from tests.kafka.model import transaction
 from tests.kafka.tail import Tail
 from wallaroo.errors import StopProcessing
 from wallaroo.observability import metrics
+from wallaroo.runtime.clients import remote_producer
+from wallaroo.settings import Settings
 from wallaroo.topology.model import RemoteTopic
 
 REASON = "__streams.errors.message"
@@ -71,23 +73,14 @@ def loop(bootstrap_servers, far, application_id):
     return made
 
 
-@contextmanager
-def killed_in_the_end(bootstrap_servers, far, application_id):
-    """A delivery in a process of its own, until SIGKILL."""
-    script = """if True:
-        import sys
-        from tests.kafka.delivering import loop_to
-        from wallaroo.topology.model import RemoteTopic
-        servers, name, port = sys.argv[1:]
-        settings = {"bootstrap_servers": servers, "consume_batch": 10, "session_timeout_ms": 6_000}
-        loop_to(RemoteTopic(name, (("127.0.0.1", port),)), name, settings).run()
-    """
-    command = [sys.executable, "-c", script, bootstrap_servers, application_id, str(far.port)]
-    with subprocess.Popen(command) as process:
-        try:
-            yield
-        finally:
-            process.kill()
+DELIVERY = """if True:
+    import sys
+    from tests.kafka.delivering import loop_to
+    from wallaroo.topology.model import RemoteTopic
+    servers, name, port = sys.argv[1:]
+    settings = {"bootstrap_servers": servers, "consume_batch": 10, "session_timeout_ms": 6_000}
+    loop_to(RemoteTopic(name, (("127.0.0.1", port),)), name, settings).run()
+"""
 
 
 def numbered(start, end):
@@ -205,7 +198,7 @@ def test_a_topic_that_is_not_there_yet_is_waited_for(bootstrap_servers, far, app
 def test_a_worker_that_is_killed_loses_nothing(bootstrap_servers, topic, tail, far, loop):
     produce(bootstrap_servers, topic, numbered(0, 1_000))
     for number in range(1, 4):
-        with killed_in_the_end(bootstrap_servers, far, topic):
+        with killed_in_the_end(DELIVERY, bootstrap_servers, topic, str(far.port)):
             until_beyond(tail, 200 * number)
     with running(loop()):
         until_all(tail, 1_000)
@@ -310,6 +303,16 @@ def tail_of_picky(far, picky):
     made = Tail(far.bootstrap_servers, picky)
     yield made
     made.close()
+
+
+def test_what_comes_behind_a_record_that_is_refused_does_not_overtake_it(far, picky, tail_of_picky):
+    settings = Settings(delivery={"compression.type": "none", "batch.num.messages": "1"})
+    producer = remote_producer(settings, far.bootstrap_servers, "client", lambda _error: None, False)
+    for number in range(100):
+        producer.produce(picky, "." * 40_000 if number == 50 else str(number), "rex")
+    with pytest.raises(KafkaException, match="GAPLESS"):
+        producer.flush(20)
+    assert [int(message.value()) for message in tail_of_picky.read_to_end()] == list(range(50))
 
 
 def test_a_record_that_will_never_be_taken_is_skipped_where_the_policy_says_so(

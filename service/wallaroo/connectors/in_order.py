@@ -64,7 +64,7 @@ class InOrder(Generic[Record, Token]):
                 return handed
         return None
 
-    def refused(self) -> None:
+    def put_back(self) -> None:
         """The record that `next` has just returned could not be handed over now."""
         handed = self._under_way.pop()
         self._bytes_under_way -= handed.size_bytes

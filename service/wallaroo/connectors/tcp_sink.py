@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic
 
+from wallaroo.connectors.capacity import Capacity
 from wallaroo.connectors.resend import ResendBuffer, Token
 from wallaroo.connectors.tcp_connection import Connection
 from wallaroo.connectors.tcp_dial import Dialer
@@ -34,7 +35,7 @@ class Limits:
     confirm_seconds: float = 0.5
 
 
-class TcpSender(Generic[Token]):
+class TcpSender(Capacity, Generic[Token]):
     """A connection that comes back, and the records that are not yet confirmed; of one thread only."""
 
     def __init__(
@@ -45,6 +46,7 @@ class TcpSender(Generic[Token]):
         self._monotonic = monotonic
         self._limits = limits or Limits()
         self._buffer: ResendBuffer[Token] = ResendBuffer()
+        super().__init__(self._buffer, self._limits.records, self._limits.size_bytes)
         self._dialer = Dialer(host, port, monotonic)
         self._connection: Connection | None = None
         self._complained = False
@@ -57,20 +59,6 @@ class TcpSender(Generic[Token]):
     def blocked(self) -> bool:
         """The receiver is slower than we are: `pump` should wait for it."""
         return self._connection is not None and self._connection.blocked
-
-    @property
-    def unconfirmed(self) -> int:
-        return len(self._buffer)
-
-    @property
-    def full(self) -> bool:
-        """Push no more than what is in hand."""
-        return self._fuller_than(1)
-
-    @property
-    def roomy(self) -> bool:
-        """It pays to fetch again."""
-        return not self._fuller_than(2)
 
     def push(self, record: bytes, token: Token) -> None:
         """Have a record sent by the next `pump`; its token comes back once it is confirmed."""
@@ -116,10 +104,6 @@ class TcpSender(Generic[Token]):
         self._buffer.broken()
         self._dialer.close()
         return tokens
-
-    def _fuller_than(self, part: int) -> bool:
-        buffer, limits = self._buffer, self._limits
-        return len(buffer) * part >= limits.records or buffer.size_bytes * part >= limits.size_bytes
 
     def _connect(self, timeout_seconds: float) -> None:
         sock = self._dialer.dial(timeout_seconds)

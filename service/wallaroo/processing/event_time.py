@@ -8,6 +8,7 @@ from typing import Any
 
 from wallaroo.errors import RecordError
 from wallaroo.processing.exact_time import stored_event_time
+from wallaroo.processing.packs import ExactRecord
 from wallaroo.processing.wiring import Emit, Lane
 from wallaroo.record import NANOSECONDS_PER_MS, Moment
 from wallaroo.topology.model import Input
@@ -65,7 +66,7 @@ def _of_source(read: Input) -> EventTime:
 
 
 def _of_internal(_message: Any, record: Any) -> int:
-    return stored_event_time(record)
+    return record.time if type(record) is ExactRecord else stored_event_time(record)
 
 
 def _of_record(_message: Any, record: Any) -> int:

@@ -18,4 +18,4 @@ class Surroundings:
     partitions: Mapping[str, int]
     dead_letters: str
     on_error: OnError = OnError.DEAD_LETTER
-    room: Mapping[str, int] = field(default_factory=dict)
+    room: dict[str, int] = field(default_factory=dict)

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from wallaroo.errors import SettingsError
 from wallaroo.settings import Settings
 from wallaroo.topology.clusters import addresses
-from wallaroo.topology.model import Topology, ToTopic
+from wallaroo.topology.model import Topology, ToTopic, server_list
 
 
 def with_brokers(settings: Settings, topology: Topology) -> Settings:
@@ -25,8 +25,7 @@ def with_brokers(settings: Settings, topology: Topology) -> Settings:
                 f"{first} and {other} name different brokers, and an application runs on one cluster: "
                 "name the same ones, or set bootstrap_servers to the cluster that it is to be"
             )
-    servers = ",".join(f"{host}:{port}" for host, port in brokers)
-    return settings.model_copy(update={"bootstrap_servers": servers})
+    return settings.model_copy(update={"bootstrap_servers": server_list(brokers)})
 
 
 def _named(topology: Topology) -> Iterator[tuple[Sequence[tuple[str, str]], str]]:

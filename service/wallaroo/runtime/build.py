@@ -60,22 +60,15 @@ class Runnable(Protocol):
 
 def build_loops(spec: WorkerSpec, loaded: Loaded, at: Probe) -> list[Loop]:
     """One loop for each sub-topology."""
-    on_error, dead_letters = OnError(spec.settings.on_error), loaded.topology.dead_letters
-    room: dict[str, int] = {}
-    surroundings = Surroundings(loaded.codecs.values, spec.partitions, dead_letters, on_error, room)
+    surroundings = Surroundings(
+        loaded.codecs.values, spec.partitions, loaded.topology.dead_letters, OnError(spec.settings.on_error)
+    )
     idle_timeout_ms = spec.settings.idle_timeout_ms
     subs = [with_idle_timeout(sub, idle_timeout_ms) for sub in loaded.topology.sub_topologies]
-    return [_loop(sub, spec, loaded, surroundings, room, at) for sub in subs]
+    return [_loop(sub, spec, loaded, surroundings, at) for sub in subs]
 
 
-def _loop(
-    sub: SubTopology,
-    spec: WorkerSpec,
-    loaded: Loaded,
-    surroundings: Surroundings,
-    room: dict[str, int],
-    at: Probe,
-) -> Loop:
+def _loop(sub: SubTopology, spec: WorkerSpec, loaded: Loaded, surroundings: Surroundings, at: Probe) -> Loop:
     def new_task(partition: Partition, start: int, stores: Mapping[str, KeyedStore]) -> Task:
         return Task(sub, partition, start, stores, surroundings)
 
@@ -83,7 +76,8 @@ def _loop(
     stores = partial(new_stores, sub, loaded.codecs.state)
     assignment = Assignment(spec.settings, first, stores, new_task)
     written = written_topics(sub, surroundings.dead_letters)
-    open_clients = partial(_open, sub, spec, partial(_ask_limits, written, room), assignment, at)
+    limits_of = partial(_ask_limits, written, surroundings.room)
+    open_clients = partial(_open, sub, spec, limits_of, assignment, at)
     return Loop(sub, spec.settings, assignment, open_clients, SystemClock())
 
 

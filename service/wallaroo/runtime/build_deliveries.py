@@ -13,6 +13,7 @@ from wallaroo.runtime.measure import LoopMeasures
 from wallaroo.runtime.outbox import Token
 from wallaroo.runtime.protocol import WorkerSpec
 from wallaroo.runtime.refusals import Refusals
+from wallaroo.runtime.sender import Sender
 from wallaroo.settings import Settings
 from wallaroo.topology.model import Delivery, RemoteTopic, TcpReceiver
 
@@ -40,30 +41,24 @@ def delivery_loop(
     limits: Limits | None = None,
 ) -> DeliveryLoop:
     """The loop of one delivery; `limits` are those of a TCP receiver."""
+    measures = LoopMeasures(delivery.name)
     match delivery.receiver:
         case TcpReceiver(host, port):
-            measures = LoopMeasures(delivery.name)
-            sender: TcpSender[Token] = TcpSender(host, port, clock.monotonic, limits)
-            return DeliveryLoop(delivery, sender, settings, member, clock, measures)
+            sender: Sender = TcpSender[Token](host, port, clock.monotonic, limits)
         case RemoteTopic() as remote:
-            return _to_remote_topic(delivery, remote, dead_letters, settings, member, clock)
+            client_id = member.named(delivery.name)
+            refusals = Refusals(delivery.name, str(remote), dead_letters, client_id, settings, measures)
+            sender = _to(remote, client_id, refusals, settings, clock)
+    return DeliveryLoop(delivery, sender, settings, member, clock, measures)
 
 
-def _to_remote_topic(
-    delivery: Delivery,
-    remote: RemoteTopic,
-    dead_letters: str,
-    settings: Settings,
-    member: Member,
-    clock: Clock,
-) -> DeliveryLoop:
-    client_id = member.named(delivery.name)
-    refusals = Refusals(delivery.name, str(remote), dead_letters, client_id, settings)
-    sender = KafkaSender(
+def _to(
+    remote: RemoteTopic, client_id: str, refusals: Refusals, settings: Settings, clock: Clock
+) -> KafkaSender:
+    return KafkaSender(
         remote,
         partial(remote_producer, settings, remote.bootstrap_servers, client_id, log_client_error),
         refusals.refuse,
         clock.monotonic,
         _PATIENCE * settings.session_timeout_ms / 1000,
     )
-    return DeliveryLoop(delivery, sender, settings, member, clock, refusals.measures)

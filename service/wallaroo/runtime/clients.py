@@ -39,12 +39,15 @@ class Member:
 
 
 def common_config(settings: Settings, client_id: str) -> dict[str, Any]:
+    return {**_every_client(settings.bootstrap_servers, client_id), **settings.kafka}
+
+
+def _every_client(servers: str, client_id: str) -> dict[str, Any]:
     return {
-        "bootstrap.servers": settings.bootstrap_servers,
+        "bootstrap.servers": servers,
         "client.id": client_id,
         "logger": CLIENT_LOG,
         "log.connection.close": False,
-        **settings.kafka,
     }
 
 
@@ -160,10 +163,7 @@ def remote_producer(
     None of the properties for the application's own cluster apply, passwords least of all.
     """
     config = {
-        "bootstrap.servers": servers,
-        "client.id": client_id,
-        "logger": CLIENT_LOG,
-        "log.connection.close": False,
+        **_every_client(servers, client_id),
         **_producing(settings, on_error),
         "delivery.report.only.error": False,
         "enable.gapless.guarantee": True,
@@ -217,6 +217,8 @@ def _made(kind: Callable[[dict[str, Any]], Client], config: dict[str, Any]) -> C
     try:
         return kind(config)
     except KafkaException as error:
+        if error.args[0].code() != KafkaError._INVALID_ARG:  # noqa: SLF001 - the client's public name for it
+            raise
         raise SettingsError(
             f"the Kafka client refuses its properties: {error.args[0].str()}; mend the settings kafka, "
             "consumer, producer or delivery"

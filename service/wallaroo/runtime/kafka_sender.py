@@ -15,6 +15,7 @@ from collections.abc import Callable
 
 from confluent_kafka import KafkaError, Message
 
+from wallaroo.connectors.capacity import Capacity
 from wallaroo.connectors.in_order import InOrder
 from wallaroo.connectors.tcp_dial import FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS
 from wallaroo.runtime.outbox import Token
@@ -40,7 +41,7 @@ _REFUSALS = frozenset(
 )
 
 
-class KafkaSender:
+class KafkaSender(Capacity):
     """A producer that is there while the other cluster is, and the records that are not yet confirmed."""
 
     def __init__(
@@ -60,6 +61,7 @@ class KafkaSender:
         self._monotonic = monotonic
         self._patience_seconds = patience_seconds
         self._records: InOrder[Message, Token] = InOrder(_WINDOW_RECORDS, _WINDOW_BYTES)
+        super().__init__(self._records, _MOST_RECORDS, _MOST_BYTES)
         # As many records are sent one by one, since one of their batch was refused.
         self._one_by_one = 0
         self._next = self._moved = monotonic()
@@ -69,18 +71,6 @@ class KafkaSender:
     @property
     def blocked(self) -> bool:
         return self.connected and self._records.window_full
-
-    @property
-    def unconfirmed(self) -> int:
-        return len(self._records)
-
-    @property
-    def full(self) -> bool:
-        return self._fuller_than(1)
-
-    @property
-    def roomy(self) -> bool:
-        return not self._fuller_than(2)
 
     def push(self, record: Message, token: Token) -> None:
         """Have a record of an outbox sent by the next `pump`; its token comes back once it is confirmed."""
@@ -122,10 +112,6 @@ class KafkaSender:
         self.connected = False
         return tokens + self._records.confirm()
 
-    def _fuller_than(self, part: int) -> bool:
-        records = self._records
-        return len(records) * part >= _MOST_RECORDS or records.size_bytes * part >= _MOST_BYTES
-
     def _connect(self) -> None:
         if self._monotonic() < self._next:
             return
@@ -151,7 +137,7 @@ class KafkaSender:
             self._moved = self._monotonic()
         while records.under_way < most and (sent := records.next()) is not None:
             if not self._link.produce(sent):
-                records.refused()
+                records.put_back()
                 return
 
     def _judge(self, failures: list[Failure]) -> None:

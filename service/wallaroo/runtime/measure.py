@@ -1,7 +1,7 @@
 """What a loop reports of itself: a few numbers per slice and per commit, never per record."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from confluent_kafka import Consumer, TopicPartition
 
@@ -48,12 +48,17 @@ class LoopMeasures:
             self.values.count(metrics.RECORDS_PRODUCED, sent, topic)
         for changes in batch.changes:
             self.values.count(metrics.CHANGELOG_RECORDS, len(changes.values), changes.store)
-        for (stage, error), n in batch.dead_letters.items():
-            self.values.count(metrics.DEAD_LETTERS, n, stage, error)
-        for (stage, reason), n in batch.dropped.items():
-            self.values.count(metrics.RECORDS_DROPPED, n, stage, reason)
+        self.rejected(batch.dead_letters, batch.dropped)
         for stage, n in batch.late.items():
             self.values.count(metrics.LATE_RECORDS, n, stage)
+
+    def rejected(
+        self, dead_letters: Mapping[tuple[str, str], int], dropped: Mapping[tuple[str, str], int]
+    ) -> None:
+        for (stage, error), n in dead_letters.items():
+            self.values.count(metrics.DEAD_LETTERS, n, stage, error)
+        for (stage, reason), n in dropped.items():
+            self.values.count(metrics.RECORDS_DROPPED, n, stage, reason)
 
     def rebalanced(self, partitions: int) -> None:
         self.values.count(metrics.REBALANCES, 1, self._name)

@@ -1,6 +1,6 @@
 """The compiled form of an application: sub-topologies, their steps, topics and stores, as values."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,6 +41,7 @@ __all__ = [
     "Update",
     "UpdateMulti",
     "Upstream",
+    "server_list",
 ]
 
 
@@ -69,6 +70,11 @@ class ToTopic:
     brokers: Sequence[tuple[str, str]] = ()
 
 
+def server_list(brokers: Iterable[tuple[str, str]]) -> str:
+    """Brokers as a client's `bootstrap.servers`."""
+    return ",".join(f"{host}:{port}" for host, port in brokers)
+
+
 @dataclass(frozen=True, slots=True)
 class RemoteTopic:
     """A topic of another cluster than the application's own."""
@@ -78,7 +84,7 @@ class RemoteTopic:
 
     @property
     def bootstrap_servers(self) -> str:
-        return ",".join(f"{host}:{port}" for host, port in self.brokers)
+        return server_list(self.brokers)
 
     def __str__(self) -> str:
         return f"kafka {self.bootstrap_servers} {self.topic}"

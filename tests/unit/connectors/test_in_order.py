@@ -34,9 +34,9 @@ class Sending(RuleBasedStateMachine):
             self.under_way.append(handed)
 
     @rule()
-    def hand_over_and_be_refused(self):
+    def hand_over_and_put_back(self):
         if self.sent.next() is not None:
-            self.sent.refused()
+            self.sent.put_back()
 
     @rule(lane=st.integers(0, LANES - 1), count=st.integers(1, 4))
     def take(self, lane, count):
