@@ -1,9 +1,10 @@
-"""Compose the steps of a sub-topology into one function that takes a record through all of them."""
+"""Compose the steps of a sub-topology: into one function for a record, and one for a slice of records."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from wallaroo.errors import RecordError
+from wallaroo.processing.columns import Each, each_by_itself, in_columns
 from wallaroo.processing.event_time import with_event_time
 from wallaroo.processing.keys import key_bytes
 from wallaroo.processing.targets import target
@@ -25,12 +26,21 @@ from wallaroo.topology.model import (
 Function = Callable[..., Any]
 
 
-def compose(sub_topology: SubTopology, wiring: Wiring) -> Emit:
-    """One function that takes a decoded record through every step and on to every target."""
-    emit = _fan_out([wiring.guard(end.name, target(end, wiring)) for end in sub_topology.targets])
+class Composed(NamedTuple):
+    """The same way for one record and for a slice of them."""
+
+    one: Emit
+    each: Each
+
+
+def compose(sub_topology: SubTopology, wiring: Wiring) -> Composed:
+    """The way of decoded records through every step and on to every target."""
+    emits = [_fan_out([wiring.guard(end.name, target(end, wiring)) for end in sub_topology.targets])]
     for step in reversed(sub_topology.steps):
-        emit = wiring.guard(step.name, _step(step, wiring, emit))
-    return wiring.guard(sub_topology.input.name, with_event_time(sub_topology.input, wiring.lane, emit))
+        emits.insert(0, wiring.guard(step.name, _step(step, wiring, emits[0])))
+    timed = with_event_time(sub_topology.input, wiring.lane, emits[0])
+    one = wiring.guard(sub_topology.input.name, timed)
+    return Composed(one, in_columns(sub_topology, wiring, emits) if one is emits[0] else each_by_itself(one))
 
 
 def _fan_out(emits: list[Emit]) -> Emit:

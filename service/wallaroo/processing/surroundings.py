@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from wallaroo.processing.rejections import OnError
-from wallaroo.state.codec import Codec
+from wallaroo.state.codec import TopicCodec
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +14,7 @@ class Surroundings:
     `room` is what topics take, in bytes a record: it fills up, and changes, as the cluster is asked.
     """
 
-    values: Codec
+    values: TopicCodec
     partitions: Mapping[str, int]
     dead_letters: str
     on_error: OnError = OnError.DEAD_LETTER

@@ -1,19 +1,20 @@
 """Task: one input partition of a sub-topology. It computes and never writes.
 
 Rules for whoever edits this file:
-1. The loop of `_process_fast` has no metric, log, clock read or callback per record.
-2. A record that cannot be decoded is rejected in place; it has touched no state.
-3. When user code raises, nothing of the slice can be trusted: ask for a rewind, and go through the
+1. A record that cannot be decoded is rejected in place; it has touched no state.
+2. When user code raises, nothing of the slice can be trusted: ask for a rewind, and go through the
    same records carefully, one by one, until past the failing one.
-4. What concerns event time is the timeline's; a task to which it means nothing pays nothing for it.
+3. What concerns event time is the timeline's; a task to which it means nothing pays nothing for it.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from operator import length_hint
 from typing import Any
 
 from wallaroo.errors import StateError, StopProcessing, StoredValueError
 from wallaroo.processing.careful import Attempts
+from wallaroo.processing.fast import FastLane
 from wallaroo.processing.packing import packing_of
 from wallaroo.processing.patience import Patience
 from wallaroo.processing.processors import compose
@@ -62,8 +63,9 @@ class Task:
         shared = (append, stores, partition.number, surroundings.partitions, surroundings.values)
         fast, careful = self.timeline.fast_lane(self.rejections), self.timeline.careful_lane(self.rejections)
         self._packing = packing_of(sub_topology, surroundings, append, fast)
-        self._fast = compose(sub_topology, Wiring(*shared, unguarded, fast_access, fast, self._packing))
-        self._careful = compose(sub_topology, Wiring(*shared, guarded, saving_access, careful))
+        composed = compose(sub_topology, Wiring(*shared, unguarded, fast_access, fast, self._packing))
+        self._fast = FastLane(sub_topology.input, surroundings.values, composed, self._refuse, self._drop)
+        self._careful = compose(sub_topology, Wiring(*shared, guarded, saving_access, careful)).one
         self.timeline.restore(start)
 
     def process(self, records: Sequence[RawRecord]) -> Rewind | None:
@@ -176,24 +178,13 @@ class Task:
         self._oldest_timestamp = None
 
     def _process_fast(self, records: Sequence[RawRecord]) -> Rewind | None:
-        decode, emit = self._decode, self._fast
-        record = records[0]
+        left = iter(records)
         try:
-            for record in records:
-                try:
-                    value = decode(record.value())
-                except Exception as error:
-                    if not self._hears(record, self._fire):
-                        self._reject_undecodable(record, error)
-                    continue
-                if value is None:
-                    self.rejections.dropped[self._input.name, "filtered"] += 1
-                else:
-                    emit(value, record.key(), record)
+            self._fast.process(records, left)
         except (StoredValueError, StopProcessing):
             raise
         except Exception:
-            return self._failed_at(record.offset())
+            return self._failed_at(records[-1 - length_hint(left)].offset())
         return None
 
     def _process_carefully(self, records: Sequence[RawRecord]) -> None:
@@ -205,7 +196,7 @@ class Task:
                     self._reject_undecodable(record, error)
                 continue
             if value is None:
-                self.rejections.dropped[self._input.name, "filtered"] += 1
+                self._drop()
             else:
                 self._try_record(record, value)
 
@@ -220,6 +211,13 @@ class Task:
     def _go_through(self, record: RawRecord, value: Any) -> None:
         self.timeline.set_out()
         self._careful(value, record.key(), record)
+
+    def _refuse(self, record: RawRecord, error: Exception) -> None:
+        if not self._hears(record, self._fire):
+            self._reject_undecodable(record, error)
+
+    def _drop(self) -> None:
+        self.rejections.dropped[self._input.name, "filtered"] += 1
 
     def _hears(self, record: RawRecord, fire: Callable[[int], None]) -> bool:
         """Whether this is a control record; then it is none for the user's code."""

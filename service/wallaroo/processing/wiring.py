@@ -14,7 +14,7 @@ from wallaroo.processing.packs import Entry
 from wallaroo.processing.reports import Reports
 from wallaroo.processing.timers import Firing, Timers
 from wallaroo.record import Origin, Output
-from wallaroo.state.codec import Codec
+from wallaroo.state.codec import TopicCodec
 from wallaroo.state.store import KeyedStore
 from wallaroo.windows.watermark import SourceClock
 
@@ -74,7 +74,7 @@ class Wiring:
     stores: Mapping[str, KeyedStore]
     partition: int
     partitions: Mapping[str, int]
-    values: Codec
+    values: TopicCodec
     guard: Callable[[str, Emit], Emit]
     access: Callable[[KeyedStore], Access]
     lane: Lane = field(default_factory=Lane)

@@ -11,7 +11,7 @@ A stored value is `<format version><kind><payload>`, the first two characters re
 Reading never trusts the bytes: StoredValueError is all that a damaged or forged value can cause.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Protocol
 
@@ -34,6 +34,18 @@ class Codec(Protocol):
 
     def encode(self, value: Any) -> bytes: ...
     def decode(self, data: bytes) -> Any: ...
+
+
+class TopicCodec(Codec, Protocol):
+    """The same for many values at once; where one of them fails, the others are lost with it.
+
+    `afresh` says that what is decoded never is an object again that has been before.
+    """
+
+    afresh: bool
+
+    def encode_all(self, values: Sequence[Any]) -> list[bytes]: ...
+    def decode_all(self, data: Sequence[bytes]) -> list[Any]: ...
 
 
 class StateCodec:
@@ -112,6 +124,8 @@ class StateCodec:
 class UserCodec:
     """The application's own `serialize` and `deserialize`, for state and for what crosses a topic."""
 
+    afresh = False
+
     def __init__(self, serialize: Encode, deserialize: Decode) -> None:
         self._serialize = serialize
         self._deserialize = deserialize
@@ -129,3 +143,9 @@ class UserCodec:
             return self._deserialize(data[2:])
         except Exception as error:
             raise StoredValueError(f"deserialize failed on {data[:80]!r}: {error!r}") from error
+
+    def encode_all(self, values: Sequence[Any]) -> list[bytes]:
+        return [self.encode(value) for value in values]
+
+    def decode_all(self, data: Sequence[bytes]) -> list[Any]:
+        return [self.decode(each) for each in data]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
-from wallaroo.state.codec import Codec, StateCodec, UserCodec
+from wallaroo.state.codec import Codec, StateCodec, TopicCodec, UserCodec
 from wallaroo.state.pickling.restricted import RestrictedPickle
 from wallaroo.state.values import ValueCodec
 
@@ -17,9 +17,9 @@ class Codecs:
     `ours` is the codec of values that an application without a `serialize` of its own would have.
     """
 
-    values: Codec
+    values: TopicCodec
     state: Callable[[Callable[[], Any]], Codec]
-    ours: Codec
+    ours: TopicCodec
 
 
 def codecs_of(module: ModuleType | None) -> Codecs:

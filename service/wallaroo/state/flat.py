@@ -1,15 +1,17 @@
-"""JSON of a flat mapping, where JSON is exact: the same keys, the same values, of the same types."""
+"""JSON of flat mappings, where JSON is exact: the same keys, the same values, of the same types."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 import msgspec
 
 from wallaroo.errors import StoredValueError
 
-_encode = msgspec.json.Encoder().encode
-_decode = msgspec.json.Decoder().decode
+_encode, _encode_lines = msgspec.json.Encoder().encode, msgspec.json.Encoder().encode_lines
+_decode, _decode_lines = msgspec.json.Decoder().decode, msgspec.json.Decoder().decode_lines
 _EXACT = frozenset({int, str, bool, type(None)})
+_EXACT_IF_FINITE = _EXACT | {float}
 # Longer than this, an integer in it may have too many digits to be read back.
 _LONGEST_BYTES = 4000
 
@@ -39,3 +41,44 @@ def read_json(payload: bytes) -> dict[str, Any]:
     if type(found) is not dict:
         raise StoredValueError(f"this is no JSON object: {payload[:80]!r}")
     return found
+
+
+def exact_json_lines(mappings: Sequence[dict[str, Any]]) -> list[bytes] | None:
+    """`exact_json` of each, or None where it is None for one of them."""
+    if not _EXACT_IF_FINITE.issuperset(map(type, chain.from_iterable(map(dict.values, mappings)))):
+        return None
+    if not {str}.issuperset(map(type, chain.from_iterable(mappings))):
+        return None
+    try:
+        made = _encode_lines(mappings)
+    except (ValueError, TypeError, OverflowError):
+        return None
+    # What is not finite has become a null.
+    if b"null" in made and not all(map(_is_finite, chain.from_iterable(map(dict.values, mappings)))):
+        return None
+    lines = made.split(b"\n")
+    del lines[-1]
+    return None if max(map(len, lines), default=0) > _LONGEST_BYTES else lines
+
+
+def read_json_lines(data: Sequence[bytes], prefix: bytes) -> list[dict[str, Any]] | None:
+    """What `exact_json_lines` was given, of lines behind a prefix; None where one may be anything else.
+
+    A line break is none of a text's in JSON, and only between two objects does one stand between braces: so
+    where there is one less than objects, each of them is one line.
+    """
+    opening, joined = prefix + b"{", b"\n".join(data)
+    breaks = len(data) - 1
+    if not (joined.startswith(opening) and joined.endswith(b"}") and joined.count(b"\n") == breaks):
+        return None
+    if joined.count(b"}\n" + opening) != breaks:
+        return None
+    try:
+        found: list[dict[str, Any]] = _decode_lines(joined[len(prefix) :].replace(b"\n" + prefix, b"\n"))
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    return found if len(found) == len(data) and {dict}.issuperset(map(type, found)) else None
+
+
+def _is_finite(value: Any) -> bool:
+    return type(value) is not float or value - value == 0

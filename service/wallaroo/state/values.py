@@ -8,7 +8,7 @@
 1P...                        anything else, pickled
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -16,7 +16,7 @@ from pydantic import BaseModel
 
 from wallaroo.errors import StoredValueError
 from wallaroo.state.attributes import is_its_attributes, with_attributes
-from wallaroo.state.flat import exact_json, read_json
+from wallaroo.state.flat import exact_json, exact_json_lines, read_json, read_json_lines
 from wallaroo.state.models import Dump, load_model, model_dump
 from wallaroo.state.pickling.checked import NAMELESS
 from wallaroo.state.pickling.plain import is_plain
@@ -41,6 +41,8 @@ def bare(data: bytes | None) -> bytes | None:
 class ValueCodec:
     """Bytes of what crosses a repartition topic; the values may be of any class."""
 
+    afresh = True
+
     def __init__(self, pickles: RestrictedPickle) -> None:
         self._pickles = pickles
         self._dumps = pickles.dumps
@@ -60,6 +62,18 @@ class ValueCodec:
         if encoder is None:
             encoder = self._encoders[kind] = self._encoder_for(kind)
         return encoder(value)
+
+    def encode_all(self, values: Sequence[Any]) -> list[bytes]:
+        """As if each were encoded by itself; what is all flat dicts goes at a third of the price."""
+        if {*map(type, values)} == {dict} and (lines := exact_json_lines(values)) is not None:
+            return [_FLAT + line for line in lines]
+        encode = self.encode
+        return [encode(value) for value in values]
+
+    def decode_all(self, data: Sequence[bytes]) -> list[Any]:
+        """As if each were decoded by itself; StoredValueError where one cannot be."""
+        found = read_json_lines(data, _FLAT)
+        return [self.decode(each) for each in data] if found is None else found
 
     def decode(self, data: bytes) -> Any:
         """The value; StoredValueError where the bytes are not what `encode` makes."""

@@ -120,7 +120,8 @@ class Input:
 
     `ingest` says that we write the topic, but no sub-topology does: a TCP port or a generator. `event_time`
     finds the time of a message, in nanoseconds; without it the record's own counts. `upstreams` are those
-    that tell how far they have come.
+    that tell how far they have come. `afresh` says that `decode` never returns an object again that it has
+    returned before.
     """
 
     name: str
@@ -130,6 +131,7 @@ class Input:
     ingest: bool = False
     event_time: Callable[[Any], Any] | None = None
     upstreams: tuple[Upstream, ...] = ()
+    afresh: bool = False
 
     @property
     def internal(self) -> bool:

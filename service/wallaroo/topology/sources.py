@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
+from wallaroo.api.codecs import JsonDecoder
 from wallaroo.api.sources import (
     DefaultKafkaSourceCLIParser,
     GenSourceConfig,
@@ -59,7 +60,8 @@ def distinct_ports(ingests: Iterable[Ingest]) -> tuple[Ingest, ...]:
 
 def _kafka(source: str, name: str, config: KafkaSourceConfig) -> CompiledSource:
     brokers = tuple(config.brokers or ())
-    read = Input(source, config.topic, config.decoder.decode, brokers, event_time=config.event_time)
+    decoder, afresh = config.decoder, isinstance(config.decoder, JsonDecoder)
+    read = Input(source, config.topic, decoder.decode, brokers, event_time=config.event_time, afresh=afresh)
     return CompiledSource(name, read, partitioned_by=config.partitioned_by)
 
 

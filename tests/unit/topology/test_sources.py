@@ -2,6 +2,7 @@
 
 import json
 
+import pydantic
 import pytest
 
 import wallaroo
@@ -30,6 +31,10 @@ class Numbers:
 
 
 NUMBERS = Numbers()
+
+
+class Box(pydantic.BaseModel):
+    number: int
 
 
 def tcp(name, port=7010, host="127.0.0.1", **options):
@@ -134,3 +139,12 @@ def test_a_description_shows_where_messages_come_from():
         "writes": "my-app-texts-ingest",
     }
     assert plain["generators"][0]["positions"] == "my-app-numbers-generator"
+
+
+@pytest.mark.parametrize(
+    ("decoder", "afresh"), [(wallaroo.json_decoder(Box), True), (decode_text, False)], ids=["json", "own"]
+)
+def test_only_of_our_own_decoder_it_is_known_that_each_message_is_another_object(decoder, afresh):
+    source = wallaroo.source("boxes", wallaroo.KafkaSourceConfig("boxes", decoder=decoder))
+    [sub] = compiled(source).sub_topologies
+    assert sub.input.afresh is afresh

@@ -1,0 +1,66 @@
+"""Many values at once are encoded and decoded as each would be by itself, whoever has made the bytes."""
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from tests.properties.values import json_scalars, picture, values
+from wallaroo.errors import StoredValueError
+from wallaroo.state.pickling.restricted import RestrictedPickle
+from wallaroo.state.values import ValueCodec
+
+CODEC = ValueCodec(RestrictedPickle(["tests"]))
+
+names = st.sampled_from(["user", "amount", "a\nb", "1O{", "null"])
+odd = st.sampled_from([float("nan"), float("inf"), "x" * 4_000, 10**5_000, "null", None, "}\n1O{"])
+flat = st.dictionaries(names, json_scalars | odd, max_size=3)
+mixed = flat | values | st.dictionaries(st.integers() | st.none(), json_scalars, max_size=1)
+
+pieces = st.sampled_from(
+    [
+        b"1O",
+        b"{",
+        b"}",
+        b'"a":',
+        b'"a',
+        b"1",
+        b",",
+        b"\n",
+        b" ",
+        b"{}",
+        b'{"a":1}',
+        b'{"a":{',
+        b"}}",
+        b"[]",
+        b"1S",
+        b"\r",
+    ]
+)
+forged = st.lists(pieces, max_size=8).map(lambda some: b"1O" + b"".join(some))
+
+
+@given(st.lists(flat, min_size=1) | st.lists(mixed, min_size=1))
+def test_encoded(some):
+    assert CODEC.encode_all(some) == [CODEC.encode(value) for value in some]
+
+
+@given(st.lists(flat, min_size=1) | st.lists(mixed, min_size=1))
+def test_decoded(some):
+    assert list(map(picture, CODEC.decode_all([CODEC.encode(value) for value in some]))) == list(
+        map(picture, some)
+    )
+
+
+@given(st.lists(forged | st.just(b'1O{"a":1}'), min_size=1, max_size=4))
+@example([b'1O{"a":1} {"b":2}', b"1O "])
+@example([b'1O{"a":1}\n1O{"b":2}', b"1O"])
+@example([b'1O{"a":{"b":1}', b'1O{"c":2}}'])
+@example([b'1O{"a":1},', b'1O{"b":2}'])
+def test_forged(data):
+    try:
+        one_by_one = [CODEC.decode(each) for each in data]
+    except StoredValueError:
+        with pytest.raises(StoredValueError):
+            CODEC.decode_all(data)
+    else:
+        assert CODEC.decode_all(data) == one_by_one

@@ -1,0 +1,125 @@
+"""A slice by columns does what its records do one after the other, and says which of them has failed."""
+
+import pytest
+
+from tests.unit.processing.fakes import record, records, task, written
+from tests.unit.processing.steps import ADD, TOTALS, carefully
+from wallaroo.record import Partition, Rewind
+from wallaroo.topology.model import Apply, CheckKey, Repartition, Update, UpdateMulti
+
+PLACE = Partition("in", 1)
+FIRST = CheckKey("first letter", lambda value: value[0])
+HOP = (Repartition("first letter", "repartition", lambda value: value[0]),)
+
+
+def add_up(value, state):
+    state.total += int(value[1:])
+    return state
+
+
+def shown(state):
+    return str(state.total)
+
+
+def note(seen):
+    def process(value):
+        seen.append(value)
+        return seen
+
+    return process
+
+
+@pytest.mark.parametrize("before", [(), (FIRST,)], ids=["keyed before", "keys checked"])
+@pytest.mark.parametrize(
+    "stage",
+    [
+        Update("sum", add_up, TOTALS),
+        UpdateMulti("sum", lambda value, state: [add_up(value, state)], TOTALS),
+    ],
+    ids=["one", "multi"],
+)
+def test_a_stage_may_hand_on_the_state_that_it_goes_on_changing(before, stage):
+    made = task(*before, stage, Apply("show", shown))
+    made.process(records(b"a1", b"a2", b"a3", key=b"a"))
+    assert written(made.collect()) == [b"1", b"3", b"6"]
+
+
+def test_a_stage_may_hand_on_one_object_again_and_again():
+    made = task(Apply("note", note([])), Apply("show", "".join))
+    made.process(records(b"a", b"b", b"c"))
+    assert written(made.collect()) == [b"a", b"ab", b"abc"]
+
+
+def test_what_is_sent_on_behind_a_stage_is_as_it_was_then():
+    made = task(Apply("note", note([])), targets=(Repartition("first", "repartition", lambda some: some[0]),))
+    made.process(records(b"a"))
+    made.process(records(b"b", start=1))
+    first, second = made.collect().outputs
+    assert len(first[1]) < len(second[1])
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [record(2, b"b1", b"a"), record(2, b"", b"a"), record(2, b"a1")],
+    ids=["key", "raises", "keyless"],
+)
+def test_the_record_with_the_wrong_key_is_found_in_its_slice(wrong):
+    made = task(FIRST, Apply("rest", lambda value: value[1:]))
+    some = [*records(b"a1", b"a2", key=b"a"), wrong, *records(b"a3", start=3, key=b"a")]
+    assert made.process(some) == Rewind(PLACE, 2)
+    made.rollback()
+    assert made.process(some) is None
+    batch = made.collect()
+    assert written(batch) == [b"1", b"2", b"3"]
+    assert written(batch, "dlq") == [wrong.value()]
+
+
+def test_the_record_whose_key_cannot_be_extracted_is_found_before_a_hop():
+    made = task(targets=HOP)
+    some = records(b"a1", b"", b"a2")
+    assert made.process(some) == Rewind(PLACE, 1)
+    made.rollback()
+    assert made.process(some) is None
+    batch = made.collect()
+    assert written(batch, "dlq") == [b""]
+    assert len(written(batch, "repartition")) == 2
+
+
+def test_the_record_that_fails_is_the_one_after_those_that_went_through():
+    assert task(ADD).process(records(b"1", b"2", b"3", b"bad", b"4", start=10)) == Rewind(PLACE, 13)
+
+
+def test_records_that_cannot_be_decoded_leave_the_others_of_their_slice_alone():
+    made = carefully(task(ADD), records(b"1", b"\xff", b"2", b"\xfe"))
+    batch = made.collect()
+    assert written(batch) == [b"1", b"3"]
+    assert written(batch, "dlq") == [b"\xff", b"\xfe"]
+
+
+def test_a_decoder_that_filters_is_asked_once_a_record():
+    asked = []
+
+    def decode(data):
+        asked.append(data)
+        return None if data == b"no" else data.decode()
+
+    made = task(ADD, decode=decode)
+    made.process(records(b"1", b"no", b"2"))
+    batch = made.collect()
+    assert asked == [b"1", b"no", b"2"]
+    assert written(batch) == [b"1", b"3"]
+    assert batch.dropped == {("source", "filtered"): 1}
+
+
+def test_a_decoder_may_fill_one_object_again_and_again():
+    box = []
+
+    def decode(data):
+        box[:] = [data.decode()]
+        return box if data != b"no" else None
+
+    made = task(Apply("show", "".join), decode=decode)
+    made.process(records(b"a", b"no", b"b", b"c"))
+    batch = made.collect()
+    assert written(batch) == [b"a", b"b", b"c"]
+    assert batch.dropped == {("source", "filtered"): 1}
