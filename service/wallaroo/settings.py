@@ -45,6 +45,7 @@ class Settings(BaseSettings):
 
     processing_guarantee: Guarantee = Guarantee.EXACTLY_ONCE
     commit_interval_ms: int = Field(default=100, ge=1, le=600_000)
+    commit_linger_ms: int = Field(default=0, ge=0, le=600_000)
     commit_every: int = Field(default=200_000, ge=1)
     on_error: Literal["dead_letter", "skip", "stop"] = "dead_letter"
     idle_timeout_ms: int | None = Field(default=None, ge=1, le=2**53)

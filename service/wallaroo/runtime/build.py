@@ -24,11 +24,13 @@ from wallaroo.runtime.clients import (
     largest_record,
     restore_consumer,
     task_producer,
+    transactional_ids,
 )
 from wallaroo.runtime.commit import (
     Probe,
     at_least_once,
     exactly_once,
+    in_turn,
     offsets_alone,
 )
 from wallaroo.runtime.committer import Committer, longest_flight_seconds
@@ -94,15 +96,20 @@ def _open(
     admin = admin_client(settings, member)
     limits = partial(limits_of, admin, settings)
     largest_batch = min(limits().topics.values(), default=largest_record(settings))
-    producer = task_producer(settings, member, log_client_error, failures, largest_batch)
+    new_producer = partial(
+        task_producer, settings, on_error=log_client_error, failures=failures, largest_batch=largest_batch
+    )
     consumer = group_consumer(settings, sub.group, member, log_client_error)
     if settings.processing_guarantee is Guarantee.EXACTLY_ONCE:
-        # Fences the worker that had this id before, and aborts what it left open.
-        persist(lambda: producer.init_transactions(_INIT_SECONDS))
+        producers = [new_producer(transactional_id) for transactional_id in transactional_ids(member)]
+        for producer in producers:
+            # Fences the worker that had this id before, and aborts what it left open.
+            persist(partial(producer.init_transactions, _INIT_SECONDS))
+        write = in_turn([exactly_once(producer, at, limits) for producer in producers])
         longest = longest_flight_seconds(settings.transaction_timeout_ms)
-        committer = Committer(exactly_once(producer, at, limits), longest_seconds=longest)
+        committer = Committer(write, longest_seconds=longest)
     else:
-        write = at_least_once(producer, failures, at, limits)
+        write = at_least_once(new_producer(member), failures, at, limits)
         committer = Committer(write, offsets_alone(consumer, at))
     restorer = Restorer(
         {store.name: store.changelog for store in sub.stores},

@@ -15,8 +15,8 @@ Client = TypeVar("Client", Consumer, Producer, AdminClient)
 
 # A full queue makes the fetcher sleep this long; the default of a second lets a fast consumer run dry.
 _FETCH_BACKOFF_MS = 5
-# After a commit the broker writes its markers, and for a few milliseconds refuses the offsets of
-# the next transaction (CONCURRENT_TRANSACTIONS). The default wait is 100 ms.
+# After a commit the broker writes its markers, and for a few milliseconds refuses the next transaction of
+# the same producer (CONCURRENT_TRANSACTIONS). The default wait is 100 ms.
 _RETRY_BACKOFF_MS = 2
 # The client's default.
 _LARGEST_BATCH = 1_000_000
@@ -128,6 +128,11 @@ def task_producer(
     else:
         config["on_delivery"] = _collect_into(failures)
     return _made(Producer, {**config, **settings.producer})
+
+
+def transactional_ids(member_id: str) -> tuple[str, str]:
+    """Of the two producers of one loop, and of nobody else: the id of a member ends in a number."""
+    return member_id, f"{member_id}-b"
 
 
 def ingest_producer(

@@ -4,8 +4,8 @@ Rules for whoever edits this file:
 1. A transaction begins and ends inside what `exactly_once` returns; it is never open while user code runs.
 2. The offsets go with the group's metadata as it was when the batches were collected: that is what
    fences a worker whose partitions have moved on (KIP-447).
-3. The offsets go first: where the broker is not done with the last transaction they are sent again in a
-   moment; the client would have the records wait for 20 ms.
+3. Transactions that follow each other are of producers that take turns: a broker that is still writing the
+   markers of one refuses the next one of the same producer, whose client then waits for 20 ms.
 4. ABORTED means that nothing of it is visible to readers; anything but that or COMMITTED is raised,
    and the process ends.
 """
@@ -13,6 +13,7 @@ Rules for whoever edits this file:
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum, StrEnum
+from itertools import cycle
 from typing import Any, Protocol
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
@@ -85,9 +86,10 @@ def exactly_once(producer: Producer, at: Probe, ask_limits: AskLimits) -> Writer
         try:
             at(Point.BEFORE_BEGIN)
             producer.begin_transaction()
+            # The client registers their partitions meanwhile.
+            produce_all(producer, commit.batches)
             _send_offsets(producer, commit)
             at(Point.AFTER_OFFSETS)
-            produce_all(producer, commit.batches)
             _flush(producer, commit)
             at(Point.AFTER_PRODUCE)
             persist(producer.commit_transaction)
@@ -95,6 +97,16 @@ def exactly_once(producer: Producer, at: Probe, ask_limits: AskLimits) -> Writer
         except KafkaException as error:
             return _aborted(producer, error, ask_limits)
         return Landing(Outcome.COMMITTED)
+
+    return write
+
+
+def in_turn(writers: Sequence[Writer]) -> Writer:
+    """Each commit by the next of them, and none before the one before it has landed."""
+    turns = cycle(writers)
+
+    def write(commit: Commit) -> Landing:
+        return next(turns)(commit)
 
     return write
 

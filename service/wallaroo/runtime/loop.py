@@ -102,7 +102,8 @@ class Loop:
         clients = self._open_clients()
         self._consumer, self._restorer, self._admin = clients.consumer, clients.restorer, clients.admin
         now, settings = self._clock.monotonic(), self._settings
-        pace = Pace(settings.commit_interval_ms / 1000, settings.commit_every, started=now, landed=now)
+        interval, linger = settings.commit_interval_ms / 1000, settings.commit_linger_ms / 1000
+        pace = Pace(interval, linger, settings.commit_every, started=now, landed=now)
         tasks, committer = self.assignment.tasks, clients.committer
         self._cycle = CommitCycle(tasks, committer, pace, self.measures, self._seek, self._clock)
         self._consumer.subscribe(

@@ -2,18 +2,16 @@
 
 from dataclasses import dataclass
 
-# The broker is still writing the markers of the last transaction; beginning the next one sooner is refused.
-_GAP_SECONDS = 0.001
-
 
 @dataclass(slots=True)
 class Pace:
     """When a commit is due: as soon as the input has run dry, by interval or size under load.
 
-    Times are monotonic seconds.
+    After a commit has landed, dry input lingers. Times are monotonic seconds.
     """
 
     interval_seconds: float
+    linger_seconds: float
     most_records: int
     started: float
     landed: float
@@ -29,8 +27,8 @@ class Pace:
         return now - self.started >= self.interval_seconds or (dry and self.rest(now) <= 0)
 
     def rest(self, now: float) -> float:
-        """For how many seconds more the broker is to be left alone."""
-        return self.landed + _GAP_SECONDS - now
+        """For how many seconds more it is to linger."""
+        return self.landed + self.linger_seconds - now
 
 
 # A list that takes longer than this keeps a worker from its group's coordinator and from SIGTERM.

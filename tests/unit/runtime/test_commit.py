@@ -1,7 +1,7 @@
 """A transaction: in which order Kafka is asked, and how often."""
 
 from wallaroo.record import Batch, Partition
-from wallaroo.runtime.commit import Commit, Landing, Outcome, exactly_once, unprobed
+from wallaroo.runtime.commit import Commit, Landing, Outcome, exactly_once, in_turn, unprobed
 
 BATCH = Batch(Partition("in", 1), 7, 1, 0, [("out", b"value", b"key")], [], {}, {})
 
@@ -40,9 +40,17 @@ def calls(unsent):
 OFFSETS = ("offsets", [("in", 1, 7)], "group")
 
 
-def test_the_offsets_go_before_the_records():
-    assert calls([0]) == ["begin", OFFSETS, ("produce", "out"), "flush", "commit"]
+def test_the_client_has_the_records_before_the_offsets_are_sent():
+    assert calls([0]) == ["begin", ("produce", "out"), OFFSETS, "flush", "commit"]
 
 
 def test_the_offsets_are_sent_again_until_all_records_are_there():
     assert calls([1, 1, 0])[3:] == ["flush", OFFSETS, "flush", OFFSETS, "flush", "commit"]
+
+
+def test_producers_take_turns():
+    first, second = FakeProducer([0, 0]), FakeProducer([0])
+    write = in_turn([exactly_once(producer, unprobed, None) for producer in (first, second)])
+    for _ in range(3):
+        write(Commit([BATCH], "group"))
+    assert (first.calls.count("commit"), second.calls.count("commit")) == (2, 1)

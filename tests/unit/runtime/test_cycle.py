@@ -23,7 +23,7 @@ def clock():
 
 @pytest.fixture
 def cycle(task, clock):
-    pace = Pace(interval_seconds=0.1, most_records=100, started=0.0, landed=0.0)
+    pace = Pace(interval_seconds=0.1, linger_seconds=0.001, most_records=100, started=0.0, landed=0.0)
     committer = Committer(FakeWriter(set()))
     return CommitCycle({0: task}, committer, pace, LoopMeasures("sub"), lambda _task, _offset: None, clock)
 
@@ -33,14 +33,14 @@ def test_with_nothing_pending_nothing_has_to_wait(cycle):
     assert cycle.rest() is None
 
 
-def test_what_is_pending_waits_for_what_is_left_of_the_gap(cycle, task):
+def test_what_is_pending_waits_as_long_as_it_is_to_linger(cycle, task):
     task.process([Record(0, 0)])
     cycle.when_due(lambda: None, dry=True)
     assert not cycle.in_flight
     assert cycle.rest() == pytest.approx(0.001)
 
 
-def test_after_the_gap_what_is_pending_flies_and_nothing_has_to_wait(cycle, task, clock):
+def test_what_has_lingered_flies_and_nothing_has_to_wait(cycle, task, clock):
     clock.advance(1)
     task.process([Record(0, 0)])
     cycle.when_due(lambda: None, dry=True)

@@ -30,9 +30,9 @@ class TickingClock:
         return next(self._ticks)
 
 
-def run_loop(consumer, write, list_size, clock):
+def run_loop(consumer, write, list_size, clock, **settings):
     """Until the consumer's script is over and it runs dry."""
-    settings = Settings(consume_batch=list_size, commit_interval_ms=20)
+    settings = Settings(consume_batch=list_size, commit_interval_ms=20, **settings)
     assignment = Assignment(settings, "earliest", dict, lambda at, start, _: FakeTask(at, start))
     restorer = SimpleNamespace(start=lambda restorations: [assignment.restored.put(r) for r in restorations])
     clients = Clients(consumer, Committer(write), restorer, None)
@@ -65,10 +65,10 @@ class PatientConsumer(FakeConsumer):
         return super().poll(timeout)
 
 
-def test_what_is_pending_waits_in_whole_milliseconds_and_no_longer_than_the_broker_needs():
+def test_what_is_pending_lingers_in_whole_milliseconds():
     write = FakeWriter(set())
     consumer = PatientConsumer(ENDS, write.offsets, [])
-    run_loop(consumer, write, 5, TickingClock(ticks_per_second=1_000_000))
+    run_loop(consumer, write, 5, TickingClock(ticks_per_second=1_000_000), commit_linger_ms=1)
     assert consumer.patience == {0.001}
 
 

@@ -5,12 +5,12 @@ import pytest
 from wallaroo.runtime.pacing import ListSize, Pace
 
 
-def pace(**times):
-    return Pace(interval_seconds=0.1, most_records=100, **{"started": 10.0, "landed": 10.0, **times})
+def pace(linger=0.0):
+    return Pace(0.1, linger, most_records=100, started=10.0, landed=10.0)
 
 
-def due(pending=1, *, now=10.0, dry=False, in_flight=False, **times):
-    return pace(**times).due(now, pending, dry=dry, in_flight=in_flight)
+def due(pending=1, *, now=10.0, dry=False, in_flight=False, linger=0.0):
+    return pace(linger).due(now, pending, dry=dry, in_flight=in_flight)
 
 
 def test_nothing_is_never_committed():
@@ -18,16 +18,17 @@ def test_nothing_is_never_committed():
 
 
 def test_a_commit_is_due_as_soon_as_the_input_has_run_dry():
-    assert due(now=10.01, dry=True)
+    assert due(now=10.0, dry=True)
 
 
-def test_a_commit_leaves_the_broker_a_moment_after_the_last_one():
-    assert not due(now=10.0005, dry=True)
+def test_a_commit_that_lingers_waits_for_more_after_the_last_one():
+    assert not due(now=10.004, dry=True, linger=0.005)
+    assert due(now=10.006, dry=True, linger=0.005)
+    assert pace(0.005).rest(10.004) == pytest.approx(0.001)
 
 
-def test_the_broker_is_left_alone_for_a_millisecond():
-    assert pace().rest(10.0004) == pytest.approx(0.0006)
-    assert pace().rest(10.0015) < 0
+def test_under_load_nothing_lingers():
+    assert due(now=10.11, linger=0.5)
 
 
 def test_under_load_a_commit_is_due_by_interval():
