@@ -2,13 +2,16 @@
 
 Rules for whoever edits this file:
 1. No metric, log, clock read or callback per record.
-2. A record that cannot be decoded has touched no state: `refuse` deals with it in place.
-3. Where this raises, nothing of the slice can be trusted; the record at fault is the last taken from `left`.
+2. A record that cannot be decoded has touched no state: `refuse` deals with it in place. On an internal
+   topic it may be a control record, and then it has its place between the others.
+3. Once user code has raised, nothing of the slice can be trusted.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from operator import length_hint
 from typing import Any
 
+from wallaroo.errors import StopProcessing, StoredValueError
 from wallaroo.processing.processors import Composed
 from wallaroo.record import RawRecord
 from wallaroo.state.codec import TopicCodec
@@ -37,49 +40,73 @@ class FastLane:
         self._refuse = refuse
         self._drop = drop
 
-    def process(self, records: Sequence[RawRecord], left: Iterator[RawRecord]) -> None:
-        """Take a slice all the way; `left` goes over the same records."""
+    def process(self, records: Sequence[RawRecord]) -> RawRecord | None:
+        """Take a slice all the way, or return the record on which user code has raised."""
+        values, records = self._decoded(records)
+        left = iter(records)
         try:
-            values = self._decoded(records)
-        except Exception:  # whatever the user's decoder raises: one by one, it is seen on which record
-            self._one_by_one(left)
-            return
-        kinds = {*map(type, values)}
-        if not self._afresh and not kinds <= _UNCHANGEABLE and not _apart(values):
-            self._one_by_one(left)
-            return
-        keys = [record.key() for record in records]
-        if _NONE in kinds:
-            self._sift(values, keys, left)
-        else:
-            self._each(values, keys, left)
+            if values is None:
+                self._one_by_one(left)
+            else:
+                self._together(values, records, left)
+        except (StoredValueError, StopProcessing):
+            raise
+        except Exception:
+            return records[-1 - length_hint(left)]
+        return None
 
-    def _decoded(self, records: Sequence[RawRecord]) -> Sequence[Any]:
-        if self._decode_all is not None:
-            return self._decode_all([record.value() for record in records])
-        decode = self._decode
-        return [decode(record.value()) for record in records]
+    def _decoded(self, records: Sequence[RawRecord]) -> tuple[Sequence[Any] | None, Sequence[RawRecord]]:
+        """The values of a slice and their records; None where they are to be decoded one by one."""
+        if self._decode_all is None:
+            values, records = self._readable(records)
+        else:
+            try:
+                values = self._decode_all([record.value() for record in records])
+            except Exception:  # which record it was, and whether a control record, is seen one by one
+                return None, records
+        if not self._afresh and not _UNCHANGEABLE.issuperset(map(type, values)) and not _apart(values):
+            return None, records
+        return values, records
+
+    def _readable(self, records: Sequence[RawRecord]) -> tuple[list[Any], Sequence[RawRecord]]:
+        decode, refused = self._decode, set()
+        values: list[Any] = []
+        keep = values.append
+        for record in records:
+            try:
+                keep(decode(record.value()))
+            except Exception as error:  # whatever the user's decoder raises
+                self._refuse(record, error)
+                refused.add(record.offset())
+        if refused:
+            records = [record for record in records if record.offset() not in refused]
+        return values, records
+
+    def _together(
+        self, values: Sequence[Any], records: Sequence[RawRecord], left: Iterator[RawRecord]
+    ) -> None:
+        keys = [record.key() for record in records]
+        if _NONE not in {*map(type, values)}:
+            self._each(values, keys, left)
+            return
+        for value, key, record in zip(values, keys, left, strict=True):
+            self._go_on(value, key, record)
 
     def _one_by_one(self, left: Iterator[RawRecord]) -> None:
-        decode, emit = self._decode, self._emit
+        decode = self._decode
         for record in left:
             try:
                 value = decode(record.value())
             except Exception as error:
                 self._refuse(record, error)
                 continue
-            if value is None:
-                self._drop()
-            else:
-                emit(value, record.key(), record)
+            self._go_on(value, record.key(), record)
 
-    def _sift(self, values: Sequence[Any], keys: Sequence[bytes | None], left: Iterator[RawRecord]) -> None:
-        emit = self._emit
-        for value, key, record in zip(values, keys, left, strict=True):
-            if value is None:
-                self._drop()
-            else:
-                emit(value, key, record)
+    def _go_on(self, value: Any, key: bytes | None, record: RawRecord) -> None:
+        if value is None:
+            self._drop()
+        else:
+            self._emit(value, key, record)
 
 
 def _apart(values: Sequence[Any]) -> bool:

@@ -9,7 +9,6 @@ Rules for whoever edits this file:
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from operator import length_hint
 from typing import Any
 
 from wallaroo.errors import StateError, StopProcessing, StoredValueError
@@ -178,14 +177,8 @@ class Task:
         self._oldest_timestamp = None
 
     def _process_fast(self, records: Sequence[RawRecord]) -> Rewind | None:
-        left = iter(records)
-        try:
-            self._fast.process(records, left)
-        except (StoredValueError, StopProcessing):
-            raise
-        except Exception:
-            return self._failed_at(records[-1 - length_hint(left)].offset())
-        return None
+        failing = self._fast.process(records)
+        return None if failing is None else self._failed_at(failing.offset())
 
     def _process_carefully(self, records: Sequence[RawRecord]) -> None:
         for record in records:

@@ -96,7 +96,7 @@ def test_records_that_cannot_be_decoded_leave_the_others_of_their_slice_alone():
     assert written(batch, "dlq") == [b"\xff", b"\xfe"]
 
 
-def test_a_decoder_that_filters_is_asked_once_a_record():
+def test_a_decoder_is_asked_once_a_record_whether_it_filters_or_fails():
     asked = []
 
     def decode(data):
@@ -104,9 +104,10 @@ def test_a_decoder_that_filters_is_asked_once_a_record():
         return None if data == b"no" else data.decode()
 
     made = task(ADD, decode=decode)
-    made.process(records(b"1", b"no", b"2"))
+    made.process(records(b"1", b"no", b"\xff", b"2"))
     batch = made.collect()
-    assert asked == [b"1", b"no", b"2"]
+    assert asked == [b"1", b"no", b"\xff", b"2"]
+    assert written(batch, "dlq") == [b"\xff"]
     assert written(batch) == [b"1", b"3"]
     assert batch.dropped == {("source", "filtered"): 1}
 
