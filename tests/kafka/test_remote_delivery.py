@@ -205,6 +205,13 @@ def test_a_worker_that_is_killed_loses_nothing(bootstrap_servers, topic, tail, f
     assert without_repeats(tail.read_to_end()) == wanted(1_000)
 
 
+def freeze(child):
+    """Return when every thread of it stands still."""
+    os.kill(child, signal.SIGSTOP)
+    _, status = os.waitpid(child, os.WUNTRACED)
+    assert os.WIFSTOPPED(status)
+
+
 def test_a_process_that_has_stood_still_sends_nothing_of_what_its_client_holds(far, tail, topic):
     script = """if True:
         import sys
@@ -221,10 +228,10 @@ def test_a_process_that_has_stood_still_sends_nothing_of_what_its_client_holds(f
     command = [sys.executable, "-c", script, far.bootstrap_servers, topic]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
         assert process.stdout.readline() == b"0\n"
-        os.kill(far.pid, signal.SIGSTOP)
+        freeze(far.pid)
         # A broker may take a batch more before it stands still.
         waiting = int(process.stdout.readline())
-        process.send_signal(signal.SIGSTOP)
+        freeze(process.pid)
         os.kill(far.pid, signal.SIGCONT)
         # A session's time-out: its partitions are somebody else's from now on.
         threading.Event().wait(6)
