@@ -86,10 +86,10 @@ def exactly_once(producer: Producer, at: Probe, ask_limits: AskLimits) -> Writer
         try:
             at(Point.BEFORE_BEGIN)
             producer.begin_transaction()
-            # The client registers their partitions meanwhile.
-            produce_all(producer, commit.batches)
+            # First: what a topic refuses of records would end this call with an error that does not say so.
             _send_offsets(producer, commit)
             at(Point.AFTER_OFFSETS)
+            produce_all(producer, commit.batches)
             _flush(producer, commit)
             at(Point.AFTER_PRODUCE)
             persist(producer.commit_transaction)

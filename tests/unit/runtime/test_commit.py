@@ -40,8 +40,8 @@ def calls(unsent):
 OFFSETS = ("offsets", [("in", 1, 7)], "group")
 
 
-def test_the_client_has_the_records_before_the_offsets_are_sent():
-    assert calls([0]) == ["begin", ("produce", "out"), OFFSETS, "flush", "commit"]
+def test_the_offsets_go_before_the_records():
+    assert calls([0]) == ["begin", OFFSETS, ("produce", "out"), "flush", "commit"]
 
 
 def test_the_offsets_are_sent_again_until_all_records_are_there():
