@@ -40,12 +40,12 @@ forged = st.lists(pieces, max_size=8).map(lambda some: b"1O" + b"".join(some))
 
 
 @given(st.lists(flat, min_size=1) | st.lists(mixed, min_size=1))
-def test_encoded(some):
+def test_many_are_encoded_as_each_alone(some):
     assert CODEC.encode_all(some) == [CODEC.encode(value) for value in some]
 
 
 @given(st.lists(flat, min_size=1) | st.lists(mixed, min_size=1))
-def test_decoded(some):
+def test_many_come_back_from_a_topic(some):
     assert list(map(picture, CODEC.decode_all([CODEC.encode(value) for value in some]))) == list(
         map(picture, some)
     )
@@ -56,7 +56,7 @@ def test_decoded(some):
 @example([b'1O{"a":1}\n1O{"b":2}', b"1O"])
 @example([b'1O{"a":{"b":1}', b'1O{"c":2}}'])
 @example([b'1O{"a":1},', b'1O{"b":2}'])
-def test_forged(data):
+def test_many_that_were_forged_are_read_or_refused_as_each_alone(data):
     try:
         one_by_one = [CODEC.decode(each) for each in data]
     except StoredValueError:

@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 from zlib import crc32
 
-from wallaroo.processing.keys import key_bytes
-from wallaroo.processing.wiring import Access, Emit, Hop, Wiring
+from wallaroo.processing.keys import extracted_keys
+from wallaroo.processing.wiring import Emit, Hop, Wiring
 from wallaroo.record import RawRecord
 from wallaroo.state.codec import TopicCodec
-from wallaroo.topology.model import Apply, CheckKey, Repartition, SubTopology, Update
+from wallaroo.topology.model import CheckKey, Repartition, SubTopology
 
 Extract = Callable[[Any], Any]
 # (values, keys, left): what a slice holds, decoded, and its records.
@@ -34,32 +34,21 @@ def each_by_itself(emit: Emit) -> Each:
 
 def in_columns(sub_topology: SubTopology, wiring: Wiring, emits: Sequence[Emit]) -> Each:
     """The way of a slice; `emits[n]` takes one record through the steps from n on, and to every target."""
-    match sub_topology.steps:
-        case [CheckKey(name, extract), *steps]:
-            later = _each(steps, sub_topology, wiring, emits[1:])
-            return _check_keys(name, extract, later, each_by_itself(emits[0]))
-        case steps:
-            return _each(steps, sub_topology, wiring, emits)
-
-
-def _each(steps: Sequence[Any], sub_topology: SubTopology, wiring: Wiring, emits: Sequence[Emit]) -> Each:
-    match steps, sub_topology.targets:
-        case [Apply(_, function), *_], _:
-            return _apply(function, emits[1])
-        case [Update(_, function, store), *_], _:
-            return _update(function, wiring.access(wiring.stores[store.name]), emits[1])
+    match sub_topology.steps, sub_topology.targets:
+        case [CheckKey(name, extract), *_], _:
+            return _check_keys(name, extract, each_by_itself(emits[1]), each_by_itself(emits[0]))
         case [], [Repartition(name, extract=extract)] if wiring.hop and extract and not wiring.lane.reports:
             return _repartition(name, extract, wiring.hop, wiring.values, each_by_itself(emits[0]))
     return each_by_itself(emits[0])
 
 
-def _check_keys(name: str, extract: Extract, later: Each, one_by_one: Each) -> Each:
+def _check_keys(name: str, extract: Extract, checked: Each, checking: Each) -> Each:
     def process(values: Sequence[Any], keys: Sequence[bytes | None], left: Iterator[RawRecord]) -> None:
         try:
-            as_they_should_be = _keys(name, extract, values) == keys
+            as_they_should_be = extracted_keys(name, extract, values) == keys
         except Exception:  # whatever the user's extractor raises
             as_they_should_be = False
-        (later if as_they_should_be else one_by_one)(values, keys, left)
+        (checked if as_they_should_be else checking)(values, keys, left)
 
     return process
 
@@ -69,40 +58,11 @@ def _repartition(name: str, extract: Extract, hop: Hop, codec: TopicCodec, one_b
 
     def process(values: Sequence[Any], keys: Sequence[bytes | None], left: Iterator[RawRecord]) -> None:
         try:
-            made, new_keys = codec.encode_all(values), _keys(name, extract, values)
+            made, new_keys = codec.encode_all(values), extracted_keys(name, extract, values)
         except Exception:  # whatever the user's extractor raises, or pickling
             one_by_one(values, keys, left)
             return
         for value, key, record in zip(made, new_keys, left, strict=True):
             to[crc32(key) % partitions]((value, key, record.timestamp()[1]))
-
-    return process
-
-
-def _keys(name: str, extract: Extract, values: Sequence[Any]) -> list[bytes]:
-    return [key.encode() if type(key := extract(value)) is str else key_bytes(name, key) for value in values]
-
-
-def _apply(function: Callable[[Any], Any], emit: Emit) -> Each:
-    def process(values: Sequence[Any], keys: Sequence[bytes | None], left: Iterator[RawRecord]) -> None:
-        for value, key, record in zip(values, keys, left, strict=True):
-            result = function(value)
-            if result is not None:
-                emit(result, key, record)
-
-    return process
-
-
-def _update(function: Callable[[Any, Any], Any], access: Access, emit: Emit) -> Each:
-    find, touch = access
-
-    def process(values: Sequence[Any], keys: Sequence[Any], left: Iterator[RawRecord]) -> None:
-        for value, key, record in zip(values, keys, left, strict=True):
-            state = find(key)
-            if state is None:
-                state = touch(key)
-            result = function(value, state)
-            if result is not None:
-                emit(result, key, record)
 
     return process

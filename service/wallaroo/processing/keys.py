@@ -1,5 +1,6 @@
 """Keys inside the engine are bytes, whatever the user's extractor returns."""
 
+from collections.abc import Callable, Sequence
 from typing import Any
 from zlib import crc32
 
@@ -20,6 +21,11 @@ def key_bytes(name: str, key: Any) -> bytes:
     raise RecordError(
         f"the key extractor {name!r} returned {key!r}, a {type(key).__name__}; return a str, bytes or an int"
     )
+
+
+def extracted_keys(name: str, extract: Callable[[Any], Any], values: Sequence[Any]) -> list[bytes]:
+    """The canonical key of each value; RecordError where one has none, and whatever `extract` raises."""
+    return [key.encode() if type(key := extract(value)) is str else key_bytes(name, key) for value in values]
 
 
 def keyless(topic: str) -> RecordError:

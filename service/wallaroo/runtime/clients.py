@@ -131,7 +131,7 @@ def task_producer(
 
 
 def transactional_ids(member_id: str) -> tuple[str, str]:
-    """Of the two producers of one loop, and of nobody else: the id of a member ends in a number."""
+    """Of the two producers of one loop, and of nobody else: those of members end in a number."""
     return member_id, f"{member_id}-b"
 
 
