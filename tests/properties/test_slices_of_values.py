@@ -9,12 +9,21 @@ from wallaroo.errors import StoredValueError
 from wallaroo.state.pickling.restricted import RestrictedPickle
 from wallaroo.state.values import ValueCodec
 
+
+class Name(str):
+    __slots__ = ()
+
+
 CODEC = ValueCodec(RestrictedPickle(["tests"]))
 
 names = st.sampled_from(["user", "amount", "a\nb", "1O{", "null"])
 odd = st.sampled_from([float("nan"), float("inf"), "x" * 4_000, 10**4_100, "null", None, "}\n1O{"])
 flat = st.dictionaries(names, json_scalars | odd, max_size=3)
-mixed = flat | values | st.dictionaries(st.integers() | st.none(), json_scalars, max_size=1)
+other_names = st.integers() | st.none() | st.just(Name("user"))
+oddly_named = st.dictionaries(other_names, json_scalars, min_size=1, max_size=1)
+slices = st.one_of(
+    st.lists(some, min_size=1, max_size=4) for some in (flat, flat | oddly_named, flat | values)
+)
 
 pieces = st.sampled_from(
     [
@@ -39,12 +48,16 @@ pieces = st.sampled_from(
 forged = st.lists(pieces, max_size=8).map(lambda some: b"1O" + b"".join(some))
 
 
-@given(st.lists(flat, min_size=1) | st.lists(mixed, min_size=1))
+@given(slices)
+@example([{"user": "x" * 4_000}])
+@example([{"user": [1]}])
+@example([{"user": float("nan")}, {"user": None}])
+@example([{5: 1}, {Name("user"): 1}])
 def test_many_are_encoded_as_each_alone(some):
     assert CODEC.encode_all(some) == [CODEC.encode(value) for value in some]
 
 
-@given(st.lists(flat, min_size=1) | st.lists(mixed, min_size=1))
+@given(slices)
 def test_many_come_back_from_a_topic(some):
     assert list(map(picture, CODEC.decode_all([CODEC.encode(value) for value in some]))) == list(
         map(picture, some)
@@ -52,7 +65,13 @@ def test_many_come_back_from_a_topic(some):
 
 
 @given(st.lists(forged | st.just(b'1O{"a":1}'), min_size=1, max_size=4))
+@example([b'1S{"a":1}'])
+@example([b'1O{"a":1} {"b":2}'])
+@example([b'1O{"a":1}\n1O{"b":', b"1O2}"])
+@example([b'1O{"a":1} {"b":2}', b'1O{"c":3}'])
+@example([b'1O{"a":1} {"b":', b"1O2}"])
 @example([b'1O{"a":1} {"b":2}', b"1O "])
+@example([b'1O{"a":1} {"b":2', b'1O}{"c":3}', b'1O{"d":4}'])
 @example([b'1O{"a":1}\n1O{"b":2}', b"1O"])
 @example([b'1O{"a":{"b":1}', b'1O{"c":2}}'])
 @example([b'1O{"a":1},', b'1O{"b":2}'])

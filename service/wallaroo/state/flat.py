@@ -65,11 +65,11 @@ def read_json_lines(data: Sequence[bytes], prefix: bytes) -> list[dict[str, Any]
     """What `exact_json_lines` was given, of lines behind a prefix; None where one may be anything else.
 
     A line break is none of a text's in JSON, and only between two objects does one stand between braces: so
-    where there is one less than objects, each of them is one line.
+    each line is at least one object, and where there are as many objects as lines, it is just one.
     """
     opening, joined = prefix + b"{", b"\n".join(data)
     breaks = len(data) - 1
-    if not (joined.startswith(opening) and joined.endswith(b"}") and joined.count(b"\n") == breaks):
+    if not joined.startswith(opening) or joined.count(b"\n") != breaks:
         return None
     if joined.count(b"}\n" + opening) != breaks:
         return None
@@ -77,7 +77,7 @@ def read_json_lines(data: Sequence[bytes], prefix: bytes) -> list[dict[str, Any]
         found: list[dict[str, Any]] = _decode_lines(joined[len(prefix) :].replace(b"\n" + prefix, b"\n"))
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
-    return found if len(found) == len(data) and {dict}.issuperset(map(type, found)) else None
+    return found if len(found) == len(data) else None
 
 
 def _is_finite(value: Any) -> bool:
