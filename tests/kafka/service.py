@@ -55,8 +55,13 @@ class ServiceProcess:
 
     def wait_ready(self, timeout_seconds: float = READY_SECONDS) -> "ServiceProcess":
         """Return when /readyz says so; AssertionError when the service has ended meanwhile."""
-        wait_until(lambda: self.status("/readyz") == 200, timeout_seconds)
+        wait_until(self._is_ready, timeout_seconds)
         return self
+
+    def _is_ready(self) -> bool:
+        ready = self.status("/readyz") == 200
+        assert ready or self.running, f"the service has ended before it was ready:\n{self.words()}"
+        return ready
 
     def status(self, path: str) -> int:
         return self.get(path)[0]

@@ -22,7 +22,7 @@ def test_a_topic_that_may_not_be_written_ends_the_service_with_what_to_allow(own
     lay_down(own_scenario.servers, seen, rule(own_scenario.out_topic, "WRITE", "DENY", EVERYBODY))
     own_scenario.send([transaction("rex", 3_000)])
     for guarantee in ("exactly_once", "at_least_once"):
-        service = own_scenario.start(processing_guarantee=guarantee)
+        service = own_scenario.launch(processing_guarantee=guarantee)
         assert service.wait() == 2
         assert "allow this client Read and Write on topics" in service.words()
         assert "Traceback" not in service.words()

@@ -1,5 +1,6 @@
 """Topics that are missing, wrong or shortened: a clear message and an exit code, or what the policy says."""
 
+import pytest
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 
@@ -54,3 +55,10 @@ def delete_up_to_the_last(scenario, user):
     wanted = [TopicPartition(scenario.in_topic, number, end) for number, end in ends.items()]
     for future in admin.delete_records(wanted).values():
         future.result(TIMEOUT_SECONDS)
+
+
+def test_whoever_waits_for_a_service_that_has_ended_is_told_at_once(scenario):
+    service = scenario.launch(create_topics=False)
+    assert service.wait() == 2
+    with pytest.raises(AssertionError, match="these topics are missing"):
+        service.wait_ready()
