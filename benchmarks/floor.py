@@ -139,7 +139,10 @@ class WithFunctions:
 
     def changes(self) -> Iterable[tuple[bytes, bytes, int]]:
         encode = msgspec.json.Encoder().encode
-        return ((encode(state.__dict__), key, partition) for key, (state, partition) in self._dirty.items())
+        return (
+            (encode({"total": state.total}), key, partition)
+            for key, (state, partition) in self._dirty.items()
+        )
 
     def clear(self) -> None:
         self._alerts.clear()

@@ -12,4 +12,5 @@ class Transaction(TypedDict):
     __pydantic_config__ = ConfigDict(strict=True, extra="ignore", cache_strings="keys")  # type: ignore[misc]
 
     user: str
-    amount: int | FiniteFloat
+    # The float first: it is tried first, and an integer is still read as what it is.
+    amount: FiniteFloat | int

@@ -29,7 +29,10 @@ def application_setup(args):
 class TransactionTotal:
     """What a user's transactions add up to."""
 
-    total = 0
+    __slots__ = ("total",)
+
+    def __init__(self):
+        self.total = 0
 
 
 @wallaroo.key_extractor

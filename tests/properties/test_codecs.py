@@ -57,9 +57,22 @@ def test_attributes_come_back(kind, items, data):
     assert picture(restored(CODEC, state)) == picture(state)
 
 
-@given(with_attributes(shapes.Slots, names=st.sampled_from("ab")))
-def test_slots_come_back(state):
+@pytest.mark.parametrize("items", [json_scalars, values], ids=["scalars", "values"])
+@given(data=st.data())
+def test_slots_come_back(items, data):
+    state = data.draw(with_attributes(shapes.Slots, items, st.sampled_from("ab")))
     assert picture(restored(StateCodec(shapes.Slots, PICKLES), state)) == picture(state)
+    assert picture(restored(CODEC, state)) == picture(state)
+
+
+@pytest.mark.parametrize("kind", [*BAGS, shapes.Slots])
+@pytest.mark.parametrize("items", [json_scalars, values], ids=["scalars", "values"])
+@given(data=st.data())
+def test_states_encoded_together_are_as_each_by_itself(kind, items, data):
+    others = values if data.draw(st.booleans()) else st.nothing()
+    states = data.draw(st.lists(with_attributes(kind, items, st.sampled_from("ab")) | others, max_size=5))
+    codec = StateCodec(kind, PICKLES)
+    assert codec.encode_all(states) == [codec.encode(state) for state in states]
 
 
 @given(with_attributes(shapes.OwnState, names=st.just("value")))

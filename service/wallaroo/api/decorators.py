@@ -42,7 +42,8 @@ def computation_multi(name: str) -> Callable[[OneArgument], ComputationMulti]:
 def state_computation(name: str, state: Callable[[], Any]) -> Callable[[TwoArguments], StateComputation]:
     """Decorate `f(data, state)`, which changes the key's state in place and returns one message, or None.
 
-    `state` is the class of the state, or a function that makes a new one.
+    `state` is the class of the state, or a function that makes a new one. With `__slots__` in that class a
+    state takes less memory, and its attributes are found quicker, by your function and by the engine.
     """
     label = _named("@state_computation", name)
     check_factory(f"{label}: state", state)
@@ -54,7 +55,8 @@ def state_computation_multi(
 ) -> Callable[[TwoArguments], StateComputationMulti]:
     """Decorate `f(data, state)`, which changes the key's state in place and returns a list, or None.
 
-    `state` is the class of the state, or a function that makes a new one.
+    `state` is the class of the state, or a function that makes a new one. With `__slots__` in that class a
+    state takes less memory, and its attributes are found quicker, by your function and by the engine.
     """
     label = _named("@state_computation_multi", name)
     check_factory(f"{label}: state", state)

@@ -2,8 +2,8 @@
 
 A stored value is `<format version><kind><payload>`, the first two characters readable:
 
-    1J{"total":2286}     the attributes of a plain object, as JSON
-    1D...                the attributes of a plain object, pickled, where JSON would not be exact
+    1J{"total":2286}     the attributes of a plain object, or its slots, as JSON
+    1D...                the same pickled, where JSON would not be exact
     1M{"total":2286}     a pydantic model as JSON
     1P...                anything else, pickled whole
     1U...                whatever the application's own `serialize` made
@@ -18,8 +18,8 @@ from typing import Any, Protocol
 from pydantic import BaseModel
 
 from wallaroo.errors import StoredValueError
-from wallaroo.state.attributes import is_its_attributes, with_attributes
-from wallaroo.state.flat import exact_json, read_json
+from wallaroo.state.attributes import Attributes, InDict, attributes_of
+from wallaroo.state.flat import exact_json, exact_json_lines, read_json
 from wallaroo.state.models import Dump, load_model, model_dump
 from wallaroo.state.pickling.restricted import RestrictedPickle
 
@@ -30,21 +30,21 @@ Decode = Callable[[bytes], Any]
 
 
 class Codec(Protocol):
-    """`encode` and `decode` are each other's inverse."""
+    """`encode` and `decode` are each other's inverse; `encode_all` is `encode` of each."""
 
     def encode(self, value: Any) -> bytes: ...
     def decode(self, data: bytes) -> Any: ...
+    def encode_all(self, values: Sequence[Any]) -> list[bytes]: ...
 
 
 class TopicCodec(Codec, Protocol):
-    """The same for many values at once; where one of them fails, the others are lost with it.
+    """The same the other way for many values; where one of them fails, the others are lost with it.
 
     `afresh` says that what is decoded never is an object again that has been before.
     """
 
     afresh: bool
 
-    def encode_all(self, values: Sequence[Any]) -> list[bytes]: ...
     def decode_all(self, data: Sequence[bytes]) -> list[Any]: ...
 
 
@@ -56,20 +56,29 @@ class StateCodec:
         self._pickles = pickles
         self._encoders: dict[type, Encode] = {}
         self._class: type | None = None
-        # The class of the state, where its objects are their __dict__.
-        self._plain: type | None = None
-        self._plain_name = b""
+        # Of the class of the state, where its objects are their attributes.
+        self._attributes: Attributes | None = None
+        self._name = b""
         if isinstance(initial, type):
             self._learn(initial)
 
     def encode(self, value: Any) -> bytes:
-        if type(value) is self._plain:
-            made = exact_json(value.__dict__)
-            return self._encode_dict(value) if made is None else _JSON + made
+        if type(value) is self._class and self._attributes is not None:
+            attributes = self._attributes.of(value)
+            made = exact_json(attributes)
+            return self._encode_pickled(attributes, value) if made is None else _JSON + made
         encoder = self._encoders.get(type(value))
         if encoder is None:
             encoder = self._encoders[type(value)] = self._encoder_for(type(value))
         return encoder(value)
+
+    def encode_all(self, values: Sequence[Any]) -> list[bytes]:
+        """As if each were encoded by itself; objects that are flat attributes go at half the price."""
+        if self._attributes is not None and {*map(type, values)} == {self._class}:
+            lines = exact_json_lines(self._attributes.of_all(values))
+            if lines is not None:
+                return [_JSON + line for line in lines]
+        return [self.encode(value) for value in values]
 
     def decode(self, data: bytes) -> Any:
         """The object; StoredValueError where the bytes are not what `encode` makes."""
@@ -77,9 +86,9 @@ class StateCodec:
         try:
             match kind:
                 case b"1J":
-                    return with_attributes(self._state_class(), read_json(payload))
+                    return self._made(read_json(payload))
                 case b"1D":
-                    return with_attributes(self._state_class(), self._pickles.loads(payload))
+                    return self._made(self._pickles.loads(payload))
                 case b"1M":
                     return load_model(self._state_class(), payload)
                 case b"1P":
@@ -97,27 +106,32 @@ class StateCodec:
             dump = model_dump(kind)
             return self._encode_whole if dump is None else partial(self._encode_model, dump)
         # Only now known to be plain, it goes the short way from here on.
-        return self.encode if kind is self._plain else self._encode_whole
+        return self._encode_whole if self._attributes is None else self.encode
 
     def _encode_model(self, dump: Dump, value: Any) -> bytes:
         made = dump(value)
         return self._encode_whole(value) if made is None else _MODEL + made
 
-    def _encode_dict(self, value: Any) -> bytes:
-        made = self._pickles.dumps(value.__dict__)
+    def _encode_pickled(self, attributes: dict[str, Any], value: Any) -> bytes:
+        made = self._pickles.dumps(attributes)
         # An object of this class in it may be the state itself, which must not come back as two.
-        return self._encode_whole(value) if self._plain_name in made else _DICT + made
+        return self._encode_whole(value) if self._name in made else _DICT + made
 
     def _encode_whole(self, value: Any) -> bytes:
         return _PICKLE + self._pickles.dumps(value)
+
+    def _made(self, attributes: Any) -> Any:
+        kind = self._state_class()
+        # The class may have been plain when they were stored.
+        return (self._attributes or InDict(kind)).make(attributes)
 
     def _state_class(self) -> type:
         return self._class or self._learn(type(self._initial()))
 
     def _learn(self, kind: type) -> type:
         self._class = kind
-        self._plain = kind if is_its_attributes(kind) else None
-        self._plain_name = kind.__qualname__.encode()
+        self._attributes = attributes_of(kind)
+        self._name = kind.__qualname__.encode()
         return kind
 
 

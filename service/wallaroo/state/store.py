@@ -62,18 +62,9 @@ class KeyedStore:
         """Freeze the dirty keys; StateError, with nothing changed, where one cannot be encoded."""
         if self._expired is not None:
             return self._collect_expiring(self._expired)
-        known, encode = self.committed.get, self._codec.encode
-        try:
-            changes = {
-                key: made for key, value in self.dirty.items() if (made := encode(value)) != known(key)
-            }
-        except Exception:  # whatever the user's own pickling raises; say for which key
-            for key, value in self.dirty.items():
-                self._encode(key, value)
-            raise
+        self._in_flight = self._changes(self.dirty)
         self.dirty.clear()
-        self._in_flight = changes
-        return changes
+        return self._in_flight
 
     def commit_succeeded(self) -> None:
         """What is in flight has been committed."""
@@ -136,13 +127,23 @@ class KeyedStore:
 
     def _collect_expiring(self, expired: Callable[[Any], bool]) -> Mapping[bytes, bytes | None]:
         gone = dict.fromkeys(key for key, value in self.dirty.items() if expired(value))
-        left = {key: self._encode(key, value) for key, value in self.dirty.items() if key not in gone}
-        self._in_flight = {key: made for key, made in left.items() if made != self.committed.get(key)}
+        self._in_flight = self._changes({k: value for k, value in self.dirty.items() if k not in gone})
         self._dying = [key for key in gone if key in self.committed]
         # What has come and gone between two commits leaves no trace.
         self._forget(key for key in gone if key not in self.committed)
         self.dirty.clear()
         return {**self._in_flight, **dict.fromkeys(self._dying)}
+
+    def _changes(self, values: Mapping[bytes, Any]) -> dict[bytes, bytes]:
+        """The bytes of those that are not what is committed; StateError where one cannot be encoded."""
+        try:
+            made = self._codec.encode_all(list(values.values()))
+        except Exception:  # whatever the user's own pickling raises; say for which key
+            for key, value in values.items():
+                self._encode(key, value)
+            raise
+        known = map(self.committed.get, values)
+        return {key: new for key, new, old in zip(values, made, known, strict=True) if new != old}
 
     def _frozen(self, key: bytes) -> bytes | None:
         """The bytes of a clean object in flight; None where what is committed counts."""

@@ -15,7 +15,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from wallaroo.errors import StoredValueError
-from wallaroo.state.attributes import is_its_attributes, with_attributes
+from wallaroo.state.attributes import Attributes, attributes_of
 from wallaroo.state.flat import exact_json, exact_json_lines, read_json, read_json_lines
 from wallaroo.state.models import Dump, load_model, model_dump
 from wallaroo.state.pickling.checked import NAMELESS
@@ -102,16 +102,21 @@ class ValueCodec:
     def _decode_named(self, kind: bytes, named: type, payload: bytes) -> Any:
         if kind == _MODEL:
             return load_model(named, payload)
-        return with_attributes(
-            named, read_json(payload) if kind == _ATTRIBUTES else self._pickles.loads(payload)
-        )
+        attributes = attributes_of(named)
+        if attributes is None:
+            raise StoredValueError(
+                f"an internal record names {named.__module__}:{named.__qualname__}, whose objects are more "
+                "than their attributes"
+            )
+        return attributes.make(read_json(payload) if kind == _ATTRIBUTES else self._pickles.loads(payload))
 
     def _encoder_for(self, kind: type) -> Encode:
         if not self._pickles.knows(kind):
             return self._encode_whole
         name = f"{kind.__module__}:{kind.__qualname__}\n".encode()
-        if is_its_attributes(kind):
-            return partial(self._encode_attributes, name)
+        attributes = attributes_of(kind)
+        if attributes is not None:
+            return partial(self._encode_attributes, name, attributes)
         dump = model_dump(kind) if issubclass(kind, BaseModel) else None
         return self._encode_whole if dump is None else partial(self._encode_model, _MODEL + name, dump)
 
@@ -119,8 +124,8 @@ class ValueCodec:
         made = dump(value)
         return self._encode_whole(value) if made is None else header + made
 
-    def _encode_attributes(self, name: bytes, value: Any) -> bytes:
-        attributes = value.__dict__
+    def _encode_attributes(self, name: bytes, way: Attributes, value: Any) -> bytes:
+        attributes = way.of(value)
         made = exact_json(attributes)
         if made is not None:
             return _ATTRIBUTES + name + made
@@ -139,10 +144,6 @@ class ValueCodec:
         kind: type = self._pickles.find_class(module, name)
         if header.startswith(_MODEL) and not issubclass(kind, BaseModel):
             raise StoredValueError(f"an internal record names {module}:{name}, which is no pydantic model")
-        if not header.startswith(_MODEL) and not is_its_attributes(kind):
-            raise StoredValueError(
-                f"an internal record names {module}:{name}, whose objects are more than their attributes"
-            )
         # There may be any number of other names for one class.
         if (kind.__module__, kind.__qualname__) == (module, name):
             self._named[header] = kind

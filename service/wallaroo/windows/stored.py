@@ -8,7 +8,7 @@ Numbers are big-endian; due times and watermarks are nanoseconds. Accumulators a
 format. Reading never trusts the bytes: StoredValueError is all that a damaged or forged value can cause.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from struct import Struct
 from typing import Any
 from zlib import crc32
@@ -78,6 +78,9 @@ class ContentsCodec:
                 parts += (_entry.pack(kind, index, len(made)), made)
         return b"".join(parts)
 
+    def encode_all(self, values: Sequence[Contents]) -> list[bytes]:
+        return [self.encode(each) for each in values]
+
     def decode(self, data: bytes) -> Contents:
         """The contents; StoredValueError where the bytes are not what `encode` makes for these windows."""
         window = self._next_window(data)
@@ -115,6 +118,9 @@ class CountedCodec:
         accumulator = self._encode(counted.accumulator) if counted.count else b""
         return _count_header.pack(_COUNT, counted.count) + accumulator
 
+    def encode_all(self, values: Sequence[Counted]) -> list[bytes]:
+        return [self.encode(each) for each in values]
+
     def decode(self, data: bytes) -> Counted:
         """The window; StoredValueError where the bytes are not what `encode` makes."""
         if data[:2] != _COUNT or len(data) < _count_header.size:
@@ -133,6 +139,9 @@ class MarkCodec:
 
     def encode(self, mark: Mark) -> bytes:
         return _mark.pack(_MARK, mark.idle, mark.watermark)
+
+    def encode_all(self, values: Sequence[Mark]) -> list[bytes]:
+        return [self.encode(each) for each in values]
 
     def decode(self, data: bytes) -> Mark:
         """The mark; StoredValueError where the bytes are not what `encode` makes."""

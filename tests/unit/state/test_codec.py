@@ -1,5 +1,6 @@
 """The bytes of states: what an operator reads in a changelog, and what is in them no longer."""
 
+import pickle
 from collections import Counter
 
 import pytest
@@ -15,6 +16,13 @@ PICKLES = RestrictedPickle(["tests"])
 class Total:
     total = 0
     name = ""
+
+
+class Slim:
+    __slots__ = ("total",)
+
+    def __init__(self, total=0):
+        self.total = total
 
 
 class Account(BaseModel):
@@ -69,6 +77,7 @@ def encoded(value, kind=None):
         (total(total=-0.5, name="größe"), '1J{"total":-0.5,"name":"größe"}'.encode()),
         (total(total=True), b'1J{"total":true}'),
         (total(total=None), b'1J{"total":null}'),
+        (Slim(2286), b'1J{"total":2286}'),
         (Account(balance=1.5), b'1M{"balance":1.5,"owner":null}'),
         (Account(balance=1.5, Owner="rex"), b'1M{"balance":1.5,"owner":"rex"}'),
     ],
@@ -85,6 +94,7 @@ def test_plain_states_can_be_read_in_a_changelog(value, stored):
         (total(total=float("nan")), b"1D"),
         (total(total=10**5000), b"1D"),
         (total(total=(1, 2)), b"1D"),
+        (Slim((1, 2)), b"1D"),
         (total(name="\ud800"), b"1D"),
         (Account(balance=float("nan")), b"1P"),
         (Account.model_construct(balance="no number"), b"1P"),
@@ -130,6 +140,22 @@ def test_a_function_may_be_what_makes_the_first_state():
     codec = StateCodec(lambda: total(total=1), PICKLES)
     assert codec.encode(total(total=2)) == b'1J{"total":2}'
     assert codec.decode(b'1J{"total":2}').total == 2
+
+
+def test_a_class_may_gain_slots_and_lose_them():
+    """What was stored of its __dict__, and what an older version has pickled because of the slots."""
+    assert StateCodec(Slim, PICKLES).decode(encoded(total(total=5))).total == 5
+    assert StateCodec(Slim, PICKLES).decode(b"1P" + pickle.dumps(Slim(5), 5)).total == 5
+    assert StateCodec(Total, PICKLES).decode(encoded(Slim(5))).total == 5
+
+
+def test_what_was_stored_of_a_plain_class_is_read_where_it_has_its_own_pickling_since():
+    assert StateCodec(Caching, PICKLES).decode(b'1J{"amounts":7}').amounts == 7
+
+
+def test_a_slot_that_a_class_has_no_more_is_named():
+    with pytest.raises(StoredValueError, match="a Slim has no slot 'name'"):
+        StateCodec(Slim, PICKLES).decode(b'1J{"total":5,"name":"x"}')
 
 
 def test_a_model_may_gain_a_field_with_a_default():

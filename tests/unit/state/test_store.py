@@ -23,6 +23,9 @@ class Counting:
         self.encoded += 1
         return self.codec.encode(value)
 
+    def encode_all(self, values):
+        return [self.encode(each) for each in values]
+
     def decode(self, data):
         self.decoded += 1
         return self.codec.decode(data)

@@ -31,6 +31,13 @@ def bag(**attributes):
     return made
 
 
+def slots(**attributes):
+    made = shapes.Slots()
+    for name, value in attributes.items():
+        setattr(made, name, value)
+    return made
+
+
 class Registered:
     """Pickled as somebody else has registered it."""
 
@@ -75,6 +82,9 @@ def test_text_dicts_and_models_can_be_read_in_a_topic(value, stored):
         (bag(name="größe", x=None), '1Jtests.properties.shapes:Bag\n{"name":"größe","x":null}'.encode()),
         (shapes.Frozen(1), b'1Jtests.properties.shapes:Frozen\n{"a":1}'),
         (shapes.Outer.Inner(), b"1Jtests.properties.shapes:Outer.Inner\n{}"),
+        (shapes.Slots(), b"1Jtests.properties.shapes:Slots\n{}"),
+        (slots(b=1, a=1.0), b'1Jtests.properties.shapes:Slots\n{"a":1.0,"b":1}'),
+        (slots(a=(1,)), b"1Dtests.properties.shapes:Slots\n" + pickle.dumps({"a": (1,)}, 5)),
         (bag(a=[1]), b"1Dtests.properties.shapes:Bag\n" + pickle.dumps({"a": [1]}, 5)),
         (bag(a=(1, {2})), b"1Dtests.properties.shapes:Bag\n" + pickle.dumps({"a": (1, {2})}, 5)),
         (bag(a=float("inf")), b"1Dtests.properties.shapes:Bag\n" + pickle.dumps({"a": float("inf")}, 5)),
@@ -92,8 +102,8 @@ def test_an_object_is_its_class_and_its_attributes(value, stored):
         bag(a=[Decimal(1)]),
         bag(a=shapes.Bag()),
         bag(a=shapes.OwnText("x")),
-        shapes.Slots(),
         shapes.SlotsAndMore(),
+        shapes.FrozenSlots(1),
         shapes.OwnState(),
         shapes.OwnReduce(1),
         shapes.OwnList([1]),
@@ -119,7 +129,9 @@ def test_an_object_that_refers_to_itself_comes_back_as_one():
 
 
 @pytest.mark.parametrize("kind", ["1J", "1D"])
-@pytest.mark.parametrize("name", ["Slots", "OwnState", "OwnList", "Color", "Base", "Pair", "OwnNumber"])
+@pytest.mark.parametrize(
+    "name", ["SlotsAndMore", "FrozenSlots", "OwnState", "OwnList", "Color", "Base", "Pair", "OwnNumber"]
+)
 def test_a_class_whose_objects_are_more_than_attributes_is_refused(kind, name):
     payload = b"{}" if kind == "1J" else pickle.dumps({}, 5)
     with pytest.raises(StoredValueError, match="more than their attributes"):

@@ -17,6 +17,9 @@ class Text:
     def encode(self, bag):
         return ",".join(bag.items).encode()
 
+    def encode_all(self, values):
+        return [self.encode(each) for each in values]
+
     def decode(self, data):
         return Bag(filter(None, data.decode().split(",")))
 
