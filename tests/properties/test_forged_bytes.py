@@ -52,9 +52,9 @@ def test_text_in_the_place_of_json(codec, kind, text):
     read(codec, kind + text.encode(errors="surrogatepass"))
 
 
-@given(with_attributes(shapes.Bag), st.data())
+@given(with_attributes(shapes.Bag) | with_attributes(shapes.Slots, names=st.sampled_from("ab")), st.data())
 def test_damaged_bytes(state, data):
-    codec = StateCodec(shapes.Bag, PICKLES)
+    codec = StateCodec(type(state), PICKLES)
     read(codec, damaged(codec.encode(state), data))
 
 

@@ -113,7 +113,7 @@ def _slots(kind: type) -> list[str] | None:
     reference = _POINTER_BYTES if kind.__weakrefoffset__ else 0
     if kind.__basicsize__ != object.__basicsize__ + len(members) * _POINTER_BYTES + reference:
         return None
-    if kind.__itemsize__ or kind.__dictoffset__ or any(_seen(kind, name) is not m for name, m in members):
+    if kind.__dictoffset__ or any(_seen(kind, name) is not m for name, m in members):
         return None
     return [name for name, _ in members]
 

@@ -6,6 +6,7 @@ from collections import Counter
 import pytest
 from pydantic import BaseModel, Field
 
+from tests.properties import shapes
 from wallaroo.errors import StoredValueError
 from wallaroo.state.codec import StateCodec, UserCodec
 from wallaroo.state.pickling.restricted import RestrictedPickle
@@ -151,6 +152,12 @@ def test_a_class_may_gain_slots_and_lose_them():
 
 def test_what_was_stored_of_a_plain_class_is_read_where_it_has_its_own_pickling_since():
     assert StateCodec(Caching, PICKLES).decode(b'1J{"amounts":7}').amounts == 7
+
+
+def test_a_slot_that_a_class_has_got_since_is_empty():
+    revived = StateCodec(shapes.Slots, PICKLES).decode(b'1J{"a":1}')
+    assert revived.a == 1
+    assert not hasattr(revived, "b")
 
 
 def test_a_slot_that_a_class_has_no_more_is_named():
