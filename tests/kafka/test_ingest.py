@@ -218,7 +218,7 @@ def test_a_sender_that_resends_what_a_killed_worker_took_with_it_is_counted_exac
     service = word_count.start()
     with ThreadPoolExecutor() as pool:
         sending = pool.submit(word_count.send_until_broken, "alice")
-        wait_until(lambda: word_count.in_kafka("alice") > 1_000)
+        wait_until(lambda: word_count.arriving() > 1_000)
         service.kill_worker(rng)
         sent = sending.result(30)
     wait_until(lambda: "worker restarted" in service.words())

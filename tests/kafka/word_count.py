@@ -5,7 +5,10 @@ import struct
 from collections import Counter, defaultdict
 from itertools import count
 
+from confluent_kafka import IsolationLevel
+
 from scripts.kafka.process import free_port
+from tests.kafka.cluster import end_offsets
 from tests.kafka.service import ServiceProcess
 from tests.kafka.tail import Tail
 
@@ -72,9 +75,14 @@ class WordCount:
                     break
         return number
 
+    def arriving(self):
+        """How many lines Kafka has by now, while they are coming."""
+        ends = end_offsets(self._servers, self._ingest, IsolationLevel.READ_UNCOMMITTED)
+        return sum(ends.values())
+
     def in_kafka(self, name):
-        """How many lines of a sender Kafka has: what a sender with a way to ask would find out."""
-        return sum(message.value().startswith(name.encode()) for message in self._tail.read())
+        """How many lines of a sender Kafka has in the end: what a sender with a way to ask would find out."""
+        return sum(message.value().startswith(name.encode()) for message in self._tail.read_to_end())
 
     def counts(self):
         """Every count that the receiver has been told, by word."""
