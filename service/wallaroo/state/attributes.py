@@ -110,7 +110,8 @@ def _slots(kind: type) -> list[str] | None:
         for name, member in vars(parent).items()
         if type(member) is MemberDescriptorType
     ]
-    reference = _POINTER_BYTES if kind.__weakrefoffset__ else 0
+    # From 3.12 on weak references are in front of an object, and their offset is below 0.
+    reference = _POINTER_BYTES if kind.__weakrefoffset__ > 0 else 0
     if kind.__basicsize__ != object.__basicsize__ + len(members) * _POINTER_BYTES + reference:
         return None
     if kind.__dictoffset__ or any(_seen(kind, name) is not m for name, m in members):
