@@ -35,10 +35,10 @@ def attributes_of(kind: type) -> Attributes | None:
     parents = kind.__mro__[:-1]
     if kind in copyreg.dispatch_table or any(set(_OWN_PICKLING) & set(vars(parent)) for parent in parents):
         return None
-    slotted = [parent for parent in parents if "__slots__" in vars(parent)]
+    slotted = any("__slots__" in vars(parent) for parent in parents)
     if not slotted and kind.__dictoffset__ != 0 and kind.__basicsize__ == _Plain.__basicsize__:
         return InDict(kind)
-    if slotted and len(slotted) == len(parents) and (names := _slots(kind)) is not None:
+    if slotted and (names := _slots(kind)) is not None:
         return InSlots(kind, names)
     return None
 
