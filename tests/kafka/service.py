@@ -58,11 +58,6 @@ class ServiceProcess:
         wait_until(self._is_ready, timeout_seconds)
         return self
 
-    def _is_ready(self) -> bool:
-        ready = self.status("/readyz") == 200
-        assert ready or self.running, f"the service has ended before it was ready:\n{self.words()}"
-        return ready
-
     def status(self, path: str) -> int:
         return self.get(path)[0]
 
@@ -137,6 +132,11 @@ class ServiceProcess:
     @property
     def running(self) -> bool:
         return self._process.poll() is None
+
+    def _is_ready(self) -> bool:
+        ready = self.status("/readyz") == 200
+        assert ready or self.running, f"the service has ended before it was ready:\n{self.words()}"
+        return ready
 
     def _url(self) -> str | None:
         found = _STARTED.findall(self.words())

@@ -14,9 +14,8 @@ from typing import Any, Protocol
 from wallaroo.errors import StoredValueError
 
 # Defined by a class, any of these says that its attributes alone are not the object.
-_OWN_PICKLING = (
-    *("__reduce__", "__reduce_ex__", "__getstate__", "__setstate__"),
-    *("__getnewargs__", "__getnewargs_ex__"),
+_OWN_PICKLING = frozenset(
+    ["__reduce__", "__reduce_ex__", "__getstate__", "__setstate__", "__getnewargs__", "__getnewargs_ex__"]
 )
 _POINTER_BYTES = tuple.__itemsize__
 
@@ -33,13 +32,13 @@ class Attributes(Protocol):
 def attributes_of(kind: type) -> Attributes | None:
     """Those of objects that are nothing more; None for any other class."""
     parents = kind.__mro__[:-1]
-    if kind in copyreg.dispatch_table or any(set(_OWN_PICKLING) & set(vars(parent)) for parent in parents):
+    if kind in copyreg.dispatch_table or any(not _OWN_PICKLING.isdisjoint(vars(each)) for each in parents):
         return None
-    slotted = any("__slots__" in vars(parent) for parent in parents)
-    if not slotted and kind.__dictoffset__ != 0 and kind.__basicsize__ == _Plain.__basicsize__:
+    if any("__slots__" in vars(parent) for parent in parents):
+        names = _slots(kind)
+        return None if names is None else InSlots(kind, names)
+    if kind.__dictoffset__ != 0 and kind.__basicsize__ == _Plain.__basicsize__:
         return InDict(kind)
-    if slotted and (names := _slots(kind)) is not None:
-        return InSlots(kind, names)
     return None
 
 

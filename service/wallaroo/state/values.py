@@ -26,6 +26,7 @@ _PICKLE, _TEXT, _BYTES, _FLAT, _MODEL = b"1P", b"1S", b"1B", b"1O", b"1M"
 _ATTRIBUTES, _DICT = b"1J", b"1D"
 
 Encode = Callable[[Any], bytes]
+Decode = Callable[[bytes], Any]
 
 
 def bare(data: bytes | None) -> bytes | None:
@@ -47,8 +48,8 @@ class ValueCodec:
         self._pickles = pickles
         self._dumps = pickles.dumps
         self._encoders: dict[type, Encode] = {}
-        # The classes that were in front of a value.
-        self._named: dict[bytes, type] = {}
+        # How what follows a class's name is read.
+        self._readers: dict[bytes, Decode] = {}
 
     def encode(self, value: Any) -> bytes:
         kind = type(value)
@@ -82,9 +83,7 @@ class ValueCodec:
             match kind:
                 case b"1M" | b"1J" | b"1D":
                     header, _, payload = data.partition(b"\n")
-                    return self._decode_named(
-                        kind, self._named.get(header) or self._class_in(header), payload
-                    )
+                    return (self._readers.get(header) or self._reader_in(header))(payload)
                 case b"1O":
                     return read_json(data[2:])
                 case b"1S":
@@ -98,17 +97,6 @@ class ValueCodec:
         except Exception as error:
             raise StoredValueError(f"an internal record cannot be read: {data[:80]!r}: {error!r}") from error
         raise StoredValueError(f"an internal record has the unknown format {kind!r}: {data[:80]!r}")
-
-    def _decode_named(self, kind: bytes, named: type, payload: bytes) -> Any:
-        if kind == _MODEL:
-            return load_model(named, payload)
-        attributes = attributes_of(named)
-        if attributes is None:
-            raise StoredValueError(
-                f"an internal record names {named.__module__}:{named.__qualname__}, whose objects are more "
-                "than their attributes"
-            )
-        return attributes.make(read_json(payload) if kind == _ATTRIBUTES else self._pickles.loads(payload))
 
     def _encoder_for(self, kind: type) -> Encode:
         if not self._pickles.knows(kind):
@@ -138,13 +126,25 @@ class ValueCodec:
     def _encode_whole(self, value: Any) -> bytes:
         return _PICKLE + self._dumps(value)
 
-    def _class_in(self, header: bytes) -> type:
-        """The class that is named in front of a value; StoredValueError where it is not of that kind."""
+    def _reader_in(self, header: bytes) -> Decode:
+        """What reads the rest, by the class named in front; StoredValueError where it is not of that kind."""
         module, _, name = header[2:].decode().partition(":")
         kind: type = self._pickles.find_class(module, name)
-        if header.startswith(_MODEL) and not issubclass(kind, BaseModel):
-            raise StoredValueError(f"an internal record names {module}:{name}, which is no pydantic model")
+        read = self._reader_of(header[:2], kind, f"{module}:{name}")
         # There may be any number of other names for one class.
         if (kind.__module__, kind.__qualname__) == (module, name):
-            self._named[header] = kind
-        return kind
+            self._readers[header] = read
+        return read
+
+    def _reader_of(self, form: bytes, kind: type, name: str) -> Decode:
+        if form == _MODEL:
+            if not issubclass(kind, BaseModel):
+                raise StoredValueError(f"an internal record names {name}, which is no pydantic model")
+            return partial(load_model, kind)
+        attributes = attributes_of(kind)
+        if attributes is None:
+            raise StoredValueError(
+                f"an internal record names {name}, whose objects are more than their attributes"
+            )
+        read = read_json if form == _ATTRIBUTES else self._pickles.loads
+        return lambda payload: attributes.make(read(payload))

@@ -8,6 +8,7 @@ Numbers are big-endian; due times and watermarks are nanoseconds. Accumulators a
 format. Reading never trusts the bytes: StoredValueError is all that a damaged or forged value can cause.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from struct import Struct
 from typing import Any
@@ -58,7 +59,17 @@ def _identity(grid: Grid) -> int:
     return crc32(b"%d/%d" % (grid.slide, grid.pane))
 
 
-class ContentsCodec:
+class _OneByOne(ABC):
+    """What is encoded together has nothing in common."""
+
+    @abstractmethod
+    def encode(self, value: Any) -> bytes: ...
+
+    def encode_all(self, values: Sequence[Any]) -> list[bytes]:
+        return [self.encode(each) for each in values]
+
+
+class ContentsCodec(_OneByOne):
     """Bytes of the range windows of a key; `encode` and `decode` are for one accumulator."""
 
     def __init__(self, grid: Grid, encode: Encode, decode: Decode) -> None:
@@ -77,9 +88,6 @@ class ContentsCodec:
                 made = self._encode(accumulator)
                 parts += (_entry.pack(kind, index, len(made)), made)
         return b"".join(parts)
-
-    def encode_all(self, values: Sequence[Contents]) -> list[bytes]:
-        return [self.encode(each) for each in values]
 
     def decode(self, data: bytes) -> Contents:
         """The contents; StoredValueError where the bytes are not what `encode` makes for these windows."""
@@ -107,7 +115,7 @@ class ContentsCodec:
         return end
 
 
-class CountedCodec:
+class CountedCodec(_OneByOne):
     """Bytes of a count window; `encode` and `decode` are for its accumulator."""
 
     def __init__(self, encode: Encode, decode: Decode) -> None:
@@ -117,9 +125,6 @@ class CountedCodec:
     def encode(self, counted: Counted) -> bytes:
         accumulator = self._encode(counted.accumulator) if counted.count else b""
         return _count_header.pack(_COUNT, counted.count) + accumulator
-
-    def encode_all(self, values: Sequence[Counted]) -> list[bytes]:
-        return [self.encode(each) for each in values]
 
     def decode(self, data: bytes) -> Counted:
         """The window; StoredValueError where the bytes are not what `encode` makes."""
@@ -134,14 +139,11 @@ class CountedCodec:
         return counted
 
 
-class MarkCodec:
+class MarkCodec(_OneByOne):
     """Bytes of a mark."""
 
     def encode(self, mark: Mark) -> bytes:
         return _mark.pack(_MARK, mark.idle, mark.watermark)
-
-    def encode_all(self, values: Sequence[Mark]) -> list[bytes]:
-        return [self.encode(each) for each in values]
 
     def decode(self, data: bytes) -> Mark:
         """The mark; StoredValueError where the bytes are not what `encode` makes."""
