@@ -13,6 +13,7 @@ Rules for whoever edits this file:
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum, StrEnum
+from functools import partial
 from itertools import cycle
 from typing import Any, Protocol
 
@@ -27,6 +28,7 @@ from wallaroo.runtime.retry import persist
 
 _FLUSH_SECONDS = 20.0
 _FAILURE_SECONDS = 0.2
+_ABORT_SECONDS = 0.5
 
 
 class Outcome(Enum):
@@ -89,7 +91,7 @@ def exactly_once(producer: Producer, at: Probe, ask_limits: AskLimits) -> Writer
             # First: what a topic refuses of records would end this call with an error that does not say so.
             _send_offsets(producer, commit)
             at(Point.AFTER_OFFSETS)
-            produce_all(producer, commit.batches)
+            _hand_over(producer, commit)
             _flush(producer, commit)
             at(Point.AFTER_PRODUCE)
             persist(producer.commit_transaction)
@@ -187,6 +189,16 @@ def _send_offsets(producer: Producer, commit: Commit) -> None:
     persist(lambda: producer.send_offsets_to_transaction(_offsets(commit), commit.group))
 
 
+def _hand_over(producer: Producer, commit: Commit) -> None:
+    """What ends it says nothing of why a transaction has failed meanwhile; sending the offsets again does."""
+    try:
+        produce_all(producer, commit.batches)
+    except KafkaException as error:
+        if error.args[0].code() == KafkaError._STATE:  # noqa: SLF001 - the client's public name for it
+            _send_offsets(producer, commit)
+        raise
+
+
 def _flush(producer: Producer, commit: Commit) -> None:
     """In the flush of a commit, a transaction that has failed already waits for records to time out.
 
@@ -201,7 +213,9 @@ def _abort(producer: Producer, error: KafkaException) -> Landing:
     cause: KafkaError = error.args[0]
     if cause.fatal():
         raise CommitError(f"the transactional producer cannot go on: {cause.str()}") from error
-    persist(producer.abort_transaction)
+    # The client empties its queue and waits until it is empty. What the broker refuses meanwhile may be in it
+    # again, and would stay until the broker gives the transaction up, and with it the producer. So: again.
+    persist(partial(producer.abort_transaction, _ABORT_SECONDS))
     refusal = forbidden(error)
     if refusal is not None:
         raise refusal from error

@@ -1,0 +1,62 @@
+"""A transaction that a topic's limit has made fail: its cause is known, and ending it takes no time."""
+
+import time
+
+import pytest
+from confluent_kafka import Consumer
+
+from tests.kafka.cluster import create_topic
+from wallaroo.processing.sizes import Limits
+from wallaroo.record import Batch, Partition
+from wallaroo.runtime.clients import task_producer
+from wallaroo.runtime.commit import Commit, exactly_once, unprobed
+from wallaroo.settings import Settings
+
+PARTITIONS = 4
+LIMIT = 2_000
+LIMITS = Limits(1_000_000, {})
+TOO_LARGE = 3 * LIMIT
+
+
+class Narrow:
+    """A topic that takes little, and what writes to it transaction by transaction."""
+
+    def __init__(self, servers, topic):
+        create_topic(servers, topic, PARTITIONS, {"max.message.bytes": str(LIMIT)})
+        create_topic(servers, f"{topic}-in", 1)
+        self._topic = topic
+        self._group = Consumer({"bootstrap.servers": servers, "group.id": topic}).consumer_group_metadata()
+        settings = Settings(bootstrap_servers=servers)
+        producer = task_producer(settings, topic, lambda _: None, [], largest_batch=LIMIT)
+        producer.init_transactions(30)
+        self._write = exactly_once(producer, unprobed, lambda: LIMITS)
+
+    def commit(self, rng, *sizes):
+        """One transaction, with a record of each size."""
+        outputs = [(self._topic, rng.randbytes(size), None, n % PARTITIONS) for n, size in enumerate(sizes)]
+        batch = Batch(Partition(f"{self._topic}-in", 0), 1, len(outputs), 0, outputs, [], {}, {})
+        return self._write(Commit([batch], self._group))
+
+
+@pytest.fixture
+def narrow(bootstrap_servers, application_id):
+    return Narrow(bootstrap_servers, application_id)
+
+
+def test_a_record_too_large_is_the_cause_though_others_were_still_being_handed_over(narrow, rng):
+    landing = narrow.commit(rng, TOO_LARGE, *[1_000] * 50_000)
+    assert "Message size too large" in landing.reason
+    assert landing.limits is LIMITS
+
+
+def test_an_abort_does_not_wait_until_the_broker_gives_the_transaction_up(narrow, rng):
+    """With which it would give up the producer.
+
+    The client counts what was refused, so that the next transaction's records seem to come after a gap: they
+    are refused too, and return into the client's queue when abort_transaction has just emptied it.
+    """
+    for _ in range(30):
+        assert not narrow.commit(rng, *[10] * PARTITIONS, *[TOO_LARGE] * PARTITIONS).committed
+        began = time.monotonic()
+        narrow.commit(rng, *[1_000] * 2_000)
+        assert time.monotonic() - began < 5
