@@ -1,5 +1,6 @@
 """Everything in this folder needs a real Kafka."""
 
+import gc
 import os
 import random
 from collections.abc import Iterator
@@ -19,6 +20,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(HERE):
             item.add_marker(pytest.mark.kafka)
+
+
+@pytest.fixture(autouse=True)
+def _garbage_ends_here() -> Iterator[None]:
+    """Destroying a client that only garbage holds may take its time: not that of whatever test comes next."""
+    yield
+    gc.collect()
 
 
 @pytest.fixture
