@@ -75,9 +75,9 @@ class StateCodec:
     def encode_all(self, values: Sequence[Any]) -> list[bytes]:
         """As if each were encoded by itself; objects that are flat attributes go at half the price."""
         if self._attributes is not None and {*map(type, values)} == {self._class}:
-            lines = exact_json_lines(self._attributes.of_all(values))
+            lines = exact_json_lines(self._attributes.of_all(values), _JSON)
             if lines is not None:
-                return [_JSON + line for line in lines]
+                return lines
         return [self.encode(value) for value in values]
 
     def decode(self, data: bytes) -> Any:
