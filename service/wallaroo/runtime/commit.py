@@ -190,7 +190,7 @@ def _send_offsets(producer: Producer, commit: Commit) -> None:
 
 
 def _hand_over(producer: Producer, commit: Commit) -> None:
-    """What ends it says nothing of why a transaction has failed meanwhile; sending the offsets again does."""
+    """A transaction that has failed takes no more records without saying why; sending the offsets says it."""
     try:
         produce_all(producer, commit.batches)
     except KafkaException as error:
