@@ -1,7 +1,7 @@
 """Ready-made ways between messages and bytes."""
 
 import pickle
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any, cast
@@ -10,6 +10,7 @@ import msgspec
 from pydantic import PydanticUndefinedAnnotation, PydanticUserError, TypeAdapter
 
 from wallaroo.api.decorators import encoder
+from wallaroo.api.quick_json import Decode, DecodeAll, quick_decoders
 from wallaroo.api.stages import Decoder
 from wallaroo.errors import WallarooParameterError
 
@@ -17,10 +18,11 @@ from wallaroo.errors import WallarooParameterError
 class JsonDecoder(Decoder):
     """Decodes JSON into a pydantic model; pickled by its model."""
 
-    def __init__(self, model: type[Any], validate: Callable[..., Any]) -> None:
-        super().__init__(validate, f"json_decoder({model.__name__})")
+    def __init__(self, model: type[Any], decode: Decode, decode_all: DecodeAll | None) -> None:
+        super().__init__(decode, f"json_decoder({model.__name__})")
         self.__module__, self.__qualname__ = __name__, self.name()
         self.model = model
+        self.decode_all = decode_all
 
     def __reduce__(self) -> tuple[Any, ...]:
         return json_decoder, (self.model,)
@@ -29,7 +31,8 @@ class JsonDecoder(Decoder):
 def json_decoder(model: type[Any]) -> Decoder:
     """A decoder of JSON into a pydantic model, or another class that pydantic validates.
 
-    What is not JSON, or breaks the model's rules, fails to decode.
+    What is not JSON, or breaks the model's rules, fails to decode. A TypedDict of scalars is the quickest
+    to make; in which order its fields then stand is not promised.
     """
     if not isinstance(model, type):
         raise WallarooParameterError(f"json_decoder needs a pydantic model class, not {model!r}")
@@ -39,14 +42,15 @@ def json_decoder(model: type[Any]) -> Decoder:
 @cache
 def _json_decoder(model: Any) -> Decoder:
     try:
+        adapter = TypeAdapter(model)
         # The validator's own C method: no frame of ours between a record and its model.
-        validate = TypeAdapter(model).validator.validate_json
+        validate = adapter.validator.validate_json
     except (PydanticUserError, PydanticUndefinedAnnotation) as error:
         reason, *_ = error.message.splitlines()
         raise WallarooParameterError(
             f"json_decoder({model.__name__}) needs a complete pydantic model class: {reason}"
         ) from error
-    return JsonDecoder(model, validate)
+    return JsonDecoder(model, *(quick_decoders(adapter.core_schema, validate) or (validate, None)))
 
 
 @encoder

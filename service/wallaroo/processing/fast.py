@@ -34,8 +34,9 @@ class FastLane:
         drop: Callable[[], None],
     ) -> None:
         self._decode = read.decode or codec.decode
-        self._decode_all = codec.decode_all if read.decode is None else None
-        self._afresh = codec.afresh if read.decode is None else read.afresh
+        self._decode_all = codec.decode_all if read.internal else read.decode_all
+        self._afresh = codec.afresh if read.internal else read.afresh
+        self._internal = read.internal
         self._emit, self._each = composed
         self._refuse = refuse
         self._drop = drop
@@ -57,16 +58,23 @@ class FastLane:
 
     def _decoded(self, records: Sequence[RawRecord]) -> tuple[Sequence[Any] | None, Sequence[RawRecord]]:
         """The values of a slice and their records; None where they are to be decoded one by one."""
-        if self._decode_all is None:
-            values, records = self._readable(records)
-        else:
-            try:
-                values = self._decode_all([record.value() for record in records])
-            except Exception:  # which record it was, and whether a control record, is seen one by one
+        values = self._at_once(records)
+        if values is None:
+            # Which record it was on an internal topic, and whether a control record, is seen one by one.
+            if self._internal:
                 return None, records
+            values, records = self._readable(records)
         if not self._afresh and not _UNCHANGEABLE.issuperset(map(type, values)) and not _apart(values):
             return None, records
         return values, records
+
+    def _at_once(self, records: Sequence[RawRecord]) -> Sequence[Any] | None:
+        if self._decode_all is None:
+            return None
+        try:
+            return self._decode_all([record.value() for record in records])
+        except Exception:  # one of them cannot be decoded
+            return None
 
     def _readable(self, records: Sequence[RawRecord]) -> tuple[list[Any], Sequence[RawRecord]]:
         decode, refused = self._decode, set()

@@ -121,7 +121,7 @@ class Input:
     `ingest` says that we write the topic, but no sub-topology does: a TCP port or a generator. `event_time`
     finds the time of a message, in nanoseconds; without it the record's own counts. `upstreams` are those
     that tell how far they have come. `afresh` says that `decode` never returns an object again that it has
-    returned before.
+    returned before; `decode_all`, where there is one, is `decode` of many.
     """
 
     name: str
@@ -132,6 +132,7 @@ class Input:
     event_time: Callable[[Any], Any] | None = None
     upstreams: tuple[Upstream, ...] = ()
     afresh: bool = False
+    decode_all: Callable[[Sequence[bytes]], Sequence[Any]] | None = None
 
     @property
     def internal(self) -> bool:

@@ -1,7 +1,7 @@
 """Compile a declared source: the topic that is read in the end, and what writes it if that is our part."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 from wallaroo.api.codecs import JsonDecoder
@@ -60,8 +60,10 @@ def distinct_ports(ingests: Iterable[Ingest]) -> tuple[Ingest, ...]:
 
 def _kafka(source: str, name: str, config: KafkaSourceConfig) -> CompiledSource:
     brokers = tuple(config.brokers or ())
-    decoder, afresh = config.decoder, isinstance(config.decoder, JsonDecoder)
-    read = Input(source, config.topic, decoder.decode, brokers, event_time=config.event_time, afresh=afresh)
+    decoder = config.decoder
+    read = Input(source, config.topic, decoder.decode, brokers, event_time=config.event_time)
+    if isinstance(decoder, JsonDecoder):
+        read = replace(read, decode_all=decoder.decode_all, afresh=True)
     return CompiledSource(name, read, partitioned_by=config.partitioned_by)
 
 

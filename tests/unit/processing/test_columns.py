@@ -91,8 +91,13 @@ def test_the_record_that_fails_is_the_one_after_those_that_went_through():
     assert task(ADD).process(records(b"1", b"2", b"3", b"bad", b"4", start=10)) == Rewind(PLACE, 13)
 
 
-def test_records_that_cannot_be_decoded_leave_the_others_of_their_slice_alone():
-    made = carefully(task(ADD), records(b"1", b"\xff", b"2", b"\xfe"))
+def decode_all(values):
+    return [value.decode() for value in values]
+
+
+@pytest.mark.parametrize("many", [None, decode_all], ids=["one by one", "together"])
+def test_records_that_cannot_be_decoded_leave_the_others_of_their_slice_alone(many):
+    made = carefully(task(ADD, decode_all=many), records(b"1", b"\xff", b"2", b"\xfe"))
     batch = made.collect()
     assert written(batch) == [b"1", b"3"]
     assert written(batch, "dlq") == [b"\xff", b"\xfe"]
@@ -112,6 +117,14 @@ def test_a_decoder_is_asked_once_a_record_whether_it_filters_or_fails():
     assert written(batch, "dlq") == [b"\xff"]
     assert written(batch) == [b"1", b"3"]
     assert batch.dropped == {("source", "filtered"): 1}
+
+
+def test_a_decoder_of_many_is_asked_once_a_slice():
+    asked = []
+    made = task(ADD, decode_all=lambda values: asked.append(values) or decode_all(values))
+    made.process(records(b"1", b"2"))
+    assert asked == [[b"1", b"2"]]
+    assert written(made.collect()) == [b"1", b"3"]
 
 
 def test_a_decoder_may_fill_one_object_again_and_again():
