@@ -11,8 +11,9 @@ import json
 import sys
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
+from types import MappingProxyType
 from typing import Any, TypedDict
 
 import msgspec
@@ -45,15 +46,23 @@ _as_the_application = wallaroo.json_decoder(Transaction).decode_all
 def main(bootstrap_servers: str, count: int, kind: str = "bare") -> dict[str, Any]:
     """Process `count` transactions; returns what it cost."""
     gc.set_threshold(50_000, 20, 20)
+    consumer, producer = clients(bootstrap_servers, reads={"auto.offset.reset": "earliest"})
+    return _run(consumer, producer, count, KINDS[kind]())
+
+
+def clients(
+    bootstrap_servers: str, reads: Mapping[str, Any] = MappingProxyType({}), **writes: Any
+) -> tuple[Any, Any]:
+    """A consumer of the transactions and a transactional producer."""
     common = {"bootstrap.servers": bootstrap_servers}
     consumer = Consumer(
         {
             **common,
             "group.id": f"floor-{time.time_ns()}",
             "enable.auto.commit": False,
-            "auto.offset.reset": "earliest",
             "isolation.level": "read_committed",
             "fetch.queue.backoff.ms": 5,
+            **reads,
         }
     )
     producer = Producer(
@@ -64,11 +73,12 @@ def main(bootstrap_servers: str, count: int, kind: str = "bare") -> dict[str, An
             "partitioner": "murmur2_random",
             "queue.buffering.max.messages": 1_000_000,
             "queue.buffering.max.kbytes": 1_048_576,
+            **writes,
         }
     )
     producer.init_transactions()
     consumer.subscribe(["transactions"])
-    return _run(consumer, producer, count, KINDS[kind]())
+    return consumer, producer
 
 
 class Work(ABC):
@@ -172,7 +182,7 @@ def _run(consumer: Any, producer: Any, count: int, work: Work) -> dict[str, Any]
         taken = work.take(consumer.consume(LIST, 0.1))
         done, pending = done + taken, pending + taken
         if pending and (done >= count or time.perf_counter() - began >= COMMIT_SECONDS):
-            _commit(consumer, producer, work)
+            commit(consumer, producer, work)
             pending = 0
             began = time.perf_counter()
             first = first or (began, time.process_time(), done)
@@ -182,11 +192,12 @@ def _run(consumer: Any, producer: Any, count: int, work: Work) -> dict[str, Any]
     return {"records_per_second": round(records / wall), "cpu_us_per_record": round(cpu / records * 1e6, 3)}
 
 
-def _commit(consumer: Any, producer: Any, work: Work) -> None:
+def commit(consumer: Any, producer: Any, work: Work, alerts: str = "floor-alerts") -> None:
+    """One transaction of all that was made of what has been read."""
     produce = producer.produce
     producer.begin_transaction()
     for value, key in work.alerts:
-        produce("floor-alerts", value, key)
+        produce(alerts, value, key)
     for value, key, partition in work.changes():
         produce("floor-changelog", value, key, partition)
     work.clear()

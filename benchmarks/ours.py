@@ -62,6 +62,7 @@ def _measured(servers: str, given: argparse.Namespace) -> dict[str, Any]:
         "cpu_us_per_record_in_a_task": _printed("benchmarks.split", servers),
         "memory_per_key": memory.measure(),
         "latency_at_200_records_a_second": {
+            "bare_loop": _bare_latency(servers, given.latency_count),
             "partitioned_by_user": _latency(servers, given.latency_count, "--partitioned-by-user"),
             "with_repartition": _latency(servers, given.latency_count),
         },
@@ -162,6 +163,17 @@ def _latency(servers: str, count: int, *options: str) -> dict[str, float]:
     latest = (*options, "--auto-offset-reset", "latest")
     with tempfile.NamedTemporaryFile("r") as notes, _service(servers, notes.name, *latest):
         return latency.measure(servers, count)
+
+
+def _bare_latency(servers: str, count: int) -> dict[str, float]:
+    command = [sys.executable, "-m", "benchmarks.floor_latency", servers]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        try:
+            assert process.stdout is not None
+            process.stdout.readline()
+            return latency.measure(servers, count)
+        finally:
+            process.terminate()
 
 
 @contextlib.contextmanager
