@@ -11,7 +11,7 @@ from wallaroo.api.sources import (
     KafkaSourceConfig,
     TCPSourceConfig,
 )
-from wallaroo.api.stages import KeyExtractor
+from wallaroo.api.stages import Decoder, KeyExtractor
 from wallaroo.api.steps import Source
 from wallaroo.errors import TopologyError
 from wallaroo.topology.ingest import Generator, Ingest
@@ -60,11 +60,8 @@ def distinct_ports(ingests: Iterable[Ingest]) -> tuple[Ingest, ...]:
 
 def _kafka(source: str, name: str, config: KafkaSourceConfig) -> CompiledSource:
     brokers = tuple(config.brokers or ())
-    decoder = config.decoder
-    read = Input(source, config.topic, decoder.decode, brokers, event_time=config.event_time)
-    if isinstance(decoder, JsonDecoder):
-        read = replace(read, decode_all=decoder.decode_all, afresh=True)
-    return CompiledSource(name, read, partitioned_by=config.partitioned_by)
+    read = Input(source, config.topic, brokers=brokers, event_time=config.event_time)
+    return CompiledSource(name, _read_by(config.decoder, read), partitioned_by=config.partitioned_by)
 
 
 def _tcp(source: str, name: str, config: TCPSourceConfig, names: Names) -> CompiledSource:
@@ -81,7 +78,14 @@ def _tcp(source: str, name: str, config: TCPSourceConfig, names: Names) -> Compi
         config.parallelism,
         bool(config.valid),
     )
-    return CompiledSource(name, Input(source, ingest.topic, decoder.decode, ingest=True), writer=ingest)
+    read = Input(source, ingest.topic, ingest=True)
+    return CompiledSource(name, _read_by(decoder, read), writer=ingest)
+
+
+def _read_by(decoder: Decoder, read: Input) -> Input:
+    if isinstance(decoder, JsonDecoder):
+        return replace(read, decode=decoder.decode, decode_all=decoder.decode_all, afresh=True)
+    return replace(read, decode=decoder.decode)
 
 
 def _generator(source: str, name: str, instance: object, names: Names) -> CompiledSource:

@@ -4,6 +4,7 @@ import json
 
 import pydantic
 import pytest
+from typing_extensions import TypedDict
 
 import wallaroo
 from wallaroo.errors import TopologyError
@@ -31,6 +32,10 @@ class Numbers:
 
 
 NUMBERS = Numbers()
+
+
+class Plain(TypedDict):
+    number: int
 
 
 class Box(pydantic.BaseModel):
@@ -141,10 +146,28 @@ def test_a_description_shows_where_messages_come_from():
     assert plain["generators"][0]["positions"] == "my-app-numbers-generator"
 
 
+def of_kafka(decoder):
+    return wallaroo.KafkaSourceConfig("boxes", decoder=decoder)
+
+
+def of_tcp(decoder):
+    return wallaroo.TCPSourceConfig("boxes", "127.0.0.1", 7010, decoder)
+
+
+def read_from(config):
+    [sub] = compiled(wallaroo.source("boxes", config)).sub_topologies
+    return sub.input
+
+
+@pytest.mark.parametrize("config", [of_kafka, of_tcp])
 @pytest.mark.parametrize(
     ("decoder", "afresh"), [(wallaroo.json_decoder(Box), True), (decode_text, False)], ids=["json", "own"]
 )
-def test_only_of_our_own_decoder_it_is_known_that_each_message_is_another_object(decoder, afresh):
-    source = wallaroo.source("boxes", wallaroo.KafkaSourceConfig("boxes", decoder=decoder))
-    [sub] = compiled(source).sub_topologies
-    assert sub.input.afresh is afresh
+def test_only_of_our_own_decoder_it_is_known_that_each_message_is_another_object(config, decoder, afresh):
+    assert read_from(config(decoder)).afresh is afresh
+
+
+@pytest.mark.parametrize("config", [of_kafka, of_tcp])
+def test_plain_dictionaries_are_read_many_at_once(config):
+    decode_all = read_from(config(wallaroo.json_decoder(Plain))).decode_all
+    assert decode_all([b'{"number": 1}', b'{"number": 2}']) == [{"number": 1}, {"number": 2}]
