@@ -6,7 +6,7 @@ from benchmarks.watched_worker import main as watched
 from wallaroo.cli.options import parse, parser
 from wallaroo.observability import logging as log_setup
 from wallaroo.runtime.application import load
-from wallaroo.runtime.service import Service
+from wallaroo.runtime.workers.service import Service
 
 
 def main(argv: list[str]) -> int:

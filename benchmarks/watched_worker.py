@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from wallaroo.processing.task import Task
-from wallaroo.runtime import build, commit, worker
-from wallaroo.runtime.loop import Loop
-from wallaroo.runtime.protocol import WorkerSpec
+from wallaroo.runtime.tasks import commit
+from wallaroo.runtime.tasks.loop import Loop
+from wallaroo.runtime.workers import build, worker
+from wallaroo.runtime.workers.protocol import WorkerSpec
 
 # Where the notes go; set in the supervisor's environment, since the worker is another process.
 FILE_VARIABLE = "WALLAROO_BENCHMARK_NOTES"

@@ -44,6 +44,17 @@ MAY_IMPORT = {
     "__main__": {"cli"},
 }
 
+# The same of the rooms of `runtime`, where `workers` puts together what the others hold; modules beside them
+# may be imported by all, and import none of them.
+ROOMS = {
+    "kafka": set(),
+    "tasks": {"kafka"},
+    "sources": {"kafka", "tasks"},
+    "deliveries": {"kafka", "tasks"},
+    "workers": {"kafka", "tasks", "sources", "deliveries"},
+    "demo": set(),
+}
+
 ONLY_IN = {
     "confluent_kafka": {"runtime"},
     "socket": {"connectors"},
@@ -122,6 +133,15 @@ def forbidden_imports(path: Path) -> Iterator[Found]:
             yield line, f"{here} may not import {name}; it may import {', '.join(sorted(allowed))}"
 
 
+def other_rooms(path: Path) -> Iterator[Found]:
+    here = path.relative_to(PACKAGE / "runtime").parts[0]
+    allowed = ROOMS.get(here, set()) | {here}
+    for line, name in imported(path):
+        room = name.removeprefix("wallaroo.runtime.").partition(".")[0]
+        if name.startswith("wallaroo.runtime.") and room in ROOMS.keys() - allowed:
+            yield line, f"runtime/{here} may not import {name}; it may import {', '.join(sorted(allowed))}"
+
+
 def strangers(path: Path) -> Iterator[Found]:
     here = part_of(path)
     for line, name in imported(path):
@@ -171,6 +191,17 @@ def each(files: list[Path]) -> pytest.MarkDecorator:
 @each(OURS)
 def test_imports_point_down(path):
     assert_none(path, forbidden_imports(path))
+
+
+@each([path for path in OURS if part_of(path) == "runtime"])
+def test_the_rooms_of_the_runtime_import_downwards(path):
+    assert_none(path, other_rooms(path))
+
+
+def test_every_room_of_the_runtime_is_known():
+    assert {folder.name for folder in (PACKAGE / "runtime").iterdir() if folder.is_dir()} - {
+        "__pycache__"
+    } == {*ROOMS}
 
 
 @each([path for path in OURS if part_of(path) in PURE])

@@ -17,11 +17,11 @@ from pathlib import Path
 
 from wallaroo.cli.options import parse, parser
 from wallaroo.observability import logging as log_setup
-from wallaroo.runtime import worker
 from wallaroo.runtime.application import load
-from wallaroo.runtime.commit import Point
-from wallaroo.runtime.protocol import WorkerSpec
-from wallaroo.runtime.service import Service
+from wallaroo.runtime.tasks.commit import Point
+from wallaroo.runtime.workers import worker
+from wallaroo.runtime.workers.protocol import WorkerSpec
+from wallaroo.runtime.workers.service import Service
 
 
 def main(argv: list[str]) -> int:

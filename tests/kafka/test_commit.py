@@ -8,8 +8,8 @@ from confluent_kafka import Consumer
 from tests.kafka.cluster import create_topic
 from wallaroo.processing.sizes import Limits
 from wallaroo.record import Batch, Partition
-from wallaroo.runtime.clients import task_producer
-from wallaroo.runtime.commit import Commit, exactly_once, unprobed
+from wallaroo.runtime.kafka.clients import task_producer
+from wallaroo.runtime.tasks.commit import Commit, exactly_once, unprobed
 from wallaroo.settings import Settings
 
 PARTITIONS = 4

@@ -6,9 +6,9 @@ from confluent_kafka import OFFSET_INVALID, TopicPartition
 from tests.kafka.cluster import Sent, create_topic, produce, wait_until
 from wallaroo.processing.sizes import Limits
 from wallaroo.record import Batch, Partition
-from wallaroo.runtime.clients import group_consumer, task_producer
-from wallaroo.runtime.commit import Commit, exactly_once, unprobed
-from wallaroo.runtime.offsets import assign, leave, resume, starting_offsets, unassign
+from wallaroo.runtime.kafka.clients import group_consumer, task_producer
+from wallaroo.runtime.kafka.offsets import assign, leave, resume, starting_offsets, unassign
+from wallaroo.runtime.tasks.commit import Commit, exactly_once, unprobed
 from wallaroo.settings import Settings
 
 PROTOCOLS = pytest.mark.parametrize("protocol", ["classic", "consumer"])

@@ -16,8 +16,8 @@ from tests.kafka.word_count import WordCount, expected_counts, framed, lines_of
 from wallaroo.clock import SystemClock
 from wallaroo.errors import CommitError
 from wallaroo.observability import metrics
-from wallaroo.runtime.clients import Member
-from wallaroo.runtime.ingest import IngestLoop
+from wallaroo.runtime.kafka.clients import Member
+from wallaroo.runtime.sources.ingest import IngestLoop
 from wallaroo.settings import Settings
 from wallaroo.topology.ingest import Ingest
 

@@ -3,8 +3,8 @@
 from tests.kafka.cluster import read_topic
 from tests.kafka.model import transactions
 from wallaroo.runtime.application import load
-from wallaroo.runtime.clients import admin_client
-from wallaroo.runtime.purge import purge
+from wallaroo.runtime.kafka.clients import admin_client
+from wallaroo.runtime.kafka.purge import purge
 from wallaroo.settings import Settings
 
 

@@ -8,7 +8,7 @@ from tests.topologies.reference import expected
 from wallaroo.cli.demo_books import EVERY_MALFORMED, Books, Verdict, payments
 from wallaroo.cli.demo_flow import Flow
 from wallaroo.cli.demo_screen import Screen
-from wallaroo.runtime.demo_traffic import Arrival
+from wallaroo.runtime.demo.traffic import Arrival
 
 
 class Mirror:

@@ -17,8 +17,8 @@ from wallaroo.cli.demo_flow import Flow
 from wallaroo.cli.demo_screen import Screen
 from wallaroo.cli.demo_service import DemoService, demo_service
 from wallaroo.errors import SettingsError, WallarooError
-from wallaroo.runtime.demo_traffic import Feed, Tail
-from wallaroo.runtime.embedded import FETCH_WAIT_MS, MOST_RECORDS, embedded_broker
+from wallaroo.runtime.demo.embedded import FETCH_WAIT_MS, MOST_RECORDS, embedded_broker
+from wallaroo.runtime.demo.traffic import Feed, Tail
 
 _MODULE = "topologies.alerts_stateful"
 _NAME = "wallaroo-demo"

@@ -9,7 +9,7 @@ from typing import Any
 
 from wallaroo.cli.demo_books import Books, Payment, Verdict, judge, line
 from wallaroo.cli.demo_screen import Screen
-from wallaroo.runtime.demo_traffic import Feed, Tail
+from wallaroo.runtime.demo.traffic import Feed, Tail
 
 _SHOWN_FIRST = 10
 _SHOW_SECONDS = 0.5

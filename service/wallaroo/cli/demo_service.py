@@ -18,7 +18,7 @@ from typing import Any
 
 from wallaroo.cli import run
 from wallaroo.errors import KafkaSetupError
-from wallaroo.runtime.embedded import deaf_to_interrupts
+from wallaroo.runtime.demo.embedded import deaf_to_interrupts
 
 _READY_SECONDS = 45.0
 _STOP_SECONDS = 35.0

@@ -6,7 +6,7 @@ from wallaroo.cli.options import Command, parse, parser
 from wallaroo.observability import logging as log_setup
 from wallaroo.runtime.application import load
 from wallaroo.runtime.brokers import with_brokers
-from wallaroo.runtime.service import Program, Service
+from wallaroo.runtime.workers.service import Program, Service
 
 
 def main(argv: Sequence[str]) -> int:

@@ -2,7 +2,7 @@
 
 Rules for whoever edits this file:
 1. Only a commit writes to the logs: outputs, changelogs and offsets at once.
-2. What it does to tasks, and when, is what `runtime/loop.py` does.
+2. What it does to tasks, and when, is what `runtime/tasks/loop.py` does.
 """
 
 from collections.abc import Sequence

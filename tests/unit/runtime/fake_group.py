@@ -6,7 +6,7 @@ from types import SimpleNamespace
 from confluent_kafka import TopicPartition
 
 from wallaroo.record import Batch
-from wallaroo.runtime.commit import Commit, Landing, Outcome
+from wallaroo.runtime.tasks.commit import Commit, Landing, Outcome
 
 TOPIC = "in"
 # So many polls in vain, and everything has been committed.

@@ -1,7 +1,7 @@
 """A transaction: in which order Kafka is asked, and how often."""
 
 from wallaroo.record import Batch, Partition
-from wallaroo.runtime.commit import Commit, Landing, Outcome, exactly_once, in_turn, unprobed
+from wallaroo.runtime.tasks.commit import Commit, Landing, Outcome, exactly_once, in_turn, unprobed
 
 BATCH = Batch(Partition("in", 1), 7, 1, 0, [("out", b"value", b"key")], [], {}, {})
 

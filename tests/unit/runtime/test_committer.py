@@ -5,8 +5,8 @@ import threading
 import pytest
 
 from wallaroo.errors import CommitError
-from wallaroo.runtime.commit import Commit, Landing, Outcome
-from wallaroo.runtime.committer import Committer, longest_flight_seconds
+from wallaroo.runtime.tasks.commit import Commit, Landing, Outcome
+from wallaroo.runtime.tasks.committer import Committer, longest_flight_seconds
 
 COMMIT = Commit((), None)
 

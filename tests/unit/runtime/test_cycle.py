@@ -5,10 +5,10 @@ import pytest
 from tests.unit.runtime.fake_group import TOPIC, FakeTask, FakeWriter, Record
 from wallaroo.clock import ManualClock
 from wallaroo.record import Partition
-from wallaroo.runtime.committer import Committer
-from wallaroo.runtime.cycle import CommitCycle
-from wallaroo.runtime.measure import LoopMeasures
-from wallaroo.runtime.pacing import Pace
+from wallaroo.runtime.tasks.committer import Committer
+from wallaroo.runtime.tasks.cycle import CommitCycle
+from wallaroo.runtime.tasks.measure import LoopMeasures
+from wallaroo.runtime.tasks.pacing import Pace
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ from confluent_kafka import TopicPartition
 from wallaroo.clock import ManualClock
 from wallaroo.errors import CommitError, StopProcessing
 from wallaroo.processing.generator import POSITION_KEY
-from wallaroo.runtime.commit import Landing, Outcome
-from wallaroo.runtime.generator import GeneratorClients, GeneratorLoop
-from wallaroo.runtime.generator_record import GeneratorRecord
+from wallaroo.runtime.sources.generator import GeneratorClients, GeneratorLoop
+from wallaroo.runtime.sources.generator_record import GeneratorRecord
+from wallaroo.runtime.tasks.commit import Landing, Outcome
 from wallaroo.settings import Settings
 from wallaroo.state.codecs import codecs_of
 from wallaroo.topology.ingest import Generator

@@ -6,9 +6,9 @@ import pytest
 
 import wallaroo
 from wallaroo.errors import SettingsError
-from wallaroo.runtime.ingest import check_ingests
-from wallaroo.runtime.purge import readers
-from wallaroo.runtime.topics import plan
+from wallaroo.runtime.kafka.purge import readers
+from wallaroo.runtime.kafka.topics import plan
+from wallaroo.runtime.sources.ingest import check_ingests
 from wallaroo.settings import Settings
 from wallaroo.topology.compile import compile_topology
 

@@ -7,7 +7,7 @@ from confluent_kafka import KafkaError, KafkaException
 
 from wallaroo.clock import ManualClock
 from wallaroo.record import Partition, Rewind
-from wallaroo.runtime.ends import Ends
+from wallaroo.runtime.tasks.ends import Ends
 
 
 class Admin:

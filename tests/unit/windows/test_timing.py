@@ -7,9 +7,9 @@ import pytest
 import wallaroo
 from tests.properties.window_samples import Counting, Gather, GatherAgain, Shape, by_key, finished, source
 from wallaroo.errors import TopologyError
-from wallaroo.runtime import build
 from wallaroo.runtime.application import Loaded
-from wallaroo.runtime.protocol import WorkerSpec
+from wallaroo.runtime.workers import build
+from wallaroo.runtime.workers.protocol import WorkerSpec
 from wallaroo.settings import load_settings
 from wallaroo.state.codecs import codecs_of
 from wallaroo.topology.compile import compile_topology
