@@ -152,6 +152,8 @@ def test_a_value_is_read_as_by_pydantic_alone(kind, payload):
 @given(some=st.lists(payloads, max_size=4))
 @example(some=[b'{"a":1,"b":"","c":"\xe2\x82', b'\xac"}'])
 @example(some=[b'{"a":1,"b":""', b"}"])
+@example(some=[b'{"a":1,"b":"","c":"%b"}' % (b"x" * 400), b'{"a":2,"b":""}'])
+@example(some=[b'{"a":1,"b":"","c":"%b"}' % (b"x" * 400), None])
 @example(some=[])
 def test_many_values_are_read_as_each_by_itself(kind, some):
     decoder = wallaroo.json_decoder(kind)

@@ -62,9 +62,9 @@ def quick_decoders(schema: Mapping[str, Any], validate: Decode) -> tuple[Decode,
                 # msgspec does not look into text that it skips. A line break ends whatever character is open.
                 b"\n".join(values).decode()
                 return [*map(read, values)]
+            return [validate(value) if len(value) > _SHORT_BYTES else decode(value) for value in values]
         except _REFUSED:
-            pass
-        return [*map(decode, values)]
+            return [*map(decode, values)]
 
     return decode, decode_all
 
