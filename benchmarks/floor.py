@@ -13,7 +13,6 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from types import MappingProxyType
 from typing import Any, TypedDict
 
 import msgspec
@@ -50,9 +49,7 @@ def main(bootstrap_servers: str, count: int, kind: str = "bare") -> dict[str, An
     return _run(consumer, producer, count, KINDS[kind]())
 
 
-def clients(
-    bootstrap_servers: str, reads: Mapping[str, Any] = MappingProxyType({}), **writes: Any
-) -> tuple[Any, Any]:
+def clients(bootstrap_servers: str, reads: Mapping[str, Any], **writes: Any) -> tuple[Any, Any]:
     """A consumer of the transactions and a transactional producer."""
     common = {"bootstrap.servers": bootstrap_servers}
     consumer = Consumer(

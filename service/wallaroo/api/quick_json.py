@@ -1,4 +1,4 @@
-"""JSON of plain typed dictionaries, by msgspec where it reads what pydantic reads, and in half the time.
+"""JSON of plain typed dictionaries, by msgspec where it reads what pydantic reads, and quicker.
 
 Rules for whoever edits this file:
 1. What a value is read as follows from its bytes alone, never from what stands beside it: a record that is
