@@ -37,11 +37,20 @@ class Measure(TypedDict):
     b: FiniteFloat
 
 
+class Void(TypedDict):
+    a: int | str
+    b: None
+
+
 class Empty(TypedDict):
     pass
 
 
-QUICK = [Strict, Lax, Switch, Measure, Empty]
+QUICK = [Strict, Lax, Switch, Measure, Void, Empty]
+
+
+class Usual(TypedDict):
+    a: Annotated[int, Field(default=3)]
 
 
 class Part(TypedDict):
@@ -86,7 +95,7 @@ class Model(pydantic.BaseModel):
     a: int
 
 
-PYDANTICS = [Part, Bounded, Named, Closed, Open, Trimmed, Chosen, Nested, Model]
+PYDANTICS = [Usual, Part, Bounded, Named, Closed, Open, Trimmed, Chosen, Nested, Model]
 
 digits = st.text("0123456789", min_size=1, max_size=45)
 numbers = st.one_of(
@@ -119,7 +128,8 @@ names = st.sampled_from([b'"a"', b'"b"', b'"c"', b'"\\u0061"', b'"\xff"', b"a"])
 fields = st.builds(b"%b:%b".__mod__, st.tuples(names, st.one_of(numbers, texts, others, deep)))
 objects = st.lists(fields, max_size=5).map(lambda some: b"{%b}" % b",".join(some))
 good = st.builds(
-    b'{"a":%b,"b":%b,"c":%b}'.__mod__, st.tuples(numbers, texts, st.one_of(numbers, texts, others, deep))
+    b'{"a":%b,"b":%b,"c":%b}'.__mod__,
+    st.tuples(numbers, texts | st.just(b"null"), st.one_of(numbers, texts, others, deep)),
 )
 around = st.sampled_from([b"", b"", b"", b" ", b"\n", b"x", b"\xef\xbb\xbf", b",", b"\x00"])
 payloads = st.one_of(good, objects, st.builds(b"%b%b%b".__mod__, st.tuples(around, good, around)), st.none())
