@@ -3,12 +3,13 @@
 import time
 
 import pytest
-from confluent_kafka import Consumer
+from confluent_kafka import Consumer, TopicPartition
 
 from tests.kafka.cluster import create_topic
 from wallaroo.processing.sizes import Limits
 from wallaroo.record import Batch, Partition
 from wallaroo.runtime.kafka.clients import task_producer
+from wallaroo.runtime.kafka.retry import persist
 from wallaroo.runtime.tasks.commit import Commit, exactly_once, unprobed
 from wallaroo.settings import Settings
 
@@ -25,7 +26,11 @@ class Narrow:
         create_topic(servers, topic, PARTITIONS, {"max.message.bytes": str(LIMIT)})
         create_topic(servers, f"{topic}-in", 1)
         self._topic = topic
-        self._group = Consumer({"bootstrap.servers": servers, "group.id": topic}).consumer_group_metadata()
+        # As every loop's, its group has a coordinator before the producer asks for it. On a new broker there is
+        # none until somebody has asked; the producer would ask three times at once, and then wait.
+        consumer = Consumer({"bootstrap.servers": servers, "group.id": topic})
+        persist(lambda: consumer.commit(offsets=[TopicPartition(f"{topic}-in", 0, 0)], asynchronous=False))
+        self._group = consumer.consumer_group_metadata()
         settings = Settings(bootstrap_servers=servers)
         producer = task_producer(settings, topic, lambda _: None, [], largest_batch=LIMIT)
         producer.init_transactions(30)
