@@ -26,8 +26,8 @@ class Narrow:
         create_topic(servers, topic, PARTITIONS, {"max.message.bytes": str(LIMIT)})
         create_topic(servers, f"{topic}-in", 1)
         self._topic = topic
-        # As every loop's, its group has a coordinator before the producer asks for it. On a new broker there is
-        # none until somebody has asked; the producer would ask three times at once, and then wait.
+        # As every loop's, its group has a coordinator before the producer asks for it. On a new broker there
+        # is none until somebody has asked; the producer would ask three times at once, and then wait.
         consumer = Consumer({"bootstrap.servers": servers, "group.id": topic})
         persist(lambda: consumer.commit(offsets=[TopicPartition(f"{topic}-in", 0, 0)], asynchronous=False))
         self._group = consumer.consumer_group_metadata()
