@@ -34,7 +34,10 @@ def test_the_same_in_a_group_of_the_new_protocol(scenario, rng):
 
 def test_a_worker_killed_while_it_restores_changes_nothing(scenario, rng):
     scenario.send(transactions(rng, 2_000))
-    service = scenario.launch_faulty("after_commit:3,during_restore:1,during_restore:1")
+    before = scenario.launch()
+    scenario.settle()
+    assert before.stop() == 0  # with that, there certainly is something to restore
+    service = scenario.launch_faulty("during_restore:1,after_offsets:3,during_restore:1")
     with scenario.feeding(transactions(rng, 4_000), seconds=10) as feed:
         wait_until(lambda: service.words().count("worker died") == 3, 60)
         feed.hurry()
