@@ -18,13 +18,15 @@ from tests.kafka.cluster import wait_until
 IMAGE = "apache/kafka:4.3.1"
 
 # In a group of the new protocol the broker decides how long a silent member is waited for: 45 s. And it
-# looks for something to compact every 15 s, and for transactions that are out of time every 10 s.
+# looks for something to compact every 15 s, and for transactions that are out of time every 10 s. What is
+# older than a week by its own timestamp, as many a record here, would be deleted at any moment.
 IMPATIENT = {
     "group.consumer.min.session.timeout.ms": "6000",
     "group.consumer.session.timeout.ms": "6000",
     "group.consumer.min.heartbeat.interval.ms": "500",
     "group.consumer.heartbeat.interval.ms": "500",
     "log.cleaner.backoff.ms": "500",
+    "log.retention.ms": "-1",
     "transaction.abort.timed.out.transaction.cleanup.interval.ms": "1000",
 }
 

@@ -112,12 +112,6 @@ class Scenario:
             self.check()
             raise
 
-    def settle_at_least(self, timeout_seconds: float = SETTLE_SECONDS) -> None:
-        """Wait until every user has as many alerts as were expected, or more."""
-        wait_until(
-            lambda: len(self.tail(self.out_topic).read()) >= self.expected.alert_count, timeout_seconds
-        )
-
     def stop_all(self) -> None:
         for service in self.services:
             if service.running:

@@ -1,4 +1,7 @@
-"""A real service under test: `wallaroo run` in a session of its own, killed and restarted at will."""
+"""A real service under test: `wallaroo run` in a session of its own, killed and restarted at will.
+
+It does not outlive its test, not even where that is ended for hanging.
+"""
 
 import json
 import os
@@ -13,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from scripts.kafka.process import dismiss, guard
 from tests.kafka.cluster import wait_until
 
 ROOT = Path(__file__).parents[2]
@@ -37,6 +41,7 @@ class ServiceProcess:
         path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
         self._environment = {**os.environ, "PYTHONPATH": path, **(environment or {})}
         self.log = log
+        self._guard: subprocess.Popen[bytes] | None = None
         self.start()
 
     def start(self) -> None:
@@ -52,6 +57,8 @@ class ServiceProcess:
                 stderr=log,
                 start_new_session=True,
             )
+        self._unguard()
+        self._guard = guard(["kill", "-KILL", f"-{self._process.pid}"])
 
     def wait_ready(self, timeout_seconds: float = READY_SECONDS) -> "ServiceProcess":
         """Return when /readyz says so; AssertionError when the service has ended meanwhile."""
@@ -107,6 +114,7 @@ class ServiceProcess:
         if self.session_lives():
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
+        self._unguard()
 
     def session_lives(self) -> bool:
         """Whether any process of ours is left, workers without a supervisor included."""
@@ -132,6 +140,11 @@ class ServiceProcess:
     @property
     def running(self) -> bool:
         return self._process.poll() is None
+
+    def _unguard(self) -> None:
+        if self._guard is not None:
+            dismiss(self._guard)
+            self._guard = None
 
     def _is_ready(self) -> bool:
         ready = self.status("/readyz") == 200

@@ -21,7 +21,7 @@ def kill_workers(service, rng, times):
     for wanted in range(1, times + 1):
         at_any_moment(rng)
         service.kill_worker(rng)
-        wait_until(lambda wanted=wanted: service.words().count("worker restarted") == wanted)
+        wait_until(lambda wanted=wanted: service.words().count("worker restarted") >= wanted)
 
 
 @pytest.mark.parametrize(("workers", "arguments"), [(1, ()), (2, WITHOUT_HOP)], ids=["hop", "no-hop"])
@@ -44,6 +44,7 @@ def test_everything_killed_at_one_stroke_goes_on_after_a_restart(scenario, rng):
         at_any_moment(rng)
         service.kill_all()
         service.start()
+        service.wait_ready()
         feed.hurry()
     scenario.finish()
 
@@ -55,6 +56,7 @@ def test_workers_end_with_their_supervisor(scenario, rng):
         service.kill_supervisor()
         wait_until(lambda: not service.session_lives())
         service.start()
+        service.wait_ready()
         feed.hurry()
     scenario.finish()
 

@@ -4,7 +4,7 @@ import pytest
 from confluent_kafka.admin import AdminClient
 
 from tests.kafka.acl import EVERYBODY, lay_down, rule
-from tests.kafka.cluster import create_topic
+from tests.kafka.cluster import create_topic, wait_until
 from tests.kafka.model import transaction
 from wallaroo.runtime.kafka.limits import ask_limits
 from wallaroo.settings import Settings
@@ -36,5 +36,8 @@ def test_what_a_topic_takes_is_kafkas_own_limit_where_it_may_not_be_asked(own_br
     create_topic(servers, "hidden", 1, {"max.message.bytes": "3000"})
     lay_down(servers, rule("hidden", "DESCRIBE_CONFIGS", "DENY", EVERYBODY))
     admin = AdminClient({"bootstrap.servers": servers})
-    limits = ask_limits(admin, ["narrow", "hidden"], Settings(bootstrap_servers=servers))
+    settings = Settings(bootstrap_servers=servers)
+    # The broker answers before a new rule is in force.
+    wait_until(lambda: ask_limits(admin, ["hidden"], settings).of("hidden") != 3_000)
+    limits = ask_limits(admin, ["narrow", "hidden"], settings)
     assert (limits.of("narrow"), limits.of("hidden")) == (2_000, 1_048_588)

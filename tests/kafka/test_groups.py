@@ -1,17 +1,21 @@
 """What the engine relies on when a group rebalances, each on its own and on both protocols."""
 
 import pytest
-from confluent_kafka import OFFSET_INVALID, TopicPartition
+from confluent_kafka import OFFSET_INVALID, KafkaException, TopicPartition
 
 from tests.kafka.cluster import Sent, create_topic, produce, wait_until
 from wallaroo.processing.sizes import Limits
 from wallaroo.record import Batch, Partition
 from wallaroo.runtime.kafka.clients import group_consumer, task_producer
-from wallaroo.runtime.kafka.offsets import assign, leave, resume, starting_offsets, unassign
+from wallaroo.runtime.kafka.offsets import assign, join, leave, resume, starting_offsets, unassign
 from wallaroo.runtime.tasks.commit import Commit, exactly_once, unprobed
 from wallaroo.settings import Settings
 
 PROTOCOLS = pytest.mark.parametrize("protocol", ["classic", "consumer"])
+
+
+def nothing(_consumer, _partitions):
+    """What most members do besides."""
 
 
 class Group:
@@ -24,10 +28,11 @@ class Group:
         create_topic(servers, name, 4)
         produce(servers, name, [Sent(None, b"%d" % n, n % 4) for n in range(400)])
 
-    def join(self, before_revoke=lambda _consumer, _partitions: None):
+    def join(self, before_revoke=nothing, before_assign=nothing):
         member = group_consumer(self.settings, self.name, f"{self.name}-{len(self.members)}", print)
 
         def on_assign(consumer, partitions):
+            before_assign(consumer, partitions)
             starts = starting_offsets(consumer, partitions, self.settings, "earliest")
             assign(consumer, starts, self.settings)
             resume(consumer, starts)
@@ -36,7 +41,7 @@ class Group:
             before_revoke(consumer, partitions)
             unassign(consumer, partitions, self.settings)
 
-        member.subscribe([self.name], on_assign=on_assign, on_revoke=on_revoke)
+        join(member, self.name, on_assign, on_revoke, on_revoke)
         self.members.append(member)
         return member
 
@@ -57,7 +62,7 @@ class Group:
 
     def close(self):
         for member in self.members:
-            member.close()
+            leave(member, lambda member=member: bool(member.assignment()))
 
 
 @pytest.fixture
@@ -123,7 +128,18 @@ def test_a_member_that_leaves_leaves_its_partitions_to_others_at_once(group):
     second = group.join()
     wait_until(lambda: group.owned() == [2, 2])
     leave(group.members.pop(), lambda: bool(second.assignment()))
+    # Not only when its session is over: in 45 s, or 6.
     wait_until(lambda: group.owned() == [4], timeout_seconds=5)
+
+
+@PROTOCOLS
+def test_an_error_of_the_client_in_a_callback_can_be_caught_where_it_polls(group):
+    def too_hasty(consumer, partitions):
+        consumer.committed(partitions, timeout=1e-5)
+
+    group.join(before_assign=too_hasty)
+    with pytest.raises(KafkaException, match="Timed out"):
+        wait_until(lambda: group.owned() == [4])
 
 
 def committed(consumer, group, numbers):

@@ -12,7 +12,7 @@ def torment(scenario, rng, points, workers=1, **settings):
     """Under load, each worker dies once at each of the points."""
     faults = ",".join(f"{point}:{rng.randrange(1, 5)}" for point in points)
     service = scenario.launch_faulty(faults, workers=workers, **settings).wait_ready()
-    with scenario.feeding(transactions(rng, 10_000), seconds=20) as feed:
+    with scenario.feeding(transactions(rng, 20_000), seconds=40) as feed:
         wait_until(lambda: service.words().count("worker died") == len(points) * workers, 60)
         feed.hurry()
     scenario.finish()
@@ -46,11 +46,11 @@ def test_a_worker_killed_while_it_restores_changes_nothing(scenario, rng):
 
 def test_an_open_transaction_of_a_service_that_never_comes_back_is_waited_for(scenario, rng):
     scenario.arguments = ["--partitioned-by-user"]
-    scenario.settings = {"session_timeout_ms": 6_000, "transaction_timeout_ms": 20_000}
+    scenario.settings = {"session_timeout_ms": 6_000, "transaction_timeout_ms": 30_000}
     dead = scenario.launch_faulty("after_offsets:3", victim="service", instance="dead").wait_ready()
     with scenario.feeding(transactions(rng, 4_000), seconds=4):
         dead.wait()
-    heir = scenario.launch(instance="heir")
+        heir = scenario.launch(instance="heir")
     scenario.settle()
     assert "trying again" in heir.words()
     assert heir.stop() == 0

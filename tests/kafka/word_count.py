@@ -60,7 +60,7 @@ class WordCount:
 
     def send(self, lines):
         """All of them over one connection; returns whether all have been read."""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=10) as sender:
+        with socket.create_connection(("127.0.0.1", self.port), timeout=30) as sender:
             sender.sendall(framed(*[line.encode() for line in lines]))
             sender.shutdown(socket.SHUT_WR)
             return sender.recv(1) == b""

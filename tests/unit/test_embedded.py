@@ -49,7 +49,7 @@ def test_what_is_written_can_be_read():
 def test_it_ends_with_its_context():
     with embedded_broker() as address:
         assert is_up(address)
-    assert not is_up(address)
+    wait_until(lambda: not is_up(address))
 
 
 def test_it_gives_ctrl_c_back_to_whoever_had_it():

@@ -84,7 +84,7 @@ def test_a_receiver_that_does_not_close_in_time_has_confirmed_nothing(receiver, 
 
 
 def test_what_a_close_leaves_unconfirmed_is_sent_by_the_next_connection(receiver, connected):
-    sender = connected(confirm_seconds=0.05)
+    sender = connected(confirm_seconds=0.5)
     sender.push(b"one", 1)
     until(lambda: sender.pump() == [] and receiver.read() == b"one")
     assert sender.close(0) == []

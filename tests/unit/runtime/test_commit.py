@@ -1,5 +1,9 @@
 """A transaction: in which order Kafka is asked, and how often."""
 
+import pytest
+from confluent_kafka import KafkaError, KafkaException
+
+from wallaroo.errors import CommitError
 from wallaroo.record import Batch, Partition
 from wallaroo.runtime.tasks.commit import Commit, Landing, Outcome, exactly_once, in_turn, unprobed
 
@@ -30,6 +34,16 @@ class FakeProducer:
         self.calls.append("commit")
 
 
+class FencedWhileItAborts(FakeProducer):
+    """Whose transaction has been given up by the broker, as it learns only when it aborts."""
+
+    def commit_transaction(self):
+        raise KafkaException(KafkaError(KafkaError._STATE, "not now"))
+
+    def abort_transaction(self, _seconds):
+        raise KafkaException(KafkaError(KafkaError._FENCED, "somebody else is me", True))
+
+
 def calls(unsent):
     producer = FakeProducer(unsent)
     write = exactly_once(producer, unprobed, None)
@@ -46,6 +60,12 @@ def test_the_offsets_go_before_the_records():
 
 def test_the_offsets_are_sent_again_until_all_records_are_there():
     assert calls([1, 1, 0])[3:] == ["flush", OFFSETS, "flush", OFFSETS, "flush", "commit"]
+
+
+def test_a_producer_that_cannot_abort_says_that_it_cannot_go_on():
+    write = exactly_once(FencedWhileItAborts([0]), unprobed, None)
+    with pytest.raises(CommitError, match="cannot go on: somebody else is me"):
+        write(Commit([BATCH], "group"))
 
 
 def test_producers_take_turns():

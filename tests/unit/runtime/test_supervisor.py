@@ -57,7 +57,7 @@ def running(supervisor):
 
     def stop():
         supervisor.stop()
-        thread.join(5)
+        thread.join(20)
         return ended[0]
 
     yield stop

@@ -20,7 +20,15 @@ from wallaroo.runtime.deliveries.sender import Sender
 from wallaroo.runtime.kafka.client_log import log_client_error
 from wallaroo.runtime.kafka.clients import Member, group_consumer
 from wallaroo.runtime.kafka.events import Event, understand
-from wallaroo.runtime.kafka.offsets import assign, leave, out_of_range, resume, starting_offsets, unassign
+from wallaroo.runtime.kafka.offsets import (
+    assign,
+    join,
+    leave,
+    out_of_range,
+    resume,
+    starting_offsets,
+    unassign,
+)
 from wallaroo.runtime.tasks.measure import LoopMeasures
 from wallaroo.settings import Settings
 from wallaroo.topology.model import Delivery, TcpReceiver
@@ -75,12 +83,7 @@ class DeliveryLoop:
     def run(self) -> None:
         """Until stopped; then deliver what is in hand, as far as the receiver takes it, and leave."""
         self._consumer = group_consumer(self._settings, self._group, self._member_id, log_client_error)
-        self._consumer.subscribe(
-            [self._outbox.topic],
-            on_assign=self._on_assign,
-            on_revoke=self._on_revoke,
-            on_lost=self._on_lost,
-        )
+        join(self._consumer, self._outbox.topic, self._on_assign, self._on_revoke, self._on_lost)
         while not self._stopping.is_set():
             self._turn()
         self._confirmed(self._sender.close(_STOP_SECONDS))

@@ -66,7 +66,8 @@ class KafkaSender(Capacity):
         self._one_by_one = 0
         self._next = self._moved = monotonic()
         self._pause_seconds = FIRST_WAIT_SECONDS
-        self._complained = False
+        # Since the last connection; the first reason may be only that a client is new.
+        self._complaints: set[str] = set()
 
     @property
     def blocked(self) -> bool:
@@ -121,14 +122,14 @@ class KafkaSender(Capacity):
             return
         self.connected = True
         self.connections += 1
-        self._complained = False
+        self._complaints.clear()
         _log.info("sink connected", extra={"receiver": self.receiver, "unconfirmed": len(self._records)})
 
     def _away(self, reason: str) -> None:
         self._next = self._monotonic() + self._pause_seconds
         self._pause_seconds = min(2 * self._pause_seconds, LONGEST_WAIT_SECONDS)
-        if not self._complained:
-            self._complained = True
+        if reason not in self._complaints:
+            self._complaints.add(reason)
             _log.warning("sink not connected", extra={"receiver": self.receiver, "error": reason})
 
     def _hand_over(self) -> None:

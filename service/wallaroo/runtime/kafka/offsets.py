@@ -5,6 +5,7 @@ Rules for whoever edits this file:
    auto_offset_reset is about sources. Otherwise results would be skipped that were written before the
    group met for the first time.
 2. What may pass (a coordinator that moves, an open transaction on the offsets) is asked again.
+3. Who joins a group does so with `join`: what a callback raises could not be caught otherwise.
 """
 
 import logging
@@ -24,6 +25,7 @@ _LEAVE_SECONDS = 0.2
 _MOST_POLLS = 25
 
 First = Literal["earliest", "latest"]
+Rebalanced = Callable[[Consumer, list[TopicPartition]], None]
 
 
 def starting_offsets(
@@ -80,6 +82,15 @@ def unassign(consumer: Consumer, partitions: list[TopicPartition], settings: Set
         consumer.unassign()
 
 
+def join(
+    consumer: Consumer, topic: str, on_assign: Rebalanced, on_revoke: Rebalanced, on_lost: Rebalanced
+) -> None:
+    """Subscribe; what a callback raises comes out of the poll that called it."""
+    consumer.subscribe(
+        [topic], on_assign=_catchable(on_assign), on_revoke=_catchable(on_revoke), on_lost=_catchable(on_lost)
+    )
+
+
 def leave(consumer: Consumer, holding: Callable[[], bool]) -> None:
     """Leave the group for others to take over at once; `holding` says whether partitions are left to revoke.
 
@@ -91,6 +102,21 @@ def leave(consumer: Consumer, holding: Callable[[], bool]) -> None:
             break
         consumer.poll(_LEAVE_SECONDS)
     consumer.close()
+
+
+def _catchable(callback: Rebalanced) -> Rebalanced:
+    """On Python 3.11 confluent-kafka 2.16 passes an error that one of its own calls has raised in a callback
+    on as something that is no exception: no `except` catches it, and its thread ends unheard. Not so with one
+    that Python has caught before.
+    """
+
+    def call(consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        try:
+            callback(consumer, partitions)
+        except BaseException:  # noqa: TRY203 - not useless, see above
+            raise
+
+    return call
 
 
 def _is_incremental(settings: Settings) -> bool:

@@ -23,7 +23,7 @@ from wallaroo.processing.generator import PARTITION, GeneratorTask, Positions
 from wallaroo.record import Batch
 from wallaroo.runtime.backoff import Backoff
 from wallaroo.runtime.kafka.events import understand
-from wallaroo.runtime.kafka.offsets import assign, leave, unassign
+from wallaroo.runtime.kafka.offsets import assign, join, leave, unassign
 from wallaroo.runtime.sources.generator_record import GeneratorRecord
 from wallaroo.runtime.tasks.measure import LoopMeasures
 from wallaroo.settings import Settings
@@ -97,12 +97,7 @@ class GeneratorLoop:
     def run(self) -> None:
         """Until stopped; nothing is in hand between two turns, so that there is nothing to finish."""
         self._consumer = self._clients.open_consumer()
-        self._consumer.subscribe(
-            [self._generator.positions],
-            on_assign=self._on_assign,
-            on_revoke=self._on_revoke,
-            on_lost=self._on_revoke,
-        )
+        join(self._consumer, self._generator.positions, self._on_assign, self._on_revoke, self._on_revoke)
         while not self._stopping.is_set():
             self._turn()
         leave(self._consumer, lambda: self._owner)

@@ -212,14 +212,21 @@ def _abort(producer: Producer, error: KafkaException) -> Landing:
     """Abort where that mends it; a fatal error (fenced, say) or a lack of permission ends the process."""
     cause: KafkaError = error.args[0]
     if cause.fatal():
-        raise CommitError(f"the transactional producer cannot go on: {cause.str()}") from error
+        raise _useless(error) from error
     # The client empties its queue and waits until it is empty. What the broker refuses meanwhile may be in it
     # again, and would stay until the broker gives the transaction up, and with it the producer. So: again.
-    persist(partial(producer.abort_transaction, _ABORT_SECONDS))
+    try:
+        persist(partial(producer.abort_transaction, _ABORT_SECONDS))
+    except KafkaException as hopeless:
+        raise _useless(hopeless) from hopeless
     refusal = forbidden(error)
     if refusal is not None:
         raise refusal from error
     return Landing(Outcome.ABORTED, cause.str())
+
+
+def _useless(error: KafkaException) -> CommitError:
+    return CommitError(f"the transactional producer cannot go on: {error.args[0].str()}")
 
 
 def _aborted(producer: Producer, error: KafkaException, ask_limits: AskLimits) -> Landing:

@@ -20,7 +20,7 @@ from wallaroo.observability.health import LoopStatus
 from wallaroo.processing.packs import unpacked
 from wallaroo.processing.task import Task
 from wallaroo.runtime.kafka.events import Event, understand
-from wallaroo.runtime.kafka.offsets import leave
+from wallaroo.runtime.kafka.offsets import join, leave
 from wallaroo.runtime.tasks.assignment import Assignment
 from wallaroo.runtime.tasks.committer import Committer
 from wallaroo.runtime.tasks.cycle import CommitCycle
@@ -106,9 +106,7 @@ class Loop:
         pace = Pace(interval, linger, settings.commit_every, started=now, landed=now)
         tasks, committer = self.assignment.tasks, clients.committer
         self._cycle = CommitCycle(tasks, committer, pace, self.measures, self._seek, self._clock)
-        self._consumer.subscribe(
-            [self._topic], on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
-        )
+        join(self._consumer, self._topic, self._on_assign, self._on_revoke, self._on_lost)
         while not self._stopping.is_set():
             self._turn()
         self._commit_now()
