@@ -2,13 +2,17 @@
 
 import pytest
 
+from tests.kafka.cluster import wait_until
 from tests.kafka.model import transactions
 
 
 @pytest.mark.parametrize("end", ["stop", "kill"])
 def test_a_broker_restarted_under_load_changes_nothing(own_broker, own_scenario, rng, end):
+    # It is away for about ten seconds, which nobody's time-out should end.
+    own_scenario.settings = {"session_timeout_ms": 45_000, "transaction_timeout_ms": 60_000}
     service = own_scenario.start()
-    with own_scenario.feeding(transactions(rng, 10_000), seconds=6):
+    with own_scenario.feeding(transactions(rng, 20_000), seconds=12):
+        wait_until(lambda: own_scenario.tail(own_scenario.out_topic).read())
         getattr(own_broker, end)()
         own_broker.restart()
     own_scenario.finish()

@@ -48,6 +48,9 @@ def _every_client(servers: str, client_id: str) -> dict[str, Any]:
         "client.id": client_id,
         "logger": CLIENT_LOG,
         "log.connection.close": False,
+        # With the client's default, one that loses its last broker forgets them all, but goes on to wait for
+        # the one that it took for the coordinator of a group, for good (librdkafka 2.16; decision 0020).
+        "metadata.recovery.strategy": "none",
     }
 
 
