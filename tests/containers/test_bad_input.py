@@ -78,7 +78,7 @@ def test_a_kafka_that_is_not_there_is_waited_for(service):
     assert "Kafka cannot be reached at nowhere:9092: " in words(container)
     assert "Failed to resolve" in words(container)
     assert page(container, "/healthz")[0] == 200
-    docker("stop", "--time=40", identity(container))
+    docker("stop", identity(container))
     assert docker("inspect", "--format", "{{.State.ExitCode}}", identity(container)) == "0"
     assert "Traceback" not in words(container)
 

@@ -72,7 +72,7 @@ def test_the_image_is_small_and_runs_as_a_user_without_rights(stack):
 def test_sigterm_ends_the_service_cleanly_and_it_comes_back(stack, traffic):
     service = stack.container("service")
     with traffic.feeding(2_000, seconds=2):
-        docker("stop", "--time=40", service)
+        docker("stop", "--time=10", service)
         traffic.fault("service stopped")
         assert inspect(service, ".State.ExitCode") == "0"
         docker("start", service)

@@ -50,7 +50,7 @@ def test_a_produced_record_is_read_back_with_everything_it_has(bootstrap_servers
 
 def test_reading_an_empty_topic_ends_at_once(bootstrap_servers, application_id):
     create_topic(bootstrap_servers, application_id)
-    assert read_topic(bootstrap_servers, application_id, timeout_seconds=20) == []
+    assert read_topic(bootstrap_servers, application_id, timeout_seconds=5) == []
 
 
 def test_the_order_of_a_key_is_kept(bootstrap_servers, application_id):

@@ -28,8 +28,8 @@ def test_a_stopped_service_takes_only_seconds_to_end_and_leaves_nothing_behind(s
     service = scenario.start(workers=2)
     scenario.send(transactions(rng, 2_000))
     service.terminate()
-    assert service.wait(timeout_seconds=20) == 0
-    wait_until(lambda: not service.session_lives(), timeout_seconds=20)
+    assert service.wait(timeout_seconds=8) == 0
+    wait_until(lambda: not service.session_lives(), timeout_seconds=2)
 
 
 def test_nothing_is_lost_at_least_once_when_a_worker_is_killed(scenario, rng):
@@ -41,6 +41,7 @@ def test_nothing_is_lost_at_least_once_when_a_worker_is_killed(scenario, rng):
     wait_until(lambda: has_come_at_least_once(scenario), 150)
     scenario.stop_all()
     assert set(scenario.alerts()) == set(scenario.expected.alerts)
+    assert has_come_at_least_once(scenario)
 
 
 def test_what_came_while_nobody_ran_is_processed_by_the_next_start(scenario, rng):
