@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 from topologies import alerts_stateful
-from wallaroo.state.codecs import codecs_of
-from wallaroo.state.store import KeyedStore
+from wallaroo.serde.codecs import codecs_of
+from wallaroo.state.memory import KeyedStore
 
 KEYS = 1_000_000
 KEYS_A_COMMIT = 50_000

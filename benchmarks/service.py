@@ -5,8 +5,8 @@ import sys
 from benchmarks.watched_worker import main as watched
 from wallaroo.cli.options import parse, parser
 from wallaroo.observability import logging as log_setup
-from wallaroo.runtime.application import load
-from wallaroo.runtime.workers.service import Service
+from wallaroo.service.application import load
+from wallaroo.service.service import Service
 
 
 def main(argv: list[str]) -> int:

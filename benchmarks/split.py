@@ -17,11 +17,11 @@ from confluent_kafka import Consumer, TopicPartition
 
 from benchmarks.transactions import PARTITIONS, TOPIC
 from topologies.alerts_stateful import TransactionTotal, check_transaction_total, extract_user
-from wallaroo.processing.rejections import OnError
-from wallaroo.processing.stores import new_stores
-from wallaroo.processing.task import Surroundings, Task
 from wallaroo.record import Partition
-from wallaroo.runtime.application import Loaded, load
+from wallaroo.service.application import Loaded, load
+from wallaroo.state.factory import new_stores
+from wallaroo.task.dead_letters import OnError
+from wallaroo.task.task import ApplicationContext, Task
 
 COUNT = 300_000
 LIST = 1_000
@@ -88,11 +88,11 @@ def _user_code(values: list[Any]) -> int:
 
 def _task(slices: Slices, loaded: Loaded) -> int:
     [sub] = loaded.topology.sub_topologies
-    surroundings = Surroundings(
+    application_context = ApplicationContext(
         loaded.codecs.values, {"alerts": PARTITIONS}, loaded.topology.dead_letters, OnError.DEAD_LETTER
     )
     tasks = [
-        Task(sub, Partition(TOPIC, n), 0, new_stores(sub, loaded.codecs.state), surroundings)
+        Task(sub, Partition(TOPIC, n), 0, new_stores(sub, loaded.codecs.state), application_context)
         for n in range(PARTITIONS)
     ]
     done = committed = 0

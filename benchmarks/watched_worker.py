@@ -14,11 +14,12 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from wallaroo.processing.task import Task
-from wallaroo.runtime.tasks import commit
-from wallaroo.runtime.tasks.loop import Loop
-from wallaroo.runtime.workers import build, worker
-from wallaroo.runtime.workers.protocol import WorkerSpec
+from wallaroo.engine import transaction as commit
+from wallaroo.engine.loop import Loop
+from wallaroo.service import assemble as build
+from wallaroo.service import worker
+from wallaroo.service.protocol import WorkerSpec
+from wallaroo.task.task import Task
 
 # Where the notes go; set in the supervisor's environment, since the worker is another process.
 FILE_VARIABLE = "WALLAROO_BENCHMARK_NOTES"

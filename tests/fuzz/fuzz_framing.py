@@ -11,7 +11,7 @@ from itertools import pairwise
 import atheris
 
 with atheris.instrument_imports():
-    from wallaroo.connectors.framing import Frames
+    from wallaroo.connectors.tcp.framing import Frames
 
 HEADERS = (">B", "<b", ">H", "<h", ">xH", ">I", "<i", ">Q", "<q")
 

@@ -11,7 +11,7 @@ from pieces import made_up_and_damaged
 
 with atheris.instrument_imports():
     from wallaroo.errors import StoredValueError
-    from wallaroo.processing.packs import MILLISECONDS, NANOSECONDS, decode_pack, encode_pack, is_pack
+    from wallaroo.task.record_batch import MILLISECONDS, NANOSECONDS, decode_pack, encode_pack, is_pack
 
 MEMORY_BYTES = 1_000_000_000
 BEGINNINGS = (b"", b"\x91\x93\xc4\x01v", b"\xdc\x00\x10", b"\xdd\x00\x00\x00\x02", b"\xdd\xff\xff\xff\xff")

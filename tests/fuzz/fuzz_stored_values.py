@@ -19,11 +19,11 @@ from pieces import made_up_and_damaged
 from tests.properties.shapes import Color, Frozen, OwnList, Pair
 
 with atheris.instrument_imports():
+    from wallaroo.connectors.generator.task import Positions
     from wallaroo.errors import StoredValueError
-    from wallaroo.processing.generator import Positions
-    from wallaroo.state.codec import StateCodec
-    from wallaroo.state.codecs import codecs_of
-    from wallaroo.state.pickling.restricted import RestrictedPickle
+    from wallaroo.serde.codecs import codecs_of
+    from wallaroo.serde.object_codec import StateCodec
+    from wallaroo.serde.pickling.restricted import RestrictedPickle
     from wallaroo.topology.ingest import Generator
 
 KINDS = (

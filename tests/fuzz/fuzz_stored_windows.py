@@ -12,11 +12,11 @@ from pieces import made_up_and_damaged
 
 with atheris.instrument_imports():
     from wallaroo.errors import StoredValueError
-    from wallaroo.state.codecs import codecs_of
+    from wallaroo.serde.codecs import codecs_of
     from wallaroo.windows.contents import Contents
     from wallaroo.windows.control import Report, decode_report, encode_report
     from wallaroo.windows.count import Counted
-    from wallaroo.windows.range import Grid
+    from wallaroo.windows.grid import Grid
     from wallaroo.windows.stored import ContentsCodec, CountedCodec, MarkCodec, window_reader
     from wallaroo.windows.watermark import Mark
 

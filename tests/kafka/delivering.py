@@ -9,9 +9,9 @@ from contextlib import contextmanager, suppress
 
 from tests.kafka.cluster import wait_until
 from wallaroo.clock import SystemClock
+from wallaroo.kafka.clients import Member
 from wallaroo.observability import metrics
-from wallaroo.runtime.kafka.clients import Member
-from wallaroo.runtime.workers.build_deliveries import delivery_loop
+from wallaroo.service.assemble_deliveries import delivery_loop
 from wallaroo.settings import Settings
 from wallaroo.topology.model import Delivery, TcpReceiver
 

@@ -16,12 +16,12 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from wallaroo.cli.options import parse, parser
+from wallaroo.engine.transaction import Point
 from wallaroo.observability import logging as log_setup
-from wallaroo.runtime.application import load
-from wallaroo.runtime.tasks.commit import Point
-from wallaroo.runtime.workers import worker
-from wallaroo.runtime.workers.protocol import WorkerSpec
-from wallaroo.runtime.workers.service import Service
+from wallaroo.service import worker
+from wallaroo.service.application import load
+from wallaroo.service.protocol import WorkerSpec
+from wallaroo.service.service import Service
 
 
 def main(argv: list[str]) -> int:

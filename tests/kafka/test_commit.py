@@ -6,12 +6,12 @@ import pytest
 from confluent_kafka import Consumer, TopicPartition
 
 from tests.kafka.cluster import create_topic
-from wallaroo.processing.sizes import Limits
+from wallaroo.engine.transaction import Commit, exactly_once, unprobed
+from wallaroo.kafka.clients import task_producer
+from wallaroo.kafka.retry import persist
 from wallaroo.record import Batch, Partition
-from wallaroo.runtime.kafka.clients import task_producer
-from wallaroo.runtime.kafka.retry import persist
-from wallaroo.runtime.tasks.commit import Commit, exactly_once, unprobed
 from wallaroo.settings import Settings
+from wallaroo.task.record_size import Limits
 
 PARTITIONS = 4
 LIMIT = 2_000

@@ -20,7 +20,7 @@ from tests.kafka.delivering import (
     until_beyond,
     wanted,
 )
-from wallaroo.connectors.tcp_sink import Limits
+from wallaroo.connectors.tcp.sink import Limits
 from wallaroo.observability import metrics
 
 DELIVERY = """if True:

@@ -12,7 +12,7 @@ from confluent_kafka.admin import AdminClient
 from tests.kafka.cluster import create_topic, produce, wait_until
 from tests.kafka.service import COMMAND, ServiceProcess
 from tests.kafka.tail import Tail
-from wallaroo.runtime.sources.generator_record import Backlog
+from wallaroo.connectors.generator.record import Backlog
 
 FAULTY = (sys.executable, "-m", "tests.kafka.faulty_service")
 POINTS = ("before_begin", "after_produce", "after_commit")

@@ -4,12 +4,12 @@ import pytest
 from confluent_kafka import OFFSET_INVALID, KafkaException, TopicPartition
 
 from tests.kafka.cluster import Sent, create_topic, produce, wait_until
-from wallaroo.processing.sizes import Limits
+from wallaroo.engine.transaction import Commit, exactly_once, unprobed
+from wallaroo.kafka.clients import group_consumer, task_producer
+from wallaroo.kafka.offsets import assign, join, leave, resume, starting_offsets, unassign
 from wallaroo.record import Batch, Partition
-from wallaroo.runtime.kafka.clients import group_consumer, task_producer
-from wallaroo.runtime.kafka.offsets import assign, join, leave, resume, starting_offsets, unassign
-from wallaroo.runtime.tasks.commit import Commit, exactly_once, unprobed
 from wallaroo.settings import Settings
+from wallaroo.task.record_size import Limits
 
 PROTOCOLS = pytest.mark.parametrize("protocol", ["classic", "consumer"])
 

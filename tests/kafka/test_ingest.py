@@ -14,10 +14,10 @@ from tests.kafka.cluster import create_topic, read_topic, wait_until
 from tests.kafka.lines import LineReceiver
 from tests.kafka.word_count import WordCount, expected_counts, framed, lines_of
 from wallaroo.clock import SystemClock
+from wallaroo.connectors.tcp.ingest import IngestLoop
 from wallaroo.errors import CommitError
+from wallaroo.kafka.clients import Member
 from wallaroo.observability import metrics
-from wallaroo.runtime.kafka.clients import Member
-from wallaroo.runtime.sources.ingest import IngestLoop
 from wallaroo.settings import Settings
 from wallaroo.topology.ingest import Ingest
 

@@ -2,9 +2,9 @@
 
 from tests.kafka.cluster import read_topic
 from tests.kafka.model import transactions
-from wallaroo.runtime.application import load
-from wallaroo.runtime.kafka.clients import admin_client
-from wallaroo.runtime.kafka.purge import purge
+from wallaroo.kafka.clients import admin_client
+from wallaroo.kafka.purge import purge
+from wallaroo.service.application import load
 from wallaroo.settings import Settings
 
 

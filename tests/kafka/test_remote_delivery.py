@@ -18,8 +18,8 @@ from tests.kafka.delivering import KEYS, delivered, killed_in_the_end, loop_to, 
 from tests.kafka.model import transaction
 from tests.kafka.tail import Tail
 from wallaroo.errors import StopProcessing
+from wallaroo.kafka.clients import remote_producer
 from wallaroo.observability import metrics
-from wallaroo.runtime.kafka.clients import remote_producer
 from wallaroo.settings import Settings
 from wallaroo.topology.model import RemoteTopic
 
@@ -215,7 +215,7 @@ def freeze(child):
 def test_a_process_that_has_stood_still_sends_nothing_of_what_its_client_holds(far, tail, topic):
     script = """if True:
         import sys
-        from wallaroo.runtime.kafka.clients import remote_producer
+        from wallaroo.kafka.clients import remote_producer
         from wallaroo.settings import Settings
         settings = Settings(session_timeout_ms=6_000, delivery={"batch.num.messages": "10"})
         producer = remote_producer(settings, sys.argv[1], "frozen", print, False)

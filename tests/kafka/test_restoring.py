@@ -7,13 +7,13 @@ from confluent_kafka import TopicPartition
 
 from tests.kafka.cluster import Sent, create_topic, produce, wait_until
 from tests.kafka.test_broker import make_consumer, make_producer
+from wallaroo.engine.restore import Restoration, Restorer
+from wallaroo.engine.transaction import unprobed
+from wallaroo.kafka.clients import admin_client, restore_consumer
+from wallaroo.kafka.offsets import starting_offsets
 from wallaroo.record import Partition
-from wallaroo.runtime.kafka.clients import admin_client, restore_consumer
-from wallaroo.runtime.kafka.offsets import starting_offsets
-from wallaroo.runtime.tasks.commit import unprobed
-from wallaroo.runtime.tasks.restore import Restoration, Restorer
 from wallaroo.settings import Settings
-from wallaroo.state.store import KeyedStore
+from wallaroo.state.memory import KeyedStore
 
 
 class Restoring:

@@ -74,7 +74,7 @@ PLACES = [
     ("functools", "partial"),
     ("importlib", "import_module"),
     ("collections", "namedtuple"),
-    ("wallaroo.state.pickling.restricted", "RestrictedPickle"),
+    ("wallaroo.serde.pickling.restricted", "RestrictedPickle"),
     ("wallaroo", "deserialize"),
     (HERE, "os.system"),
     (HERE, "subprocess.Popen"),

@@ -15,7 +15,7 @@ import pytest
 from tests.properties import bombs, shapes
 from tests.properties.bombs import built, called, dict_of, made, of, plain, whole
 from wallaroo.errors import StoredValueError
-from wallaroo.state.pickling.restricted import RestrictedPickle
+from wallaroo.serde.pickling.restricted import RestrictedPickle
 
 PICKLES = RestrictedPickle(["tests"])
 # Each of them takes many times as much, or ends the process, where it is not refused.

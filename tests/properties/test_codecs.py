@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 
 from tests.properties import shapes
 from tests.properties.values import json_scalars, models, picture, scalars, values, with_attributes
-from wallaroo.state.codec import StateCodec
-from wallaroo.state.pickling.restricted import RestrictedPickle
-from wallaroo.state.values import ValueCodec
+from wallaroo.serde.object_codec import StateCodec
+from wallaroo.serde.pickling.restricted import RestrictedPickle
+from wallaroo.serde.values import ValueCodec
 
 PICKLES = RestrictedPickle(["tests"])
 CODEC = ValueCodec(PICKLES)

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from tests.properties import forgeries, shapes
 from tests.properties.values import values, with_attributes
 from wallaroo.errors import StoredValueError
-from wallaroo.state.codec import StateCodec, UserCodec
-from wallaroo.state.pickling.restricted import RestrictedPickle
-from wallaroo.state.values import ValueCodec
+from wallaroo.serde.object_codec import StateCodec, UserCodec
+from wallaroo.serde.pickling.restricted import RestrictedPickle
+from wallaroo.serde.values import ValueCodec
 
 PICKLES = RestrictedPickle(["tests"])
 VALUES = ValueCodec(PICKLES)

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from tests.properties import bombs, forgeries, shapes
 from tests.properties.bombs import arguments, called, dict_of, list_of, made, plain, whole
 from wallaroo.errors import StoredValueError
-from wallaroo.state.pickling.guarded import _KNOWN
-from wallaroo.state.pickling.plain import is_plain
-from wallaroo.state.pickling.restricted import _VALUE_TYPES, RestrictedPickle
+from wallaroo.serde.pickling.guarded import _KNOWN
+from wallaroo.serde.pickling.plain import is_plain
+from wallaroo.serde.pickling.restricted import _VALUE_TYPES, RestrictedPickle
 
 PICKLES = RestrictedPickle(["tests"])
 MOST_SECONDS = 10

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 from tests.properties import shapes
 from tests.properties.values import models, picture, values, with_attributes
-from wallaroo.state.pickling.guarded import read_guarded
-from wallaroo.state.pickling.restricted import RestrictedPickle
+from wallaroo.serde.pickling.guarded import read_guarded
+from wallaroo.serde.pickling.restricted import RestrictedPickle
 
 PICKLES = RestrictedPickle(["tests"])
 T = TypeVar("T")

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis.strategies import binary, integers, just, lists, one_of, sampled_from, tuples
 
 from wallaroo.errors import StoredValueError
-from wallaroo.processing.packing import Packing, Singly
-from wallaroo.processing.packs import (
+from wallaroo.record import Partition
+from wallaroo.task.record_batch import (
     MILLISECONDS,
     NANOSECONDS,
     decode_pack,
@@ -18,8 +18,8 @@ from wallaroo.processing.packs import (
     is_pack,
     unpacked,
 )
-from wallaroo.processing.sizes import size
-from wallaroo.record import Partition
+from wallaroo.task.record_size import size
+from wallaroo.task.repartition import BatchingWriter, PlainWriter
 from wallaroo.testing.logs import Message, Record
 from wallaroo.windows.control import is_control
 
@@ -65,7 +65,7 @@ def without_offsets(found):
 
 def packing(form, room=10_000):
     outputs = []
-    return Packing("hop", PARTITIONS, form, outputs.append, {"hop": room}), outputs
+    return BatchingWriter("hop", PARTITIONS, form, outputs.append, {"hop": room}), outputs
 
 
 @given(forms, sent, integers(0, 1000))
@@ -74,7 +74,7 @@ def test_a_reader_gets_the_same_with_packs_as_without(form, what, room):
     singles = []
     through(packed, what)
     packed.close()
-    through(Singly("hop", PARTITIONS, form, singles.append), what)
+    through(PlainWriter("hop", PARTITIONS, form, singles.append), what)
     assert without_offsets(read(outputs)) == without_offsets(read(singles))
     assert len(outputs) + packed.take_saved().get("hop", 0) == len(singles)
 

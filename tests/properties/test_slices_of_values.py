@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from tests.properties.values import json_scalars, picture, values
 from wallaroo.errors import StoredValueError
-from wallaroo.state.pickling.restricted import RestrictedPickle
-from wallaroo.state.values import ValueCodec
+from wallaroo.serde.pickling.restricted import RestrictedPickle
+from wallaroo.serde.values import ValueCodec
 
 
 class Name(str):

@@ -15,9 +15,9 @@ from pydantic import BaseModel
 from tests.properties import shapes
 from tests.properties.shapes import Bag
 from wallaroo.errors import RecordError
-from wallaroo.state.codec import StateCodec
-from wallaroo.state.pickling.restricted import RestrictedPickle
-from wallaroo.state.values import ValueCodec
+from wallaroo.serde.object_codec import StateCodec
+from wallaroo.serde.pickling.restricted import RestrictedPickle
+from wallaroo.serde.values import ValueCodec
 
 PICKLES = RestrictedPickle(["tests"])
 

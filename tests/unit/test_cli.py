@@ -181,7 +181,7 @@ def test_what_an_application_raises_is_told_with_its_place(text, what, tmp_path,
     said = capsys.readouterr().err
     assert what in said.splitlines()[0]
     assert f'File "{file}", line' in said
-    assert "runtime/application.py" not in said
+    assert "service/application.py" not in said
 
 
 def test_describe_prints_the_topology_of_a_file(capsys, program):

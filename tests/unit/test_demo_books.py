@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.topologies.reference import expected
-from wallaroo.cli.demo_books import EVERY_MALFORMED, Books, Verdict, judge, line, payments
+from wallaroo.demo.books import EVERY_MALFORMED, Books, Verdict, judge, line, payments
 
 
 def paid(seed, count):

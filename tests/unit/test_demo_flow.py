@@ -5,10 +5,10 @@ import json
 from random import Random
 
 from tests.topologies.reference import expected
-from wallaroo.cli.demo_books import EVERY_MALFORMED, Books, Verdict, payments
-from wallaroo.cli.demo_flow import Flow
-from wallaroo.cli.demo_screen import Screen
-from wallaroo.runtime.demo.traffic import Arrival
+from wallaroo.demo.books import EVERY_MALFORMED, Books, Verdict, payments
+from wallaroo.demo.flow import Flow
+from wallaroo.demo.screen import Screen
+from wallaroo.demo.traffic import Arrival
 
 
 class Mirror:

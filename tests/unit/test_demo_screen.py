@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from wallaroo.cli.demo_screen import Screen
+from wallaroo.demo.screen import Screen
 
 
 class Terminal(io.StringIO):

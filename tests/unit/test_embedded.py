@@ -8,11 +8,11 @@ import sys
 from confluent_kafka import Consumer, Producer
 
 from tests.kafka.cluster import wait_until
-from wallaroo.runtime.demo.embedded import embedded_broker
+from wallaroo.demo.embedded import embedded_broker
 
 STARTS_ONE = """
 import sys
-from wallaroo.runtime.demo.embedded import embedded_broker
+from wallaroo.demo.embedded import embedded_broker
 if __name__ == "__main__":
     with embedded_broker() as address:
         print(address, flush=True)

@@ -12,13 +12,14 @@ from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
 
-from wallaroo.cli.demo_books import LIMIT, Books, payments
-from wallaroo.cli.demo_flow import Flow
-from wallaroo.cli.demo_screen import Screen
-from wallaroo.cli.demo_service import DemoService, demo_service
+from wallaroo.cli import run
+from wallaroo.demo.books import LIMIT, Books, payments
+from wallaroo.demo.embedded import FETCH_WAIT_MS, MOST_RECORDS, embedded_broker
+from wallaroo.demo.flow import Flow
+from wallaroo.demo.screen import Screen
+from wallaroo.demo.service import DemoService, demo_service
+from wallaroo.demo.traffic import Feed, Tail
 from wallaroo.errors import SettingsError, WallarooError
-from wallaroo.runtime.demo.embedded import FETCH_WAIT_MS, MOST_RECORDS, embedded_broker
-from wallaroo.runtime.demo.traffic import Feed, Tail
 
 _MODULE = "topologies.alerts_stateful"
 _NAME = "wallaroo-demo"
@@ -88,7 +89,7 @@ def _find_application() -> None:
 def _with_broker(screen: Screen, options: argparse.Namespace, broker: str, folder: Path) -> int:
     screen.line(_INTRODUCTION.format(broker=broker))
     started = time.monotonic()
-    with demo_service(_service_options(broker), folder) as service:
+    with demo_service(run.main, _service_options(broker), folder) as service:
         screen.progress(0, "starting two workers")
         address = service.wait_until_ready()
         screen.done()

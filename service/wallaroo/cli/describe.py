@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from wallaroo.cli.options import parse, parser
-from wallaroo.runtime.application import load
+from wallaroo.service.application import load
 from wallaroo.topology.describe import describe
 
 

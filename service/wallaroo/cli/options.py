@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from wallaroo.errors import SettingsError
-from wallaroo.runtime.workers.service import Program
+from wallaroo.service.service import Program
 from wallaroo.settings import Settings, load_settings
 
 _MAPPINGS = ("kafka", "consumer", "producer", "topic_config")

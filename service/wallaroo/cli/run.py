@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from wallaroo.cli.options import Command, parse, parser
 from wallaroo.observability import logging as log_setup
-from wallaroo.runtime.application import load
-from wallaroo.runtime.brokers import with_brokers
-from wallaroo.runtime.workers.service import Program, Service
+from wallaroo.service.application import load
+from wallaroo.service.own_cluster import with_brokers
+from wallaroo.service.service import Program, Service
 
 
 def main(argv: Sequence[str]) -> int:

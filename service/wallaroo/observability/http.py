@@ -22,7 +22,7 @@ from wallaroo.observability.answers import (
     StateUnavailable,
 )
 from wallaroo.observability.health import Report
-from wallaroo.observability.plain import to_json
+from wallaroo.observability.jsonable import to_json
 
 TopologyFormat: TypeAlias = Literal["json", "text", "mermaid"]
 TOPOLOGY_FORMATS: tuple[TopologyFormat, ...] = get_args(TopologyFormat)

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from wallaroo.observability.plain import plain, to_json
+from wallaroo.observability.jsonable import plain, to_json
 
 KAFKA_LOGGER = "wallaroo.kafka"
 LogFormat = Literal["json", "text"]

@@ -6,9 +6,9 @@ driver.run()
 assert driver.read("alerts") == [b'{"kind":"deposit","user":"Rex","total":2100}']
 """
 
+from wallaroo.testing.dead_letters import DeadLetter
 from wallaroo.testing.driver import ApplicationDriver
 from wallaroo.testing.logs import Record
-from wallaroo.testing.pace import Pace, Turn
-from wallaroo.testing.rejected import DeadLetter
+from wallaroo.testing.schedule import Pace, Turn
 
 __all__ = ["ApplicationDriver", "DeadLetter", "Pace", "Record", "Turn"]

@@ -8,18 +8,18 @@ from typing import Any
 from wallaroo.api.pipeline import Application
 from wallaroo.clock import ManualClock
 from wallaroo.errors import WallarooError, WallarooParameterError
-from wallaroo.processing.keys import key_bytes
-from wallaroo.processing.rejections import OnError
-from wallaroo.processing.task import Surroundings
 from wallaroo.record import ANY_PARTITION, Partition
-from wallaroo.state.codecs import codecs_of
-from wallaroo.testing.edges import Edges
+from wallaroo.serde.codecs import codecs_of
+from wallaroo.task.dead_letters import OnError
+from wallaroo.task.keys import key_bytes
+from wallaroo.task.task import ApplicationContext
+from wallaroo.testing.dead_letters import DeadLetter
 from wallaroo.testing.group import Group
-from wallaroo.testing.held import held
 from wallaroo.testing.logs import Headers, Logs, Record, singly
-from wallaroo.testing.pace import Pace, Turn
-from wallaroo.testing.places import outbox_of, partition_counts, stage_of
-from wallaroo.testing.rejected import DeadLetter
+from wallaroo.testing.open_state import held
+from wallaroo.testing.schedule import Pace, Turn
+from wallaroo.testing.sources import Edges
+from wallaroo.testing.topology_lookup import outbox_of, partition_counts, stage_of
 from wallaroo.topology.compile import compile_topology
 from wallaroo.topology.describe import Format, describe
 from wallaroo.topology.timing import with_idle_timeout
@@ -54,11 +54,11 @@ class ApplicationDriver:
         self._clock = ManualClock()
         self._logs = Logs(partition_counts(self.topology, partitions))
         dead_letters, counts = self.topology.dead_letters, self._logs.partitions
-        surroundings = Surroundings(codecs.values, counts, dead_letters, OnError(on_error))
+        application_context = ApplicationContext(codecs.values, counts, dead_letters, OnError(on_error))
         self._edges = Edges(self.topology, codecs, self._logs, self._clock)
         subs = [with_idle_timeout(sub, idle_timeout_ms) for sub in self.topology.sub_topologies]
         self._keeps_time = any(sub.timing is not None for sub in subs)
-        self._groups = {sub.name: Group(sub, self._logs, codecs.state, surroundings) for sub in subs}
+        self._groups = {sub.name: Group(sub, self._logs, codecs.state, application_context) for sub in subs}
 
     def send(
         self,

@@ -2,16 +2,16 @@
 
 Rules for whoever edits this file:
 1. Only a commit writes to the logs: outputs, changelogs and offsets at once.
-2. What it does to tasks, and when, is what `runtime/tasks/loop.py` does.
+2. What it does to tasks, and when, is what `engine/loop.py` does.
 """
 
 from collections.abc import Sequence
 from typing import Any
 
-from wallaroo.processing.packs import unpacked
-from wallaroo.processing.stores import StateCodecs, new_stores
-from wallaroo.processing.task import Surroundings, Task
 from wallaroo.record import Batch, Partition, RawRecord, Rewind
+from wallaroo.state.factory import StateCodecs, new_stores
+from wallaroo.task.record_batch import unpacked
+from wallaroo.task.task import ApplicationContext, Task
 from wallaroo.testing.logs import Logs
 from wallaroo.topology.model import SubTopology
 
@@ -20,12 +20,12 @@ class Group:
     """The tasks of one sub-topology and their committed offsets."""
 
     def __init__(
-        self, sub: SubTopology, logs: Logs, state_codecs: StateCodecs, surroundings: Surroundings
+        self, sub: SubTopology, logs: Logs, state_codecs: StateCodecs, application_context: ApplicationContext
     ) -> None:
         self.sub = sub
         self._logs = logs
         self._state_codecs = state_codecs
-        self._surroundings = surroundings
+        self._surroundings = application_context
         self._partitions = [Partition(sub.input.topic, n) for n in range(logs.partitions[sub.input.topic])]
         self._committed = dict.fromkeys(self._partitions, 0)
         self._positions = dict(self._committed)

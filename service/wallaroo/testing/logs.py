@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from zlib import crc32
 
-from wallaroo.processing.packs import decode_pack, is_pack
 from wallaroo.record import ANY_PARTITION, Output, Partition
+from wallaroo.task.record_batch import decode_pack, is_pack
 
 Headers = Sequence[tuple[str, bytes]]
 

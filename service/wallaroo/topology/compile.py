@@ -16,7 +16,6 @@ from wallaroo.api.sinks import DefaultKafkaSinkCLIParser, KafkaSinkConfig, TCPSi
 from wallaroo.api.stages import Computation, ComputationMulti, KeyExtractor, StateComputation
 from wallaroo.api.windows import CountWindows, RangeWindows
 from wallaroo.errors import TopologyError
-from wallaroo.topology.clusters import reach_other_clusters
 from wallaroo.topology.ingest import Generator, Ingest
 from wallaroo.topology.model import (
     Apply,
@@ -37,6 +36,7 @@ from wallaroo.topology.model import (
     UpdateMulti,
 )
 from wallaroo.topology.names import Names, slug
+from wallaroo.topology.remote_sinks import reach_other_clusters
 from wallaroo.topology.sources import compile_source, distinct_ports
 from wallaroo.topology.timing import keep_time
 from wallaroo.topology.windowing import compile_windows

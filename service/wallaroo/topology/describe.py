@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any, Literal
 
+from wallaroo.topology.format_duration import span
 from wallaroo.topology.ingest import Ingest
 from wallaroo.topology.model import (
     Apply,
@@ -23,7 +24,6 @@ from wallaroo.topology.model import (
     Update,
     UpdateMulti,
 )
-from wallaroo.topology.spans import span
 
 Format = Literal["text", "json", "mermaid"]
 

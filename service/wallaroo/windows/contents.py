@@ -10,8 +10,8 @@ Rules for whoever edits this file:
 from dataclasses import dataclass, field
 from typing import Any
 
-from wallaroo.windows.folding import Aggregation
-from wallaroo.windows.range import Grid
+from wallaroo.windows.aggregate import Aggregation
+from wallaroo.windows.grid import Grid
 
 
 @dataclass(slots=True, eq=False)

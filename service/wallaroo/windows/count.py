@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from wallaroo.windows.folding import Aggregation
+from wallaroo.windows.aggregate import Aggregation
 
 
 @dataclass(slots=True, eq=False)

@@ -7,7 +7,7 @@ of its own, at once) and `place-in-oldest-window`.
 from typing import Any, Literal
 
 from wallaroo.windows.contents import Contents
-from wallaroo.windows.range import Grid
+from wallaroo.windows.grid import Grid
 
 Policy = Literal["drop", "fire-per-message", "place-in-oldest-window"]
 

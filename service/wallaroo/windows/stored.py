@@ -17,7 +17,7 @@ from zlib import crc32
 from wallaroo.errors import StoredValueError
 from wallaroo.windows.contents import Contents
 from wallaroo.windows.count import Counted
-from wallaroo.windows.range import Grid
+from wallaroo.windows.grid import Grid
 from wallaroo.windows.watermark import Mark
 
 _RANGE, _COUNT, _MARK = b"1W", b"1N", b"1T"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis.strategies import binary, data, integers, lists, sampled_from
 
-from wallaroo.connectors.framing import Frames
+from wallaroo.connectors.tcp.framing import Frames
 from wallaroo.errors import FramingError
 
 MAX_SIZE = 100

@@ -5,7 +5,7 @@ import socket
 import pytest
 
 from tests.unit.connectors.receiver import until
-from wallaroo.connectors.tcp_dial import Dialer, _refusal
+from wallaroo.connectors.tcp.dial import Dialer, _refusal
 
 
 @pytest.fixture

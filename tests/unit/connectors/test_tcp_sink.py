@@ -3,7 +3,7 @@
 import pytest
 
 from tests.unit.connectors.receiver import Receiver, until
-from wallaroo.connectors.tcp_sink import Limits, TcpSender
+from wallaroo.connectors.tcp.sink import Limits, TcpSender
 
 RECORDS = [b"record %d\n" % number for number in range(100)]
 EVERYTHING = b"".join(RECORDS)

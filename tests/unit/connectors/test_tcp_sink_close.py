@@ -7,7 +7,7 @@ import pytest
 
 from tests.unit.connectors.receiver import until
 from wallaroo.clock import SystemClock
-from wallaroo.connectors.tcp_sink import Limits, TcpSender
+from wallaroo.connectors.tcp.sink import Limits, TcpSender
 
 
 @contextmanager

@@ -10,9 +10,9 @@ from collections import defaultdict
 import pytest
 
 from tests.unit.connectors.receiver import until
-from wallaroo.connectors import tcp_port
-from wallaroo.connectors.framing import Frames
-from wallaroo.connectors.tcp_source import Address, TcpSource
+from wallaroo.connectors.tcp import port as tcp_port
+from wallaroo.connectors.tcp.framing import Frames
+from wallaroo.connectors.tcp.source import Address, TcpSource
 from wallaroo.errors import SettingsError
 
 MAX_SIZE = 50_000
@@ -201,7 +201,7 @@ def test_without_a_descriptor_left_a_sender_is_accepted_a_moment_later(
 
     connect().sendall(framed(b"patience"))
     with monkeypatch.context() as patch:
-        patch.setattr("wallaroo.connectors.tcp_source.accept", refuse)
+        patch.setattr("wallaroo.connectors.tcp.source.accept", refuse)
         receive_until(source, received, lambda: caplog.records)
     for _ in range(3):
         receive(source, received)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from wallaroo.observability.plain import plain, to_json
+from wallaroo.observability.jsonable import plain, to_json
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,12 @@
 """Records, stores and tasks without a broker."""
 
-from wallaroo.processing.rejections import OnError
-from wallaroo.processing.task import Surroundings, Task
 from wallaroo.record import Partition
-from wallaroo.state.codec import StateCodec
-from wallaroo.state.pickling.restricted import RestrictedPickle
-from wallaroo.state.store import KeyedStore
-from wallaroo.state.values import ValueCodec
+from wallaroo.serde.object_codec import StateCodec
+from wallaroo.serde.pickling.restricted import RestrictedPickle
+from wallaroo.serde.values import ValueCodec
+from wallaroo.state.memory import KeyedStore
+from wallaroo.task.dead_letters import OnError
+from wallaroo.task.task import ApplicationContext, Task
 from wallaroo.testing.logs import Message, Record
 from wallaroo.topology.model import Input, SubTopology, ToTopic
 
@@ -35,8 +35,8 @@ def sub_topology(*steps, targets=None, decode=bytes.decode, decode_all=None):
 def task(*steps, start=0, on_error=OnError.DEAD_LETTER, room=None, **rest):
     """A task of partition 1 of the topic `in`."""
     sub = sub_topology(*steps, **rest)
-    surroundings = Surroundings(ValueCodec(PICKLES), PARTITIONS, "dlq", on_error, room or {})
-    return Task(sub, Partition("in", 1), start, stores(*sub.stores), surroundings)
+    application_context = ApplicationContext(ValueCodec(PICKLES), PARTITIONS, "dlq", on_error, room or {})
+    return Task(sub, Partition("in", 1), start, stores(*sub.stores), application_context)
 
 
 def written(batch, topic="out"):

@@ -4,9 +4,9 @@ import pytest
 
 from tests.unit.processing.fakes import PICKLES, record, records, task, written
 from tests.unit.processing.steps import ADD, TOTALS, carefully
-from wallaroo.processing.packs import decode_pack
 from wallaroo.record import Partition, Rewind
-from wallaroo.state.values import ValueCodec
+from wallaroo.serde.values import ValueCodec
+from wallaroo.task.record_batch import decode_pack
 from wallaroo.topology.model import Apply, CheckKey, Repartition, Update, UpdateMulti
 
 PLACE = Partition("in", 1)

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis.strategies import integers, lists
 
+from wallaroo.connectors.generator.task import POSITION_KEY, GeneratorTask, Positions
 from wallaroo.errors import RecordError, StoredValueError
-from wallaroo.processing.generator import POSITION_KEY, GeneratorTask, Positions
-from wallaroo.state.codecs import codecs_of
+from wallaroo.serde.codecs import codecs_of
 from wallaroo.topology.ingest import Generator
 
 

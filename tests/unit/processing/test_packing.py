@@ -4,10 +4,10 @@ from zlib import crc32
 
 from tests.unit.processing.fakes import PARTITIONS, record, records, task
 from tests.unit.processing.steps import ADD, UPPER, carefully
-from wallaroo.processing.packs import MILLISECONDS, decode_pack, encode_pack, is_pack, unpacked
-from wallaroo.processing.patience import Patience
-from wallaroo.processing.sizes import Limits
 from wallaroo.record import Partition
+from wallaroo.task.record_batch import MILLISECONDS, decode_pack, encode_pack, is_pack, unpacked
+from wallaroo.task.record_size import Limits
+from wallaroo.task.replay_window import ReplayWindow
 from wallaroo.testing.logs import Message, Record
 from wallaroo.topology.model import Repartition
 
@@ -130,7 +130,7 @@ def test_a_pack_is_no_value_of_any_other_form():
 
 
 def test_patience_is_counted_in_records_not_in_packs():
-    patience = Patience(0)
+    patience = ReplayWindow(0)
     patience.see(unpacked([pack(*[b"1S1"] * 250, offset=n) for n in range(4)], AT))
     patience.failed(2)
     assert patience.lasts(6)

@@ -4,8 +4,8 @@ import pytest
 
 from tests.unit.processing.fakes import record
 from wallaroo.errors import StopProcessing
-from wallaroo.processing.rejections import OnError, Rejections
 from wallaroo.record import ANY_PARTITION, Partition
+from wallaroo.task.dead_letters import OnError, Rejections
 
 
 class MuteError(Exception):

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from tests.unit.processing.fakes import record, records, task, written
 from tests.unit.processing.steps import ADD, UPPER, committed
 from wallaroo.errors import RecordError, StopProcessing
-from wallaroo.processing.rejections import OnError
-from wallaroo.processing.sizes import Limits, shortened, size
+from wallaroo.task.dead_letters import OnError
+from wallaroo.task.record_size import Limits, shortened, size
 from wallaroo.topology.model import Repartition, Store, Update
 
 ROOMY = Limits(10_000, {})
@@ -31,7 +31,7 @@ def refused(made, some, limits):
     """A batch that Kafka refuses as too large, and the same records once more."""
     assert made.process(some) is None
     assert limits.are_exceeded(made.collect())
-    made.beware(limits)
+    made.enforce_size_limits(limits)
     made.rollback()
     assert made.process(some) is None
     return made.collect()
@@ -99,7 +99,7 @@ def test_what_the_error_says():
 def test_on_error_stop_stops_at_a_record_whose_result_is_too_large():
     made = task(UPPER, on_error=OnError.STOP)
     made.process(records(b"a" * 500))
-    made.beware(Limits(10_000, {"out": 400}))
+    made.enforce_size_limits(Limits(10_000, {"out": 400}))
     made.rollback()
     with pytest.raises(StopProcessing, match="which takes 400"):
         made.process(records(b"a" * 500))
@@ -107,7 +107,7 @@ def test_on_error_stop_stops_at_a_record_whose_result_is_too_large():
 
 def test_later_dead_letters_are_cut_at_full_speed_too():
     made = task(UPPER)
-    made.beware(Limits(10_000, {"dlq": 4_000}))
+    made.enforce_size_limits(Limits(10_000, {"dlq": 4_000}))
     made.process([record(100_000, b"\xff" * 5_000)])
     assert all(size(output) <= 4_000 for output in committed(made).outputs)
 

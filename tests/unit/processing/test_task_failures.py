@@ -15,8 +15,8 @@ from tests.unit.processing.steps import (
     keep_unstorable,
 )
 from wallaroo.errors import StateError, StopProcessing, StoredValueError
-from wallaroo.processing.rejections import OnError
 from wallaroo.record import Partition, Rewind
+from wallaroo.task.dead_letters import OnError
 from wallaroo.topology.model import Apply, Store, Update
 
 PLACE = Partition("in", 1)

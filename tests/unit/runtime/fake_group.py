@@ -5,8 +5,8 @@ from types import SimpleNamespace
 
 from confluent_kafka import TopicPartition
 
+from wallaroo.engine.transaction import Commit, CommitResult, Outcome
 from wallaroo.record import Batch
-from wallaroo.runtime.tasks.commit import Commit, Landing, Outcome
 
 TOPIC = "in"
 # So many polls in vain, and everything has been committed.
@@ -153,11 +153,11 @@ class FakeWriter:
         self.aborted = set(aborted)
         self._turn = 0
 
-    def __call__(self, commit: Commit) -> Landing:
+    def __call__(self, commit: Commit) -> CommitResult:
         self._turn += 1
         if self._turn in self.aborted:
-            return Landing(Outcome.ABORTED, "so says the test")
+            return CommitResult(Outcome.ABORTED, "so says the test")
         for batch in commit.batches:
             self.results[batch.partition.number] += [offset for _topic, offset in batch.outputs]
             self.offsets[batch.partition.number] = batch.next_offset
-        return Landing(Outcome.COMMITTED)
+        return CommitResult(Outcome.COMMITTED)

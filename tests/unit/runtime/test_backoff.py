@@ -2,7 +2,7 @@
 
 import pytest
 
-from wallaroo.runtime.backoff import Backoff
+from wallaroo.engine.backoff import Backoff
 
 
 def after(*lives):

@@ -5,7 +5,7 @@ import pytest
 import wallaroo
 from tests.unit.topology.samples import compiled, decode, encode
 from wallaroo.errors import SettingsError
-from wallaroo.runtime.brokers import with_brokers
+from wallaroo.service.own_cluster import with_brokers
 from wallaroo.settings import Settings
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from wallaroo.errors import SettingsError
-from wallaroo.runtime.kafka.clients import Member, admin_client, remote_producer, transactional_ids
+from wallaroo.kafka.clients import Member, admin_client, remote_producer, transactional_ids
 from wallaroo.settings import Settings, load_settings
 
 NOBODY = "127.0.0.1:1"

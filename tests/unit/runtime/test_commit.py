@@ -3,9 +3,9 @@
 import pytest
 from confluent_kafka import KafkaError, KafkaException
 
+from wallaroo.engine.transaction import Commit, CommitResult, Outcome, exactly_once, in_turn, unprobed
 from wallaroo.errors import CommitError
 from wallaroo.record import Batch, Partition
-from wallaroo.runtime.tasks.commit import Commit, Landing, Outcome, exactly_once, in_turn, unprobed
 
 BATCH = Batch(Partition("in", 1), 7, 1, 0, [("out", b"value", b"key")], [], {}, {})
 
@@ -47,7 +47,7 @@ class FencedWhileItAborts(FakeProducer):
 def calls(unsent):
     producer = FakeProducer(unsent)
     write = exactly_once(producer, unprobed, None)
-    assert write(Commit([BATCH], "group")) == Landing(Outcome.COMMITTED)
+    assert write(Commit([BATCH], "group")) == CommitResult(Outcome.COMMITTED)
     return producer.calls
 
 

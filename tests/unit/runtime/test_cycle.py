@@ -4,11 +4,11 @@ import pytest
 
 from tests.unit.runtime.fake_group import TOPIC, FakeTask, FakeWriter, Record
 from wallaroo.clock import ManualClock
+from wallaroo.engine.commit_cycle import CommitCycle
+from wallaroo.engine.committer import Committer
+from wallaroo.engine.metrics import LoopMeasures
+from wallaroo.engine.pacing import Pace
 from wallaroo.record import Partition
-from wallaroo.runtime.tasks.committer import Committer
-from wallaroo.runtime.tasks.cycle import CommitCycle
-from wallaroo.runtime.tasks.measure import LoopMeasures
-from wallaroo.runtime.tasks.pacing import Pace
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException
 
 from wallaroo.errors import CommitError
-from wallaroo.runtime.kafka.forbidden import forbidden
+from wallaroo.kafka.forbidden import forbidden
 
 
 def refused(code):

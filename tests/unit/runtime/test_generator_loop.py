@@ -7,16 +7,16 @@ import pytest
 from confluent_kafka import TopicPartition
 
 from wallaroo.clock import ManualClock
+from wallaroo.connectors.generator.loop import GeneratorClients, GeneratorLoop
+from wallaroo.connectors.generator.record import GeneratorRecord
+from wallaroo.connectors.generator.task import POSITION_KEY
+from wallaroo.engine.transaction import CommitResult, Outcome
 from wallaroo.errors import CommitError, StopProcessing
-from wallaroo.processing.generator import POSITION_KEY
-from wallaroo.runtime.sources.generator import GeneratorClients, GeneratorLoop
-from wallaroo.runtime.sources.generator_record import GeneratorRecord
-from wallaroo.runtime.tasks.commit import Landing, Outcome
+from wallaroo.serde.codecs import codecs_of
 from wallaroo.settings import Settings
-from wallaroo.state.codecs import codecs_of
 from wallaroo.topology.ingest import Generator
 
-COMMITTED, ABORTED = Landing(Outcome.COMMITTED), Landing(Outcome.ABORTED, "the broker said so")
+COMMITTED, ABORTED = CommitResult(Outcome.COMMITTED), CommitResult(Outcome.ABORTED, "the broker said so")
 
 
 class Numbers:

@@ -6,7 +6,7 @@ import stat
 import pytest
 
 from wallaroo.errors import SettingsError
-from wallaroo.runtime.workers.instance import claim_instance
+from wallaroo.service.instance import claim_instance
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException
 
 from wallaroo.clock import ManualClock
-from wallaroo.runtime.deliveries.kafka_sender import KafkaSender
+from wallaroo.connectors.kafka_remote.sender import KafkaSender
 from wallaroo.topology.model import RemoteTopic
 
 # Longer than any pause between two attempts.

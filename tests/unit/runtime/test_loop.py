@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis.strategies import integers, lists, none, one_of, sampled_from, sets
 
 from tests.unit.runtime.fake_group import TOPIC, FakeConsumer, FakeTask, FakeWriter
-from wallaroo.runtime.tasks.assignment import Assignment
-from wallaroo.runtime.tasks.committer import Committer
-from wallaroo.runtime.tasks.loop import Clients, Loop
+from wallaroo.engine.assignment import Assignment
+from wallaroo.engine.committer import Committer
+from wallaroo.engine.loop import Clients, Loop
 from wallaroo.settings import Settings
 
 ENDS = {0: 60, 1: 40}

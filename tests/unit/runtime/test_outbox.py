@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from confluent_kafka import KafkaError, TopicPartition
 
-from wallaroo.runtime.deliveries.outbox import Outbox, Position
+from wallaroo.connectors.outbox import Outbox, Position
 
 
 @dataclass

@@ -2,7 +2,7 @@
 
 import pytest
 
-from wallaroo.runtime.tasks.pacing import ListSize, Pace
+from wallaroo.engine.pacing import ListSize, Pace
 
 
 def pace(linger=0.0):

@@ -5,10 +5,10 @@ import socket
 import pytest
 
 import wallaroo
+from wallaroo.connectors.tcp.ingest import check_ingests
 from wallaroo.errors import SettingsError
-from wallaroo.runtime.kafka.purge import readers
-from wallaroo.runtime.kafka.topics import plan
-from wallaroo.runtime.sources.ingest import check_ingests
+from wallaroo.kafka.purge import readers
+from wallaroo.kafka.topics import plan
 from wallaroo.settings import Settings
 from wallaroo.topology.compile import compile_topology
 

@@ -7,8 +7,8 @@ from confluent_kafka import KafkaError, KafkaException
 
 from tests.kafka.cluster import wait_until
 from wallaroo.clock import SystemClock
-from wallaroo.runtime.workers.protocol import Exit
-from wallaroo.runtime.workers.supervisor import Supervisor
+from wallaroo.service.protocol import Exit
+from wallaroo.service.supervisor import Supervisor
 
 
 class Cluster:

@@ -13,7 +13,7 @@ from tests.unit.topology.samples import (
     total,
     user,
 )
-from wallaroo.runtime.kafka.topics import TopicPlan, plan
+from wallaroo.kafka.topics import TopicPlan, plan
 
 KEEP = {"retention.ms": "-1"}
 COMPACT = {"cleanup.policy": "compact"}

@@ -8,7 +8,7 @@ from confluent_kafka import KafkaError, KafkaException
 
 from tests.unit.topology.samples import KAFKA_SINK, compiled, source, total, user
 from wallaroo.errors import KafkaSetupError
-from wallaroo.runtime.kafka.topics import ensure_topics
+from wallaroo.kafka.topics import ensure_topics
 from wallaroo.settings import Settings
 
 SETTINGS = Settings(create_topics=True)

@@ -8,8 +8,8 @@ from confluent_kafka import KafkaError, KafkaException
 
 from wallaroo.clock import SystemClock
 from wallaroo.errors import CommitError, StopProcessing
-from wallaroo.runtime.workers.protocol import Exit
-from wallaroo.runtime.workers.worker import Grace, Worker
+from wallaroo.service.protocol import Exit
+from wallaroo.service.worker import Grace, Worker
 
 HANGS_SECONDS = 2.0
 LONG_SECONDS = 60.0

@@ -9,7 +9,7 @@ import pytest
 
 from tests.properties import shapes
 from wallaroo.errors import StoredValueError
-from wallaroo.state.attributes import InDict, InSlots, attributes_of
+from wallaroo.serde.attributes import InDict, InSlots, attributes_of
 
 Item = TypeVar("Item")
 

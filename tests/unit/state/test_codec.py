@@ -8,8 +8,8 @@ from pydantic import BaseModel, Field
 
 from tests.properties import shapes
 from wallaroo.errors import StoredValueError
-from wallaroo.state.codec import StateCodec, UserCodec
-from wallaroo.state.pickling.restricted import RestrictedPickle
+from wallaroo.serde.object_codec import StateCodec, UserCodec
+from wallaroo.serde.pickling.restricted import RestrictedPickle
 
 PICKLES = RestrictedPickle(["tests"])
 

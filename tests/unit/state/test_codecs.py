@@ -6,9 +6,9 @@ from types import ModuleType
 import pytest
 
 import wallaroo
-from wallaroo.state.codec import StateCodec, UserCodec
-from wallaroo.state.codecs import codecs_of
-from wallaroo.state.values import ValueCodec
+from wallaroo.serde.codecs import codecs_of
+from wallaroo.serde.object_codec import StateCodec, UserCodec
+from wallaroo.serde.values import ValueCodec
 
 
 def module(**functions):

@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from tests.properties import bombs, shapes
-from wallaroo.state.pickling.plain import is_plain
+from wallaroo.serde.pickling.plain import is_plain
 
 
 def nested(depth):

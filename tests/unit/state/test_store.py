@@ -3,9 +3,9 @@
 import pytest
 
 from wallaroo.errors import StateError, StoredValueError
-from wallaroo.state.codec import StateCodec
-from wallaroo.state.pickling.restricted import RestrictedPickle
-from wallaroo.state.store import KeyedStore
+from wallaroo.serde.object_codec import StateCodec
+from wallaroo.serde.pickling.restricted import RestrictedPickle
+from wallaroo.state.memory import KeyedStore
 
 
 class Total:

@@ -2,11 +2,11 @@
 
 import wallaroo
 from tests.properties.window_samples import by_key
-from wallaroo.processing.rejections import OnError
-from wallaroo.processing.stores import new_stores
-from wallaroo.processing.task import Surroundings, Task
 from wallaroo.record import Partition
-from wallaroo.state.codecs import codecs_of
+from wallaroo.serde.codecs import codecs_of
+from wallaroo.state.factory import new_stores
+from wallaroo.task.dead_letters import OnError
+from wallaroo.task.task import ApplicationContext, Task
 from wallaroo.testing.logs import Message, Record
 from wallaroo.topology.compile import compile_topology
 from wallaroo.windows.control import Report, encode_report
@@ -84,7 +84,7 @@ class Stage:
         self.sub = sub
         self.stores = new_stores(sub, codecs.state)
         self._values = codecs.values
-        self._surroundings = Surroundings(codecs.values, {**partitions, "dlq": 1}, "dlq", on_error)
+        self._surroundings = ApplicationContext(codecs.values, {**partitions, "dlq": 1}, "dlq", on_error)
         self.batches = []
         self.start(0)
 

@@ -1,10 +1,10 @@
 """What the open windows of a key hold, and what is left when one has fired."""
 
 import wallaroo
+from wallaroo.windows.aggregate import add, alone, key_text
 from wallaroo.windows.contents import Contents, is_empty
-from wallaroo.windows.folding import add, alone, key_text
+from wallaroo.windows.grid import Grid
 from wallaroo.windows.late import oldest_place
-from wallaroo.windows.range import Grid
 
 GRID = Grid(9, 3, 0)
 

@@ -6,8 +6,8 @@ from types import SimpleNamespace
 from confluent_kafka import KafkaError, KafkaException
 
 from wallaroo.clock import ManualClock
+from wallaroo.engine.end_offsets import EndOffsets
 from wallaroo.record import Partition, Rewind
-from wallaroo.runtime.tasks.ends import Ends
 
 
 class Admin:
@@ -49,7 +49,7 @@ class Task:
 class Loop:
     def __init__(self, *tasks):
         self.clock = ManualClock()
-        self.ends = Ends("in", self.clock)
+        self.ends = EndOffsets("in", self.clock)
         self.admin = Admin()
         self.tasks = tasks
         self.rewound = []

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wallaroo.state.store import KeyedStore
+from wallaroo.state.memory import KeyedStore
 
 
 class Bag:

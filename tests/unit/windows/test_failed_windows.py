@@ -4,7 +4,7 @@ import pytest
 
 from tests.unit.windows.stage import KEY, Lists, Stage, Sum, range_windows
 from wallaroo.errors import StopProcessing
-from wallaroo.processing.rejections import OnError
+from wallaroo.task.dead_letters import OnError
 
 
 def test_a_window_that_fails_stops_the_worker_where_that_is_the_policy():

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wallaroo.windows.range import Grid
+from wallaroo.windows.grid import Grid
 
 spans = st.integers(1, 40).flatmap(lambda length: st.tuples(st.just(length), st.integers(1, length)))
 grids = st.builds(lambda span, delay: Grid(*span, delay), spans, st.integers(0, 50))

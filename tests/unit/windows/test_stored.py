@@ -8,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wallaroo.errors import StoredValueError
-from wallaroo.state.codec import StateCodec
-from wallaroo.state.pickling.restricted import RestrictedPickle
+from wallaroo.serde.object_codec import StateCodec
+from wallaroo.serde.pickling.restricted import RestrictedPickle
 from wallaroo.windows.contents import Contents
 from wallaroo.windows.control import Report, decode_report, encode_report, is_control
 from wallaroo.windows.count import Counted
-from wallaroo.windows.range import Grid
+from wallaroo.windows.grid import Grid
 from wallaroo.windows.stored import ContentsCodec, CountedCodec, MarkCodec, window_reader
 from wallaroo.windows.watermark import NEVER, Mark
 

@@ -3,11 +3,11 @@
 import pytest
 
 from wallaroo.errors import StoredValueError
-from wallaroo.processing.timers import Timers
-from wallaroo.state.store import KeyedStore
+from wallaroo.state.memory import KeyedStore
 from wallaroo.windows.contents import Contents, is_empty
-from wallaroo.windows.range import Grid
+from wallaroo.windows.grid import Grid
 from wallaroo.windows.stored import ContentsCodec
+from wallaroo.windows.timers import Timers
 
 GRID = Grid(10, 5, 2)
 

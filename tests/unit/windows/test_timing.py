@@ -7,15 +7,15 @@ import pytest
 import wallaroo
 from tests.properties.window_samples import Counting, Gather, GatherAgain, Shape, by_key, finished, source
 from wallaroo.errors import TopologyError
-from wallaroo.runtime.application import Loaded
-from wallaroo.runtime.workers import build
-from wallaroo.runtime.workers.protocol import WorkerSpec
+from wallaroo.serde.codecs import codecs_of
+from wallaroo.service import assemble as build
+from wallaroo.service.application import Loaded
+from wallaroo.service.protocol import WorkerSpec
 from wallaroo.settings import load_settings
-from wallaroo.state.codecs import codecs_of
 from wallaroo.topology.compile import compile_topology
 from wallaroo.topology.describe import describe
+from wallaroo.topology.format_duration import span
 from wallaroo.topology.model import Timing, Upstream
-from wallaroo.topology.spans import span
 from wallaroo.topology.timing import with_idle_timeout
 
 MS = 1_000_000

@@ -1,0 +1,163 @@
+"""The loop of one TCP source in one worker: take frames from senders, write their payloads to a topic.
+
+Rules for whoever edits this file:
+1. What a connection brings goes to one partition, in its order: no producer setting may change that.
+2. While Kafka takes nothing, nothing is read: senders wait, nothing is dropped.
+3. A frame is safe from the moment Kafka has it. What was read and is not, when the worker dies, is the
+   sender's to send again: plain TCP cannot tell it.
+"""
+
+import logging
+import threading
+from collections.abc import Iterable
+
+from confluent_kafka import KafkaError
+
+from wallaroo.clock import Clock
+from wallaroo.connectors.tcp import port as tcp_port
+from wallaroo.connectors.tcp.framing import Frames
+from wallaroo.connectors.tcp.source import Address, Received, TcpSource
+from wallaroo.engine.metrics import LoopMeasures
+from wallaroo.errors import CommitError, SettingsError
+from wallaroo.kafka.clients import Member, ingest_producer
+from wallaroo.observability import metrics
+from wallaroo.observability.health import LoopStatus
+from wallaroo.settings import Settings
+from wallaroo.topology.ingest import Ingest
+
+_log = logging.getLogger(__name__)
+
+_IDLE_SECONDS = 0.1
+_FULL_SECONDS = 0.05
+_LAST_SECONDS = 10.0
+# A record is its value and less than this of everything else.
+_RECORD_OVERHEAD_BYTES = 512
+
+
+class IngestLoop:
+    """Listens on the port of one source until told to stop."""
+
+    def __init__(
+        self, ingest: Ingest, partitions: int, settings: Settings, member: Member, clock: Clock
+    ) -> None:
+        self.name = ingest.name
+        self.measures = LoopMeasures(ingest.name)
+        self._source = ingest.source
+        self._topic = ingest.topic
+        self._partitions = partitions
+        self._worker = member.worker
+        self._member_id = member.named(ingest.name)
+        self._settings = settings
+        self._stopping = threading.Event()
+        self._clock = clock
+        self._deadline = 0.0
+        self._lost = self._cut_off = 0
+        self._failures: list[KafkaError] = []
+        self._tcp = TcpSource(
+            Address(ingest.source, ingest.host, ingest.port, ingest.connections),
+            lambda: Frames(ingest.header_length, ingest.payload_length, ingest.max_size),
+            clock.monotonic,
+        )
+
+    def stop(self) -> None:
+        self._deadline = self._clock.monotonic() + _LAST_SECONDS
+        self._stopping.set()
+
+    def status(self) -> LoopStatus:
+        obstacle = "" if self._tcp.listening else "it does not listen yet; look at the log of the worker"
+        return LoopStatus(self.name, True, 0, 0, connected=True, problem=None, obstacle=obstacle)
+
+    @property
+    def port(self) -> int:
+        """The port in fact, where the system was to choose it."""
+        return self._tcp.port
+
+    def run(self) -> None:
+        """Until stopped; then write what has arrived by then, and leave."""
+        self._producer = ingest_producer(
+            self._settings, self._member_id, self._on_client_error, self._failures
+        )
+        try:
+            self._tcp.open()
+            self._serve()
+        finally:
+            self._tcp.close()
+
+    def _serve(self) -> None:
+        while not self._stopping.is_set():
+            self._write(self._tcp.receive(_IDLE_SECONDS))
+            self._producer.poll(0)
+            self._raise_failure()
+            self._measure()
+        self._tcp.close_port()
+        self._write(self._tcp.drain())
+        self._flush()
+        self._measure()
+
+    def _write(self, received: Iterable[Received]) -> None:
+        topic, produce = self._topic, self._producer.produce
+        for brought in received:
+            partition = (self._worker + brought.connection) % self._partitions
+            for payload in brought.payloads:
+                try:
+                    produce(topic, payload, None, partition)
+                except BufferError:
+                    self._wait_and_produce(payload, partition)
+            self.measures.values.count(metrics.INGESTED_RECORDS, len(brought.payloads), self._source)
+
+    def _wait_and_produce(self, payload: bytes, partition: int) -> None:
+        """The client's queue is full: let it drain, as long as it does, or until it is time to leave."""
+        while not self._late:
+            self._producer.poll(_FULL_SECONDS)
+            self._raise_failure()
+            try:
+                self._producer.produce(self._topic, payload, None, partition)
+            except BufferError:
+                continue
+            return
+        self._lost += 1
+
+    @property
+    def _late(self) -> bool:
+        return self._stopping.is_set() and self._clock.monotonic() >= self._deadline
+
+    def _flush(self) -> None:
+        self._lost += self._producer.flush(max(0.0, self._deadline - self._clock.monotonic()))
+        self._raise_failure()
+        if self._lost:
+            details = {"source": self._source, "frames": self._lost, "seconds": _LAST_SECONDS}
+            _log.error("frames lost: Kafka did not take them in time; send them again", extra=details)
+
+    def _raise_failure(self) -> None:
+        if self._failures:
+            raise CommitError(
+                f"Kafka does not take what the source {self._source!r} writes to {self._topic}: "
+                f"{self._failures[0].str()}; see that this client may write to the topic, and that the "
+                "topic's max.message.bytes is no less than max_message_bytes"
+            )
+
+    def _on_client_error(self, error: KafkaError) -> None:
+        _log.warning("client", extra={"error": error.str()})
+        if error.fatal():
+            self._failures.append(error)
+
+    def _measure(self) -> None:
+        values = self.measures.values
+        values.set(metrics.SENDERS_CONNECTED, self._tcp.connections, self._source)
+        values.count(metrics.SENDERS_CUT_OFF, self._tcp.broken - self._cut_off, self._source)
+        self._cut_off = self._tcp.broken
+
+
+def check_ingests(ingests: Iterable[Ingest], settings: Settings) -> None:
+    """Raise SettingsError, before anything is started, where a source could not listen or be written."""
+    for ingest in ingests:
+        if ingest.max_size + _RECORD_OVERHEAD_BYTES > settings.max_message_bytes:
+            raise SettingsError(
+                f"the source {ingest.source!r} takes payloads of up to {ingest.max_size} bytes, but "
+                f"max_message_bytes is {settings.max_message_bytes}; set it to at least "
+                f"{ingest.max_size + _RECORD_OVERHEAD_BYTES}, or lower the source's max_size"
+            )
+        if ingest.listens and not tcp_port.is_free(ingest.source, ingest.host, ingest.port):
+            details = {"source": ingest.source, "host": ingest.host, "port": ingest.port}
+            what = "is it another process group of this application? Otherwise each gets some of the senders"
+            _log.warning("port shared", extra={**details, "question": what})

@@ -1,0 +1,97 @@
+"""What a loop reports of itself: a few numbers per slice and per commit, never per record."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+from confluent_kafka import Consumer, TopicPartition
+
+from wallaroo.engine.restore import Restoration
+from wallaroo.engine.transaction import CommitResult
+from wallaroo.observability import metrics
+from wallaroo.observability.measurements import Measurements
+from wallaroo.record import NANOSECONDS_PER_SECOND, Batch
+from wallaroo.task.task import Task
+
+
+class LoopMeasures:
+    """The measurements of one loop."""
+
+    def __init__(self, sub_topology: str) -> None:
+        self.values = Measurements()
+        self._name = sub_topology
+        self._records_per_message: dict[int, float] = {}
+
+    def slice_done(self, task: Task, messages: int, records: int, seconds: float) -> None:
+        topic, number = task.partition.topic, task.partition.number
+        self._records_per_message[number] = records / messages
+        self.values.count(metrics.RECORDS_CONSUMED, records, self._name, topic, number)
+        controls = task.timeline.take_heard()
+        self.values.count(metrics.RECORDS_PROCESSED, records - controls, self._name, number)
+        self.values.observe(metrics.PROCESS_DURATION, seconds, self._name)
+
+    def transaction_landed(self, landing: CommitResult, seconds: float) -> None:
+        self.values.observe(metrics.COMMIT_DURATION, seconds, self._name)
+        self.values.count(metrics.COMMITS, 1, self._name, landing.outcome.value)
+
+    def commit_landed(
+        self, landing: CommitResult, batches: Iterable[Batch], seconds: float, now_ms: int
+    ) -> None:
+        self.transaction_landed(landing, seconds)
+        if landing.committed:
+            for batch in batches:
+                self._batch_committed(batch, now_ms)
+
+    def _batch_committed(self, batch: Batch, now_ms: int) -> None:
+        if batch.records:
+            latency = max(0, now_ms - batch.oldest_timestamp_ms) / 1000
+            self.values.observe(metrics.END_TO_END_LATENCY, latency, self._name)
+        for topic, records in Counter(output[0] for output in batch.outputs).items():
+            sent = records - batch.controls.get(topic, 0) + batch.saved.get(topic, 0)
+            self.values.count(metrics.RECORDS_PRODUCED, sent, topic)
+        for changes in batch.changes:
+            self.values.count(metrics.CHANGELOG_RECORDS, len(changes.values), changes.store)
+        self.rejected(batch.dead_letters, batch.dropped)
+        for stage, n in batch.late.items():
+            self.values.count(metrics.LATE_RECORDS, n, stage)
+
+    def rejected(
+        self, dead_letters: Mapping[tuple[str, str], int], dropped: Mapping[tuple[str, str], int]
+    ) -> None:
+        for (stage, error), n in dead_letters.items():
+            self.values.count(metrics.DEAD_LETTERS, n, stage, error)
+        for (stage, reason), n in dropped.items():
+            self.values.count(metrics.RECORDS_DROPPED, n, stage, reason)
+
+    def rebalanced(self, partitions: int) -> None:
+        self.values.count(metrics.REBALANCES, 1, self._name)
+        self.values.set(metrics.ASSIGNED_PARTITIONS, partitions, self._name)
+
+    def revoked(self, partitions: Iterable[TopicPartition]) -> None:
+        for tp in partitions:
+            self.values.forget_partition(tp.topic, tp.partition)
+
+    def restoring(self, restorations: Iterable[Restoration]) -> None:
+        for restoration in restorations:
+            for store, remaining in dict(restoration.remaining).items():
+                self.values.set(metrics.RESTORE_REMAINING, remaining, store, restoration.partition.number)
+
+    def restored(self, restoration: Restoration) -> None:
+        for store, records in restoration.records.items():
+            self.values.set(metrics.RESTORE_REMAINING, 0, store, restoration.partition.number)
+            self.values.count(metrics.RESTORED_RECORDS, records, store)
+            self.values.observe(metrics.RESTORE_DURATION, restoration.seconds, store)
+
+    def look_at(self, consumer: Consumer, task: Task, end_seen: int, now_ms: int) -> None:
+        """Lags and state size of one task: once a second is enough.
+
+        Offsets count messages; how many records those hold that wait is known only of the last ones read.
+        """
+        topic, number = task.partition.topic, task.partition.number
+        _, high = consumer.get_watermark_offsets(TopicPartition(topic, number), cached=True)
+        lag = max(0, high - max(task.next_offset, end_seen)) * self._records_per_message.get(number, 1.0)
+        self.values.set(metrics.CONSUMER_LAG, round(lag), self._name, topic, number)
+        for store in task.stores.values():
+            self.values.set(metrics.STATE_ENTRIES, len(store.committed), store.name, number)
+        if task.timeline.watermark is not None:
+            behind = now_ms / 1000 - task.timeline.watermark / NANOSECONDS_PER_SECOND
+            self.values.set(metrics.WATERMARK_LAG, behind, self._name, number)

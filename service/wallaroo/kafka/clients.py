@@ -1,0 +1,233 @@
+"""How clients of Kafka are configured: in one place, and never after a fork."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
+from confluent_kafka.admin import AdminClient
+
+from wallaroo.errors import SettingsError
+from wallaroo.kafka.log import CLIENT_LOG
+from wallaroo.settings import DEAD_LETTER_BYTES, Guarantee, Settings
+
+Client = TypeVar("Client", Consumer, Producer, AdminClient)
+
+# A full queue makes the fetcher sleep this long; the default of a second lets a fast consumer run dry.
+_FETCH_BACKOFF_MS = 5
+# After a commit the broker writes its markers, and for a few milliseconds refuses the next transaction of
+# the same producer (CONCURRENT_TRANSACTIONS). The default wait is 100 ms.
+_RETRY_BACKOFF_MS = 2
+# The client's default.
+_LARGEST_BATCH = 1_000_000
+_LARGEST_RECORD = 1_000_000_000
+# Members learn of a rebalance by the answer to their heartbeat, and moved partitions rest until all know.
+_HEARTBEAT_MS = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """Who a worker is on the cluster: stable over a restart, and nobody else's at the same time."""
+
+    application_id: str
+    instance: str
+    worker: int
+
+    def named(self, part: str) -> str:
+        """The id of this worker in one part of the application: a sub-topology or a delivery."""
+        return f"{self.application_id}-{part}-{self.instance}-{self.worker}"
+
+
+def common_config(settings: Settings, client_id: str) -> dict[str, Any]:
+    return {**_every_client(settings.bootstrap_servers, client_id), **settings.kafka}
+
+
+def _every_client(servers: str, client_id: str) -> dict[str, Any]:
+    return {
+        "bootstrap.servers": servers,
+        "client.id": client_id,
+        "logger": CLIENT_LOG,
+        "log.connection.close": False,
+        # With the client's default, one that loses its last broker forgets them all, but goes on to wait for
+        # the one that it took for the coordinator of a group, for good (librdkafka 2.16; decision 0020).
+        "metadata.recovery.strategy": "none",
+    }
+
+
+def group_consumer(
+    settings: Settings, group: str, member_id: str, on_error: Callable[[Any], None]
+) -> Consumer:
+    """A member of a consumer group that reads only what is committed and never commits by itself."""
+    return _made(
+        Consumer,
+        {
+            **common_config(settings, member_id),
+            "group.id": group,
+            "enable.auto.commit": False,
+            "enable.partition.eof": True,
+            "auto.offset.reset": "error",
+            "isolation.level": "read_committed",
+            "fetch.queue.backoff.ms": _FETCH_BACKOFF_MS,
+            "allow.auto.create.topics": settings.embedded_broker,
+            "error_cb": on_error,
+            **_group_protocol(settings, member_id),
+            **settings.consumer,
+        },
+    )
+
+
+def _group_protocol(settings: Settings, member_id: str) -> dict[str, Any]:
+    if settings.group_protocol == "consumer":
+        # No static member: the broker would refuse a restarted worker until its dead self has timed out.
+        return {"group.protocol": "consumer"}
+    return {
+        "group.protocol": "classic",
+        "group.instance.id": member_id,
+        "partition.assignment.strategy": "cooperative-sticky",
+        "session.timeout.ms": settings.session_timeout_ms,
+        "heartbeat.interval.ms": _HEARTBEAT_MS,
+    }
+
+
+def restore_consumer(settings: Settings, client_id: str) -> Consumer:
+    """A consumer of changelogs: outside of every group, told when a partition ends."""
+    return _made(
+        Consumer,
+        {
+            **common_config(settings, client_id),
+            "group.id": f"{client_id}-restore",
+            "enable.auto.commit": False,
+            "enable.partition.eof": True,
+            "auto.offset.reset": "earliest",
+            "fetch.wait.max.ms": 10,
+            "isolation.level": "read_committed",
+            "fetch.queue.backoff.ms": _FETCH_BACKOFF_MS,
+            "allow.auto.create.topics": settings.embedded_broker,
+            **settings.consumer,
+        },
+    )
+
+
+def task_producer(
+    settings: Settings,
+    transactional_id: str,
+    on_error: Callable[[Any], None],
+    failures: list[KafkaError],
+    largest_batch: int = _LARGEST_BATCH,
+) -> Producer:
+    """The producer of one loop; transactional where the guarantee is exactly once.
+
+    Otherwise `failures` collects what could not be delivered; a transaction knows that by itself. What
+    `largest_batch` is the least of is what every topic takes: the broker refuses batches, not records.
+    """
+    config = {
+        **_producer_config(settings, transactional_id, on_error),
+        "queue.buffering.max.messages": 1_000_000,
+        "queue.buffering.max.kbytes": 1_048_576,
+        "batch.size": min(largest_batch, _LARGEST_BATCH),
+    }
+    if settings.processing_guarantee is Guarantee.EXACTLY_ONCE:
+        config |= _transactional(settings, transactional_id)
+    else:
+        config["on_delivery"] = _collect_into(failures)
+    return _made(Producer, {**config, **settings.producer})
+
+
+def transactional_ids(member_id: str) -> tuple[str, str]:
+    """Of the two producers of one loop, and of nobody else: those of members end in a number."""
+    return member_id, f"{member_id}-b"
+
+
+def ingest_producer(
+    settings: Settings, client_id: str, on_error: Callable[[Any], None], failures: list[KafkaError]
+) -> Producer:
+    """The producer of a TCP source: never gives up by itself, and holds little, so that senders wait."""
+    config = {
+        **_producer_config(settings, client_id, on_error),
+        "message.timeout.ms": 0,
+        "queue.buffering.max.messages": 100_000,
+        "queue.buffering.max.kbytes": max(65_536, settings.max_message_bytes // 512),
+        "on_delivery": _collect_into(failures),
+    }
+    return _made(Producer, {**config, **settings.producer})
+
+
+def generator_producer(
+    settings: Settings, transactional_id: str, on_error: Callable[[Any], None]
+) -> Producer:
+    """The producer of a generator: transactional whatever the guarantee, for its position is in there too."""
+    config = {
+        **_producer_config(settings, transactional_id, on_error),
+        **_transactional(settings, transactional_id),
+    }
+    return _made(Producer, {**config, **settings.producer})
+
+
+def remote_producer(
+    settings: Settings, servers: str, client_id: str, on_error: Callable[[Any], None], one_by_one: bool
+) -> Producer:
+    """The producer of a topic of another cluster: it stops at the first record that fails.
+
+    None of the properties for the application's own cluster apply, passwords least of all.
+    """
+    config = {
+        **_every_client(servers, client_id),
+        **_producing(settings, on_error),
+        "delivery.report.only.error": False,
+        "enable.gapless.guarantee": True,
+        # Less than it takes the group to give the partitions of a process that stands still to another.
+        "message.timeout.ms": settings.session_timeout_ms * 4 // 5,
+    }
+    alone = {"batch.num.messages": 1, "max.in.flight.requests.per.connection": 1} if one_by_one else {}
+    return _made(Producer, {**config, **settings.delivery, **alone})
+
+
+def _producer_config(settings: Settings, client_id: str, on_error: Callable[[Any], None]) -> dict[str, Any]:
+    return {**common_config(settings, client_id), **_producing(settings, on_error)}
+
+
+def _producing(settings: Settings, on_error: Callable[[Any], None]) -> dict[str, Any]:
+    return {
+        "enable.idempotence": True,
+        "compression.type": "lz4",
+        "partitioner": "murmur2_random",
+        "linger.ms": 1,
+        "message.max.bytes": largest_record(settings),
+        "delivery.report.only.error": True,
+        "retry.backoff.ms": _RETRY_BACKOFF_MS,
+        "error_cb": on_error,
+    }
+
+
+def largest_record(settings: Settings) -> int:
+    """What a producer of ours takes: the largest record there may be, as a dead letter."""
+    given = {**settings.kafka, **settings.producer}.get("message.max.bytes")
+    return int(given or min(settings.max_message_bytes + DEAD_LETTER_BYTES, _LARGEST_RECORD))
+
+
+def _transactional(settings: Settings, transactional_id: str) -> dict[str, Any]:
+    return {
+        "transactional.id": transactional_id,
+        "transaction.timeout.ms": settings.transaction_timeout_ms,
+    }
+
+
+def _collect_into(failures: list[KafkaError]) -> Callable[[Any, Any], None]:
+    return lambda error, _message: failures.append(error) if error else None
+
+
+def admin_client(settings: Settings, client_id: str) -> AdminClient:
+    return _made(AdminClient, common_config(settings, client_id))
+
+
+def _made(kind: Callable[[dict[str, Any]], Client], config: dict[str, Any]) -> Client:
+    """A client; SettingsError where it does not know a property or its value."""
+    try:
+        return kind(config)
+    except KafkaException as error:
+        if error.args[0].code() != KafkaError._INVALID_ARG:  # noqa: SLF001 - the client's public name for it
+            raise
+        raise SettingsError(
+            f"the Kafka client refuses its properties: {error.args[0].str()}; mend the settings kafka, "
+            "consumer, producer or delivery"
+        ) from error

@@ -1,0 +1,46 @@
+"""Limits: what the topics of a sub-topology take, asked of the cluster."""
+
+import logging
+from collections.abc import Iterable
+
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
+
+from wallaroo.errors import KafkaSetupError
+from wallaroo.kafka.clients import largest_record
+from wallaroo.kafka.topics import configs
+from wallaroo.settings import Settings
+from wallaroo.task.record_size import Limits
+from wallaroo.topology.model import SubTopology
+
+_log = logging.getLogger(__name__)
+
+# What a topic takes that says nothing of its own, on a broker that does not either.
+_KAFKAS_OWN = 1_048_588
+
+
+def written_topics(sub: SubTopology, dead_letters: str) -> list[str]:
+    """Every topic that a sub-topology writes."""
+    topics = [target.topic for target in sub.targets]
+    return list(dict.fromkeys([*topics, *(store.changelog for store in sub.stores), dead_letters]))
+
+
+def ask_limits(admin: AdminClient, topics: Iterable[str], settings: Settings) -> Limits:
+    """The limits as they are now: Kafka's own for a topic that may not be asked, the producer's for a cluster
+    that does not answer."""
+    producer = largest_record(settings)
+    if settings.embedded_broker:
+        return Limits(producer, {})
+    try:
+        found = configs(admin, topics, "max.message.bytes")
+    except KafkaException as error:
+        _log.warning("limits of topics unknown", extra={"error": str(error)})
+        return Limits(producer, {})
+    return Limits(producer, {topic: _limit(value) for topic, value in found.items()})
+
+
+def _limit(found: str | KafkaSetupError) -> int:
+    if isinstance(found, KafkaSetupError):
+        _log.warning("limit of a topic unknown", extra={"assumed": _KAFKAS_OWN, "error": str(found)})
+        return _KAFKAS_OWN
+    return int(found)

@@ -1,0 +1,207 @@
+"""The topics an application needs: planned from the topology, then created or checked.
+
+Rules for whoever edits this file:
+1. A changelog has as many partitions as the topic its sub-topology reads, and is compacted.
+2. What exists already is never altered, only checked: the message names what to change.
+"""
+
+import logging
+from collections.abc import Iterable, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import (  # type: ignore[attr-defined]
+    AdminClient,
+    ConfigResource,
+    NewTopic,
+    ResourceType,
+)
+
+from wallaroo.errors import KafkaSetupError
+from wallaroo.kafka.retry import may_pass
+from wallaroo.settings import DEAD_LETTER_BYTES, Settings
+from wallaroo.topology.model import Topology
+
+_log = logging.getLogger(__name__)
+
+_REQUEST_SECONDS = 15.0
+# An operator wants to hear soon that nobody answers; the client goes on connecting meanwhile.
+_REACH_SECONDS = 5.0
+_KEEP_FOREVER = {"retention.ms": "-1"}
+_COMPACT = {"cleanup.policy": "compact"}
+# Where windows read on, a record's time is its event time, whatever the broker makes of others.
+_EVENT_TIME = {"message.timestamp.type": "CreateTime", "message.timestamp.after.max.ms": str(2**63 - 1)}
+
+# One record counts, the last; small segments are what compaction needs to keep it at that.
+_LAST_ONLY = {**_COMPACT, "segment.bytes": "16777216"}
+
+Purpose = Literal[
+    "source", "sink", "ingest", "generator", "repartition", "changelog", "outbox", "dead letters"
+]
+
+
+@dataclass(frozen=True, slots=True)
+class TopicPlan:
+    """One topic as it should be; `exact` is the number of partitions it must have, where that matters."""
+
+    name: str
+    purpose: Purpose
+    partitions: int
+    config: Mapping[str, str] = field(default_factory=dict)
+    exact: bool = False
+
+
+def plan(topology: Topology, existing: Mapping[str, int], default_partitions: int) -> list[TopicPlan]:
+    """All topics of a topology, given the partition counts of those that exist."""
+
+    def count(topic: str, otherwise: int) -> int:
+        return existing.get(topic, otherwise)
+
+    plans = [
+        *(
+            TopicPlan(topic, "source", count(topic, default_partitions))
+            for topic in dict.fromkeys(source.topic for source in topology.external_sources)
+        ),
+        *(
+            TopicPlan(i.topic, "ingest", count(i.topic, default_partitions), _KEEP_FOREVER)
+            for i in topology.ingests
+        ),
+    ]
+    # A generator is one stream in one order: its topic says nothing about how wide the rest is to be.
+    widest = max((p.partitions for p in plans), default=default_partitions)
+    for generator in topology.generators:
+        plans.append(TopicPlan(generator.topic, "ingest", count(generator.topic, 1), _KEEP_FOREVER))
+        plans.append(TopicPlan(generator.positions, "generator", 1, _LAST_ONLY))
+    timed = {sub.input.topic for sub in topology.sub_topologies if sub.input.upstreams}
+    for topic in topology.repartitions:
+        config = {**_KEEP_FOREVER, **_EVENT_TIME} if topic in timed else _KEEP_FOREVER
+        plans.append(TopicPlan(topic, "repartition", count(topic, widest), config))
+    read = {p.name: p.partitions for p in plans}
+    for sub in topology.sub_topologies:
+        for store in sub.stores:
+            partitions = read[sub.input.topic]
+            plans.append(TopicPlan(store.changelog, "changelog", partitions, _COMPACT, exact=True))
+    for delivery in topology.deliveries:
+        plans.append(TopicPlan(delivery.outbox, "outbox", count(delivery.outbox, widest), _KEEP_FOREVER))
+    plans += [TopicPlan(t, "sink", count(t, default_partitions)) for t in topology.sinks if t not in read]
+    dead = topology.dead_letters
+    return [*plans, TopicPlan(dead, "dead letters", count(dead, default_partitions), _KEEP_FOREVER)]
+
+
+def ensure_topics(admin: AdminClient, topology: Topology, settings: Settings) -> dict[str, int]:
+    """Create what is missing, check what is there; returns the partitions of every topic.
+
+    Raises KafkaSetupError where a topic cannot be used or created, and KafkaException where the cluster
+    cannot be reached or cannot answer at this moment.
+    """
+    existing = _partition_counts(admin)
+    plans = plan(topology, existing, settings.partitions)
+    if settings.embedded_broker:
+        return _let_the_broker_create(admin, plans)
+    missing = [p for p in plans if p.name not in existing]
+    if missing and not settings.create_topics:
+        names = ", ".join(f"{p.name} ({p.partitions} partitions, {dict(p.config)})" for p in missing)
+        raise KafkaSetupError(f"these topics are missing: {names}; create them, or set create_topics=true")
+    _check(admin, [p for p in plans if p.name in existing], existing)
+    _create(admin, missing, settings)
+    return {p.name: p.partitions for p in plans}
+
+
+def _partition_counts(admin: AdminClient) -> dict[str, int]:
+    metadata = admin.list_topics(timeout=_REACH_SECONDS)
+    return {name: len(topic.partitions) for name, topic in metadata.topics.items() if topic.partitions}
+
+
+def _let_the_broker_create(admin: AdminClient, plans: Iterable[TopicPlan]) -> dict[str, int]:
+    """The embedded broker has no admin requests; asking about a topic creates it."""
+    return {p.name: len(admin.list_topics(p.name, _REQUEST_SECONDS).topics[p.name].partitions) for p in plans}
+
+
+def _check(admin: AdminClient, plans: list[TopicPlan], existing: Mapping[str, int]) -> None:
+    for p in plans:
+        if p.exact and existing[p.name] != p.partitions:
+            raise KafkaSetupError(
+                f"the {p.purpose} topic {p.name} has {existing[p.name]} partitions, but its input has "
+                f"{p.partitions}: state would go to the wrong place; give the input its old number of "
+                "partitions, or start under a new application_id"
+            )
+    compacted = {p.name: p.purpose for p in plans if p.config.get("cleanup.policy") == "compact"}
+    for name, policy in configs(admin, list(compacted), "cleanup.policy").items():
+        if isinstance(policy, KafkaSetupError):
+            raise policy
+        if "compact" not in policy:
+            raise KafkaSetupError(
+                f"the {compacted[name]} topic {name} has cleanup.policy={policy}: state would be deleted; "
+                "set cleanup.policy=compact on it"
+            )
+
+
+def configs(admin: AdminClient, topics: Iterable[str], name: str) -> dict[str, str | KafkaSetupError]:
+    """What a property is for each topic, or why it may not be read.
+
+    Raises KafkaException where the cluster cannot answer.
+    """
+    if not topics:
+        return {}
+    resources = [ConfigResource(ResourceType.TOPIC, topic) for topic in topics]
+    answers = admin.describe_configs(resources, request_timeout=_REQUEST_SECONDS)
+    return {resource.name: _value(answer, resource.name, name) for resource, answer in answers.items()}
+
+
+def _value(answer: Future[Mapping[str, Any]], topic: str, name: str) -> str | KafkaSetupError:
+    try:
+        value: str = answer.result()[name].value
+    except KafkaException as error:
+        if may_pass(error.args[0]):
+            raise
+        return KafkaSetupError(
+            f"the configuration of {topic} cannot be read: {error.args[0].str()}; allow this client "
+            "DescribeConfigs on topics with the application id as prefix"
+        )
+    return value
+
+
+def _create(admin: AdminClient, plans: list[TopicPlan], settings: Settings) -> None:
+    if not plans:
+        return
+    new = [
+        NewTopic(p.name, p.partitions, settings.replication_factor, config=_config(p, settings))
+        for p in plans
+    ]
+    purposes = {p.name: p for p in plans}
+    for name, created in admin.create_topics(new, request_timeout=_REQUEST_SECONDS).items():
+        try:
+            created.result()
+        except KafkaException as error:
+            if may_pass(error.args[0]):
+                raise
+            if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+                raise _refusal(purposes[name], error.args[0]) from error
+        else:
+            details = {"topic": name, "purpose": purposes[name].purpose}
+            _log.info("topic created", extra={**details, "partitions": purposes[name].partitions})
+
+
+def _config(p: TopicPlan, settings: Settings) -> dict[str, str]:
+    """Ours, then the operator's; an empty value leaves a property to the broker."""
+    reasons = DEAD_LETTER_BYTES if p.purpose == "dead letters" else 0
+    ours = {"max.message.bytes": str(settings.max_message_bytes + reasons), **p.config}
+    return {name: value for name, value in {**ours, **settings.topic_config}.items() if value}
+
+
+def _refusal(p: TopicPlan, error: KafkaError) -> KafkaSetupError:
+    advice = {
+        KafkaError.TOPIC_AUTHORIZATION_FAILED: "allow this client to create topics with the application id "
+        "as prefix, or create it yourself and set create_topics=false",
+        KafkaError.CLUSTER_AUTHORIZATION_FAILED: "allow this client to create topics, or create it yourself "
+        "and set create_topics=false",
+        KafkaError.INVALID_REPLICATION_FACTOR: "set replication_factor to what the cluster can hold",
+        KafkaError.INVALID_CONFIG: "leave the property out by setting it to nothing in topic_config",
+    }
+    what = advice.get(error.code(), "see the broker's log")
+    wanted = f"{p.partitions} partitions, {dict(p.config)}"
+    return KafkaSetupError(
+        f"the {p.purpose} topic {p.name} ({wanted}) cannot be created: {error.str()}; {what}"
+    )

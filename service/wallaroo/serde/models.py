@@ -1,0 +1,100 @@
+"""Pydantic models as JSON, by field name, and only where that is exact."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from pydantic import BaseModel
+
+from wallaroo.errors import StoredValueError
+from wallaroo.serde.scalars import scalar_fields
+
+# The JSON of a model, or None where JSON would lose something.
+Dump = Callable[[Any], bytes | None]
+
+_json_encode = msgspec.json.Encoder().encode
+# Longer than this, an integer in it may have too many digits to be read back.
+_LONGEST_JSON_BYTES = 4000
+# Of these, values that are equal are the same.
+_SIMPLE = frozenset({int, float, str, bool, bytes, type(None)})
+
+
+def model_dump(kind: type[BaseModel]) -> Dump | None:
+    """How models of this class become JSON; None where there is more to them than their fields."""
+    excluded = any(field.exclude for field in kind.model_fields.values())
+    if kind.__private_attributes__ or excluded:
+        return None
+    scalars = scalar_fields(kind)
+    return _compared if scalars is None else _flat(scalars)
+
+
+def load_model(kind: type, payload: bytes) -> Any:
+    """The model; StoredValueError where the JSON does not fit it."""
+    if not issubclass(kind, BaseModel):
+        raise StoredValueError(f"a stored model belongs to {kind.__qualname__}, which is no pydantic model")
+    try:
+        return kind.__pydantic_validator__.validate_json(payload, by_alias=False, by_name=True)
+    except ValueError as error:
+        raise StoredValueError(f"a stored {kind.__qualname__} cannot be read: {error}") from error
+
+
+def _flat(types: Mapping[str, frozenset[type]]) -> Dump:
+    """A model whose fields are numbers, text and the like: exact if each value has a declared type."""
+
+    def dump(model: BaseModel) -> bytes | None:
+        fields = model.__dict__
+        try:
+            for name, value in fields.items():
+                kind = type(value)
+                # JSON has no infinity and no not-a-number.
+                if kind not in types[name] or (kind is float and value - value != 0):
+                    return _compared(model)
+            made = _json_encode(fields)
+        except (KeyError, ValueError, OverflowError):
+            return _compared(model)
+        return made if len(made) <= _LONGEST_JSON_BYTES else _compared(model)
+
+    return dump
+
+
+def _compared(model: BaseModel) -> bytes | None:
+    """Any other model: exact if it comes back the same."""
+    kind = type(model)
+    try:
+        made: bytes = kind.__pydantic_serializer__.to_json(
+            model, by_alias=False, round_trip=True, warnings=False
+        )
+        return made if _same(load_model(kind, made), model) else None
+    except (ValueError, TypeError, StoredValueError):
+        return None
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Equal, and of the same types all the way down."""
+    kind = type(one)
+    if kind is not type(other):
+        return False
+    if kind in _SIMPLE:
+        return bool(one == other)
+    if kind is list or kind is tuple:
+        return len(one) == len(other) and all(map(_same, one, other))
+    if kind is dict:
+        return _same_items(one, other)
+    if issubclass(kind, BaseModel):
+        extra = _same(one.__pydantic_extra__, other.__pydantic_extra__)
+        return extra and _same_items(one.__dict__, other.__dict__)
+    return bool(one == other) and (_same_time(one, other) if kind is datetime else repr(one) == repr(other))
+
+
+def _same_time(one: datetime, other: datetime) -> bool:
+    return one.fold == other.fold and _same(one.tzinfo, other.tzinfo)
+
+
+def _same_items(one: dict[Any, Any], other: dict[Any, Any]) -> bool:
+    if len(one) != len(other):
+        return False
+    for (a, x), (b, y) in zip(one.items(), other.items(), strict=True):
+        if type(x) is not type(y) or not (x == y if type(x) in _SIMPLE else _same(x, y)) or not _same(a, b):
+            return False
+    return True

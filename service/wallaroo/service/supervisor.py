@@ -1,0 +1,141 @@
+"""The supervisor: waits for Kafka, sees to the topics, starts the workers and restarts the dead ones."""
+
+import logging
+import threading
+from collections.abc import Callable, Mapping
+
+from confluent_kafka import KafkaException
+
+from wallaroo.clock import Clock
+from wallaroo.observability.health import Limits, Report, health, readiness
+from wallaroo.service.handle import WorkerHandle
+from wallaroo.service.protocol import Exit
+
+_log = logging.getLogger(__name__)
+
+_TICK_SECONDS = 0.1
+_REFRESH_SECONDS = 0.2
+# Watching must not wait for one worker while another one dies; whoever asks for metrics can.
+_GLANCE_SECONDS = 0.02
+_ANSWER_SECONDS = 2.0
+_STOP_SECONDS = 30.0
+_KAFKA_RETRY_SECONDS = 2.0
+
+
+class Supervisor:
+    """Keeps a group of workers running until `stop`.
+
+    `prepare` sees to the topics and returns their partitions; `start_workers` gets them. `cluster` is where
+    Kafka is said to be.
+    """
+
+    def __init__(
+        self,
+        prepare: Callable[[], Mapping[str, int]],
+        start_workers: Callable[[Mapping[str, int]], list[WorkerHandle]],
+        clock: Clock,
+        cluster: str,
+        retry_seconds: float = _KAFKA_RETRY_SECONDS,
+    ) -> None:
+        self.workers: list[WorkerHandle] = []
+        self._prepare = prepare
+        self._start_workers = start_workers
+        self._clock = clock
+        self._stopping = threading.Event()
+        self._cluster = cluster
+        self._retry_seconds = retry_seconds
+        self._obstacle = f"Kafka has not answered yet at {cluster}; see bootstrap_servers"
+        self._waiting: set[int] = set()
+        self._refreshed = 0.0
+
+    def stop(self) -> None:
+        self._stopping.set()
+
+    def run(self) -> Exit:
+        """Until stopped, or until a worker ends with a code that says trying again is no use."""
+        partitions = self._prepared()
+        if partitions is None:
+            return Exit.CLEAN
+        self.workers = self._start_workers(partitions)
+        self._obstacle = ""
+        verdict = Exit.CLEAN
+        while not self._stopping.wait(_TICK_SECONDS):
+            final = self._tend()
+            if final is not None:
+                verdict = final
+                break
+        return self._stop_workers(verdict)
+
+    def health(self) -> Report:
+        return health([w.status() for w in self.workers], self._clock.monotonic(), Limits())
+
+    def readiness(self) -> Report:
+        return (
+            Report(False, (self._obstacle,))
+            if self._obstacle
+            else readiness([w.status() for w in self.workers])
+        )
+
+    def refresh(self, timeout_seconds: float = _ANSWER_SECONDS) -> None:
+        """Fresh measurements and statuses of all workers, or their last ones where a worker is busy."""
+        for worker in self.workers:
+            if worker.process.is_alive():
+                worker.refresh(timeout_seconds)
+
+    def _prepared(self) -> Mapping[str, int] | None:
+        """See to the topics, and wait for a cluster that is not there yet."""
+        while not self._stopping.is_set():
+            try:
+                return self._prepare()
+            except KafkaException as error:
+                reason = error.args[0].str()
+                self._obstacle = (
+                    f"Kafka cannot be reached at {self._cluster}: {reason}; see bootstrap_servers"
+                )
+                _log.warning("waiting for Kafka", extra={"error": self._obstacle})
+                self._stopping.wait(self._retry_seconds)
+        return None
+
+    def _tend(self) -> Exit | None:
+        """Restart what has died; an Exit where that is no use."""
+        for worker in self.workers:
+            if worker.process.is_alive():
+                continue
+            final = self._note_death(worker)
+            if final is not None:
+                return final
+            if worker.due:
+                self._waiting.discard(worker.spec.index)
+                worker.restart()
+                _log.info(
+                    "worker restarted", extra={"worker": worker.spec.index, "restarts": worker.restarts}
+                )
+        if self._clock.monotonic() - self._refreshed >= _REFRESH_SECONDS:
+            self.refresh(_GLANCE_SECONDS)
+            self._refreshed = self._clock.monotonic()
+        return None
+
+    def _note_death(self, worker: WorkerHandle) -> Exit | None:
+        index, code = worker.spec.index, worker.process.exitcode
+        if index in self._waiting:
+            return None
+        self._waiting.add(index)
+        if code in (Exit.REFUSED, Exit.STOPPED):
+            return Exit(code)
+        worker.died()
+        details = {"worker": index, "exit_code": code, "restart_seconds": worker.backoff.seconds}
+        _log.error("worker died", extra=details)
+        return None
+
+    def _stop_workers(self, verdict: Exit) -> Exit:
+        alive = [w for w in self.workers if w.process.is_alive()]
+        for worker in alive:
+            worker.process.terminate()
+        deadline = self._clock.monotonic() + _STOP_SECONDS
+        for worker in alive:
+            worker.process.join(max(0.0, deadline - self._clock.monotonic()))
+            if worker.process.is_alive():
+                _log.error("worker does not stop", extra={"worker": worker.spec.index, "action": "killed"})
+                worker.process.kill()
+                verdict = Exit.CRASHED
+        return verdict

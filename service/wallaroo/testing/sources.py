@@ -1,0 +1,84 @@
+"""What lies in front of Kafka in a service: TCP ports and generators, writing to in-memory logs."""
+
+from collections.abc import Iterable
+from typing import TypeVar
+
+from wallaroo.clock import Clock
+from wallaroo.connectors.generator.task import POSITION_KEY, GeneratorTask, Positions
+from wallaroo.connectors.tcp.framing import Frames
+from wallaroo.errors import WallarooParameterError
+from wallaroo.record import Batch, Partition
+from wallaroo.serde.codecs import Codecs
+from wallaroo.testing.logs import Logs
+from wallaroo.topology.ingest import Generator, Ingest
+from wallaroo.topology.model import Topology
+
+Edge = TypeVar("Edge", Ingest, Generator)
+
+
+class Edges:
+    """The sources of one application that do not begin in Kafka, by the names given to `wallaroo.source`."""
+
+    def __init__(self, topology: Topology, codecs: Codecs, logs: Logs, clock: Clock) -> None:
+        self._topology = topology
+        self._values = codecs.values
+        self._logs = logs
+        self._clock = clock
+        self._frames: dict[tuple[str, int], Frames] = {}
+        self._positions = {g.name: Positions(g, codecs) for g in topology.generators}
+        self._tasks: dict[str, GeneratorTask] = {}
+
+    def send_frames(self, source: str, data: bytes, connection: int) -> None:
+        """Bytes of one connection; FramingError, behind the frames before it, where a header is bad."""
+        ingest = _named(source, self._topology.ingests, "TCP source")
+        frames = self._frames.setdefault((ingest.name, connection), _new_frames(ingest))
+        number = connection % self._logs.partitions[ingest.topic]
+        for payload in frames.feed(data):
+            self._logs.append((ingest.topic, payload, None, number, None, None, self._clock.now_ms()))
+        if frames.error is not None:
+            del self._frames[ingest.name, connection]
+            raise frames.error
+
+    def generate(self, source: str, values: int) -> int:
+        """The next values in one transaction; returns how many, fewer where the generator has ended."""
+        generator = _named(source, self._topology.generators, "generator")
+        task = self._tasks.pop(generator.name, None) or self._restored(generator)
+        batch = task.collect(values, lambda: False) if values > 0 else None
+        # Kept only now: a task whose generator has failed is of no use.
+        self._tasks[generator.name] = task
+        if batch is None:
+            return 0
+        self._write(batch)
+        return batch.records + self.generate(source, values - batch.records)
+
+    def crash(self) -> None:
+        """Break every connection, and forget what is not in the logs."""
+        self._frames.clear()
+        self._tasks.clear()
+
+    def _restored(self, generator: Generator) -> GeneratorTask:
+        positions = self._positions[generator.name]
+        saved = self._logs.compacted(Partition(generator.positions, 0)).get(POSITION_KEY)
+        begin = positions.first() if saved is None else saved
+        return GeneratorTask(generator, positions, self._values, begin)
+
+    def _write(self, batch: Batch) -> None:
+        for output in batch.outputs:
+            self._logs.append((*output, None, None, self._clock.now_ms()))
+        for changes in batch.changes:
+            for key, value in changes.values.items():
+                self._logs.append((changes.topic, value, key, batch.partition.number))
+        self._logs.end_transaction({batch.outputs[0][0], batch.partition.topic})
+
+
+def _new_frames(ingest: Ingest) -> Frames:
+    return Frames(ingest.header_length, ingest.payload_length, ingest.max_size)
+
+
+def _named(source: str, edges: Iterable[Edge], kind: str) -> Edge:
+    known = {edge.source: edge for edge in edges}
+    if source not in known:
+        raise WallarooParameterError(
+            f"there is no {kind} {source!r}; there are {', '.join(map(repr, known)) or 'none'}"
+        )
+    return known[source]
