@@ -4,8 +4,7 @@ from collections.abc import Sequence
 
 from wallaroo.cli.options import Command, parse, parser
 from wallaroo.observability import logging as log_setup
-from wallaroo.service.application import load
-from wallaroo.service.own_cluster import with_brokers
+from wallaroo.service.application import load, with_own_cluster
 from wallaroo.service.service import Program, Service
 
 
@@ -19,5 +18,5 @@ def serve(command: Command) -> int:
     settings, program = command.settings, command.program
     log_setup.configure(settings.log_level, settings.log_format)
     topology = load(program.module, program.args, settings.application_id, settings.chosen_servers).topology
-    settings = with_brokers(settings, topology)
+    settings = with_own_cluster(settings, topology)
     return Service(Program(program.module, program.args), topology, settings).run()

@@ -38,7 +38,7 @@ class WorkerStatus:
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class HealthLimits:
     """How long a worker may be gone or silent; `dead_seconds` leaves the restart back-off its time."""
 
     dead_seconds: float = 60.0
@@ -46,31 +46,31 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class HealthReport:
     """A verdict and, where it is negative, the reasons: sentences for an operator."""
 
     ok: bool
     reasons: tuple[str, ...] = ()
 
 
-def health(statuses: Sequence[WorkerStatus], now: float, limits: Limits) -> Report:
+def health(statuses: Sequence[WorkerStatus], now: float, limits: HealthLimits) -> HealthReport:
     """Not ok where a worker has been dead or silent for too long, or one of its loops has stopped."""
     return _report(reason for status in statuses for reason in _illnesses(status, now, limits))
 
 
-def readiness(statuses: Sequence[WorkerStatus]) -> Report:
+def readiness(statuses: Sequence[WorkerStatus]) -> HealthReport:
     """Ok where every loop of every worker is assigned, restored and connected."""
     if not statuses:
-        return Report(False, ("no worker has been started yet; look at the log of the supervisor",))
+        return HealthReport(False, ("no worker has been started yet; look at the log of the supervisor",))
     return _report(reason for status in statuses for reason in _worker_obstacles(status))
 
 
-def _report(reasons: Iterable[str]) -> Report:
+def _report(reasons: Iterable[str]) -> HealthReport:
     found = tuple(reasons)
-    return Report(not found, found)
+    return HealthReport(not found, found)
 
 
-def _illnesses(status: WorkerStatus, now: float, limits: Limits) -> list[str]:
+def _illnesses(status: WorkerStatus, now: float, limits: HealthLimits) -> list[str]:
     silence = now - status.last_heard
     worker = f"worker {status.index}"
     if not status.alive and silence > limits.dead_seconds:

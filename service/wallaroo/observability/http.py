@@ -1,4 +1,4 @@
-"""The HTTP pages of a process group; they ask `Sources` and decide nothing."""
+"""The HTTP pages of a process group; they ask `PageSources` and decide nothing."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from wallaroo.observability.answers import (
     StateHidden,
     StateUnavailable,
 )
-from wallaroo.observability.health import Report
+from wallaroo.observability.health import HealthReport
 from wallaroo.observability.jsonable import to_json
 
 TopologyFormat: TypeAlias = Literal["json", "text", "mermaid"]
@@ -37,19 +37,19 @@ ENDPOINTS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Sources:
+class PageSources:
     """Where the pages get their content; each runs in a thread of its own and may block for seconds."""
 
     metrics: Callable[[str], tuple[str, bytes]]
     """From the Accept header to (content type, body)."""
-    health: Callable[[], Report]
-    readiness: Callable[[], Report]
+    health: Callable[[], HealthReport]
+    readiness: Callable[[], HealthReport]
     topology: Callable[[TopologyFormat], str]
     state: Callable[[str, bytes], StateAnswer]
     """From the name of a stage and a key."""
 
 
-def build_app(sources: Sources) -> Starlette:
+def build_app(sources: PageSources) -> Starlette:
     """Return the application that serves the endpoints."""
     routes = [
         Route("/", _index),
@@ -66,17 +66,17 @@ def _index(_: Request) -> Response:
     return PlainTextResponse("".join(f"{path:22}{meaning}\n" for path, meaning in ENDPOINTS.items()))
 
 
-def _metrics(sources: Sources, request: Request) -> Response:
+def _metrics(sources: PageSources, request: Request) -> Response:
     content_type, body = sources.metrics(request.headers.get("accept", ""))
     return Response(body, headers={"content-type": content_type})
 
 
-def _verdict(report: Report, good: str, bad: str) -> Response:
+def _verdict(report: HealthReport, good: str, bad: str) -> Response:
     body = {"status": good if report.ok else bad, "reasons": report.reasons}
     return _json(body, 200 if report.ok else 503)
 
 
-def _topology(sources: Sources, request: Request) -> Response:
+def _topology(sources: PageSources, request: Request) -> Response:
     wanted = request.query_params.get("format") or _accepted_format(request.headers.get("accept", ""))
     for known in TOPOLOGY_FORMATS:
         if wanted == known:
@@ -89,7 +89,7 @@ def _accepted_format(accept: str) -> str:
     return "text" if "text/plain" in accept and "json" not in accept else "json"
 
 
-def _state(sources: Sources, request: Request) -> Response:
+def _state(sources: PageSources, request: Request) -> Response:
     # Of the raw path, because a key may hold %2F, and bytes that are no UTF-8.
     stage_part, key_part = request.scope["raw_path"].split(b"/", 3)[2:]
     stage, key = unquote_to_bytes(stage_part).decode("utf-8", "replace"), unquote_to_bytes(key_part)

@@ -1,4 +1,4 @@
-"""plain: any Python value as one that JSON can write, readable rather than reversible; never raises."""
+"""Turn any Python value into one that JSON can write: readable rather than reversible. Never raises."""
 
 from __future__ import annotations
 
@@ -13,39 +13,39 @@ from pydantic import BaseModel
 MAX_DEPTH = 12
 # Python refuses to write longer integers as decimal text.
 MAX_INTEGER_BITS = 10_000
-# What JSON lets stand and yet ends a line for some reader, or commands a terminal.
+# JSON allows these unescaped, but some readers end a line at them, and terminals obey them.
 _CONTROL = {code: f"\\u{code:04x}" for code in (*range(0x7F, 0xA0), 0x2028, 0x2029)}
 
 
-def plain(value: Any) -> Any:
+def to_jsonable(value: Any) -> Any:
     """Return `value` made of dict, list, str, int, finite float, bool and None; the rest becomes text.
 
     An object without a `__repr__` of its own, a dataclass and a pydantic model become their attributes.
     """
     try:
-        return _plain(value, 0)
-    except Exception:  # iterating and comparing may be user code, and whoever shows must not fail
+        return _jsonable(value, 0)
+    except Exception:  # iterating and comparing may run user code; showing a value must not fail
         return _text(value)
 
 
 def to_json(value: Any) -> str:
     """Return `value` as JSON on one line, whatever it is."""
-    text = json.dumps(plain(value), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    text = json.dumps(to_jsonable(value), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     return text.translate(_CONTROL)
 
 
-def _plain(value: Any, depth: int) -> Any:
+def _jsonable(value: Any, depth: int) -> Any:
     if depth > MAX_DEPTH:
         return "..."
     match value:
         case None | bool() | str() | int() | float() | bytes() | bytearray():
             return _scalar(value)
         case dict():
-            return {_key(key): _plain(item, depth + 1) for key, item in value.items()}
+            return {_key(key): _jsonable(item, depth + 1) for key, item in value.items()}
         case list() | tuple() | set() | frozenset():
-            return [_plain(item, depth + 1) for item in value]
+            return [_jsonable(item, depth + 1) for item in value]
         case _ if (attributes := _attributes(value)) is not None:
-            return _plain(dict(attributes), depth + 1)
+            return _jsonable(dict(attributes), depth + 1)
         case _:
             return _text(value)
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from wallaroo.observability.jsonable import plain, to_json
+from wallaroo.observability.jsonable import to_json, to_jsonable
 
 KAFKA_LOGGER = "wallaroo.kafka"
 LogFormat = Literal["json", "text"]
@@ -95,7 +95,7 @@ def _one_line(text: str) -> str:
 
 
 def _word(value: Any) -> str:
-    shown = plain(value)
+    shown = to_jsonable(value)
     if not isinstance(shown, str):
         return to_json(shown)
     is_one_word = shown.isprintable() and shown and not set(shown) & set(' "=')

@@ -31,27 +31,32 @@ def _gauge(name: str, help_text: str, *labels: str) -> Metric:
     return Metric(name, "gauge", help_text, labels)
 
 
+# fmt: off
 SLICE_BUCKETS: Final = (
-    *(0.000_01, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005),
-    *(0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0),
+    0.000_01, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005,
+    0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0,
 )
 COMMIT_BUCKETS: Final = (0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 LATENCY_BUCKETS: Final = (
-    *(0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.05),
-    *(0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0),
+    0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.05,
+    0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0,
 )
 RESTORE_BUCKETS: Final = (0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0)
+# fmt: on
 
 # Records
 RECORDS_CONSUMED: Final = _counter(
     "wallaroo_records_consumed_total",
     "Records taken from Kafka.",
-    *("sub_topology", "topic", "partition"),
+    "sub_topology",
+    "topic",
+    "partition",
 )
 RECORDS_PROCESSED: Final = _counter(
     "wallaroo_records_processed_total",
     "Records that went through the stages of a sub-topology, failed ones included.",
-    *("sub_topology", "partition"),
+    "sub_topology",
+    "partition",
 )
 RECORDS_PRODUCED: Final = _counter(
     "wallaroo_records_produced_total", "Records committed to a topic, changelogs excluded.", "topic"
@@ -59,12 +64,14 @@ RECORDS_PRODUCED: Final = _counter(
 RECORDS_DROPPED: Final = _counter(
     "wallaroo_records_dropped_total",
     "Records given up without a dead letter.",
-    *("stage", "reason"),
+    "stage",
+    "reason",
 )
 DEAD_LETTERS: Final = _counter(
     "wallaroo_dead_letters_total",
     "Records written to the dead-letter topic, by the class of their error.",
-    *("stage", "error"),
+    "stage",
+    "error",
 )
 
 # Speed
@@ -97,7 +104,9 @@ END_TO_END_LATENCY: Final = Metric(
 CONSUMER_LAG: Final = _gauge(
     "wallaroo_consumer_lag_records",
     "Records of a partition that this sub-topology has yet to consume.",
-    *("sub_topology", "topic", "partition"),
+    "sub_topology",
+    "topic",
+    "partition",
 )
 ASSIGNED_PARTITIONS: Final = _gauge(
     "wallaroo_assigned_partitions", "Partitions that a worker owns now.", "sub_topology"
@@ -114,7 +123,8 @@ CHANGELOG_RECORDS: Final = _counter(
 RESTORE_REMAINING: Final = _gauge(
     "wallaroo_restore_remaining_records",
     "Changelog records still to be read before a partition is processed.",
-    *("store", "partition"),
+    "store",
+    "partition",
 )
 RESTORED_RECORDS: Final = _counter(
     "wallaroo_restored_records_total", "Changelog records read to restore a store.", "store"
@@ -134,7 +144,8 @@ LATE_RECORDS: Final = _counter(
 WATERMARK_LAG: Final = _gauge(
     "wallaroo_watermark_lag_seconds",
     "How far the watermark of a partition is behind the clock.",
-    *("sub_topology", "partition"),
+    "sub_topology",
+    "partition",
 )
 
 # Sources outside the cluster
@@ -168,7 +179,9 @@ WORKER_RESTARTS: Final = _counter("wallaroo_worker_restarts_total", "Restarts of
 BUILD_INFO: Final = _gauge(
     "wallaroo_build_info",
     "Always 1; the labels say what is running.",
-    *("version", "application", "librdkafka"),
+    "version",
+    "application",
+    "librdkafka",
 )
 
 METRICS: Final = tuple(value for value in list(globals().values()) if isinstance(value, Metric))

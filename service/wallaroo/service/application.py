@@ -1,4 +1,4 @@
-"""Load an application module and compile what its `application_setup` returns."""
+"""Load an application module, compile what its `application_setup` returns, and find its own cluster."""
 
 import importlib
 import sys
@@ -13,8 +13,10 @@ from wallaroo.api.checks import describe
 from wallaroo.api.pipeline import Application
 from wallaroo.errors import ApplicationError, SettingsError, WallarooError
 from wallaroo.serde.codecs import Codecs, codecs_of
+from wallaroo.settings import Settings
 from wallaroo.topology.compile import compile_topology
-from wallaroo.topology.model import Topology
+from wallaroo.topology.model import Topology, ToTopic, server_list
+from wallaroo.topology.remote_sinks import addresses
 
 _OURS = (__file__, importlib.__file__, "<frozen importlib")
 
@@ -95,3 +97,33 @@ def _own_frames(error: Exception) -> TracebackType | None:
     while frame is not None and frame.tb_frame.f_code.co_filename.startswith(_OURS):
         frame = frame.tb_next
     return frame
+
+
+def with_own_cluster(settings: Settings, topology: Topology) -> Settings:
+    """Settings whose `bootstrap_servers` are those the application is to run on.
+
+    Raises SettingsError where nobody can tell: a transaction spans one cluster.
+    """
+    if settings.chosen_servers is not None:
+        return settings
+    named = list(_named(topology))
+    if not named:
+        return settings
+    brokers, first = named[0]
+    for others, other in named:
+        if not addresses(brokers) & addresses(others):
+            raise SettingsError(
+                f"{first} and {other} name different brokers, and an application runs on one cluster: "
+                "name the same ones, or set bootstrap_servers to the cluster that it is to be"
+            )
+    return settings.model_copy(update={"bootstrap_servers": server_list(brokers)})
+
+
+def _named(topology: Topology) -> Iterator[tuple[Sequence[tuple[str, str]], str]]:
+    for source in topology.sources:
+        if source.brokers:
+            yield source.brokers, f"the source {source.name!r}"
+    for sub in topology.sub_topologies:
+        for target in sub.targets:
+            if isinstance(target, ToTopic) and target.brokers:
+                yield target.brokers, f"the sink of {target.topic!r}"

@@ -1,37 +1,24 @@
-"""A service: the supervisor of an application with its topics, workers, purges and HTTP pages."""
+"""A service: the supervisor of an application with its topics, workers and HTTP pages."""
 
 import logging
 import signal
-import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
-
-import confluent_kafka
-from confluent_kafka import KafkaException
 
 from wallaroo.clock import SystemClock
 from wallaroo.connectors.tcp.ingest import check_ingests
 from wallaroo.errors import KafkaSetupError, SettingsError
-from wallaroo.kafka.clients import admin_client
-from wallaroo.kafka.purge import purge
-from wallaroo.kafka.topics import ensure_topics
-from wallaroo.observability.exposition import SnapshotCollector, renderer
-from wallaroo.observability.http import Sources, build_app
-from wallaroo.observability.server import HttpServer
 from wallaroo.service import worker
 from wallaroo.service.handle import WorkerHandle, WorkerMain
 from wallaroo.service.instance import claim_instance
+from wallaroo.service.own_topics import OwnTopics
+from wallaroo.service.pages import http_server
 from wallaroo.service.protocol import Exit, WorkerSpec
-from wallaroo.service.queries import state_of
 from wallaroo.service.supervisor import Supervisor
 from wallaroo.settings import Settings
-from wallaroo.topology.describe import describe
 from wallaroo.topology.model import Topology
 
 _log = logging.getLogger(__name__)
-
-_PURGE_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,18 +41,12 @@ class Service:
         self._worker_main = worker_main
         self._clock = SystemClock()
         self._lock = claim_instance(topology.application_id, settings.instance)
-        self._admin = admin_client(settings, f"{topology.application_id}-{self._lock.name}-supervisor")
+        client_id = f"{topology.application_id}-{self._lock.name}-supervisor"
+        self._topics = OwnTopics(topology, settings, client_id)
         self.supervisor = Supervisor(
-            self._prepare, self._start_workers, self._clock, settings.bootstrap_servers
+            self._topics.prepare, self._start_workers, self._clock, settings.bootstrap_servers
         )
-        self._collector = SnapshotCollector(
-            application=topology.application_id,
-            version=version("wallaroo-kafka"),
-            librdkafka=confluent_kafka.libversion()[0],
-        )
-        self._render = renderer(self._collector)
-        self._http = HttpServer(build_app(self._sources()), settings.http_host, settings.http_port)
-        self._ended = threading.Event()
+        self._http = http_server(settings, topology, self.supervisor)
 
     def run(self) -> Exit:
         """Until stopped; the exit code says how it ended."""
@@ -77,24 +58,15 @@ class Service:
             details = {"application": self._topology.application_id, "instance": self._lock.name}
             url = f"http://{self._settings.http_host}:{self._http.port}"
             _log.info("service started", extra={**details, "http": url})
-            if not self._settings.embedded_broker:
-                threading.Thread(target=self._purge, name="purge", daemon=True).start()
+            self._topics.start_purging()
             return self.supervisor.run()
         except (KafkaSetupError, SettingsError) as error:
             _log.error("refused", extra={"error": str(error)})
             return Exit.REFUSED
         finally:
-            self._ended.set()
+            self._topics.close()
             self._http.stop()
             self._lock.release()
-
-    def _prepare(self) -> Mapping[str, int]:
-        try:
-            return ensure_topics(self._admin, self._topology, self._settings)
-        except KafkaException:
-            # Only polling brings out what the client knows of it: a refused connection, a wrong password.
-            self._admin.poll(0)
-            raise
 
     def _start_workers(self, partitions: Mapping[str, int]) -> list[WorkerHandle]:
         return [
@@ -107,25 +79,3 @@ class Service:
         return WorkerSpec(
             index, self._lock.name, program.module, program.args, identity, self._settings, partitions
         )
-
-    def _sources(self) -> Sources:
-        return Sources(
-            metrics=self._metrics,
-            health=self.supervisor.health,
-            readiness=self.supervisor.readiness,
-            topology=lambda form: describe(self._topology, form),
-            state=lambda stage, key: state_of(
-                stage, key, self._topology, self.supervisor.workers, exposed=self._settings.expose_state
-            ),
-        )
-
-    def _metrics(self, accept: str) -> tuple[str, bytes]:
-        self.supervisor.refresh()
-        for handle in self.supervisor.workers:
-            self._collector.update(handle.spec.index, handle.measured)
-            self._collector.set_restarts(handle.spec.index, handle.restarts)
-        return self._render(accept)
-
-    def _purge(self) -> None:
-        while not self._ended.wait(_PURGE_SECONDS):
-            purge(self._admin, self._settings, self._topology)

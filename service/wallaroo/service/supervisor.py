@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from confluent_kafka import KafkaException
 
 from wallaroo.clock import Clock
-from wallaroo.observability.health import Limits, Report, health, readiness
+from wallaroo.observability.health import HealthLimits, HealthReport, health, readiness
 from wallaroo.service.handle import WorkerHandle
 from wallaroo.service.protocol import Exit
 
@@ -66,12 +66,12 @@ class Supervisor:
                 break
         return self._stop_workers(verdict)
 
-    def health(self) -> Report:
-        return health([w.status() for w in self.workers], self._clock.monotonic(), Limits())
+    def health(self) -> HealthReport:
+        return health([w.status() for w in self.workers], self._clock.monotonic(), HealthLimits())
 
-    def readiness(self) -> Report:
+    def readiness(self) -> HealthReport:
         return (
-            Report(False, (self._obstacle,))
+            HealthReport(False, (self._obstacle,))
             if self._obstacle
             else readiness([w.status() for w in self.workers])
         )

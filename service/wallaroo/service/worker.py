@@ -16,7 +16,7 @@ from wallaroo.errors import KafkaSetupError, SettingsError, StopProcessing, Topo
 from wallaroo.kafka.forbidden import forbidden
 from wallaroo.observability import logging as log_setup
 from wallaroo.observability.answers import NoSuchKey, StateAnswer, StateFound, StateUnavailable
-from wallaroo.observability.jsonable import plain
+from wallaroo.observability.jsonable import to_jsonable
 from wallaroo.observability.measurements import merged
 from wallaroo.service.application import load
 from wallaroo.service.assemble import Runnable, build_loops
@@ -143,7 +143,7 @@ class Worker:
             for task in list(loop.assignment.tasks.values()):
                 store = task.stores.get(request.store)
                 if store is not None and request.key in store.committed:
-                    return StateFound(task.partition.number, 0, plain(store.peek(request.key)))
+                    return StateFound(task.partition.number, 0, to_jsonable(store.peek(request.key)))
         if restoring:
             return StateUnavailable("partitions are being restored; ask again in a moment")
         return NoSuchKey()

@@ -6,9 +6,16 @@ from dataclasses import replace
 
 import pytest
 
-from wallaroo.observability.health import Limits, LoopStatus, Report, WorkerStatus, health, readiness
+from wallaroo.observability.health import (
+    HealthLimits,
+    HealthReport,
+    LoopStatus,
+    WorkerStatus,
+    health,
+    readiness,
+)
 
-LIMITS = Limits(dead_seconds=60, silent_seconds=30)
+LIMITS = HealthLimits(dead_seconds=60, silent_seconds=30)
 LOOP = LoopStatus("totals", assigned=True, partitions=4, restoring=0, connected=True, problem=None)
 WORKER = WorkerStatus(0, alive=True, last_heard=100.0, ready=True, loops=(LOOP,))
 STOPPED = replace(LOOP, problem="the topic transactions was deleted")
@@ -19,7 +26,7 @@ def with_loop(**changes: object) -> WorkerStatus:
 
 
 def test_workers_that_talk_are_healthy():
-    assert health([WORKER, replace(WORKER, index=1)], 110.0, LIMITS) == Report(True, ())
+    assert health([WORKER, replace(WORKER, index=1)], 110.0, LIMITS) == HealthReport(True, ())
 
 
 def test_before_any_worker_is_started_nothing_is_ill():
@@ -63,7 +70,7 @@ def test_the_reasons_of_all_workers_are_listed():
 
 
 def test_assigned_restored_and_connected_loops_are_ready():
-    assert readiness([WORKER, replace(WORKER, index=1)]) == Report(True, ())
+    assert readiness([WORKER, replace(WORKER, index=1)]) == HealthReport(True, ())
 
 
 def test_a_worker_without_partitions_is_ready_once_the_group_has_said_so():

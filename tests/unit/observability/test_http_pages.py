@@ -16,13 +16,13 @@ from wallaroo.observability.answers import (
     StateHidden,
     StateUnavailable,
 )
-from wallaroo.observability.health import Report
-from wallaroo.observability.http import ENDPOINTS, Sources, build_app
+from wallaroo.observability.health import HealthReport
+from wallaroo.observability.http import ENDPOINTS, PageSources, build_app
 
-SOURCES = Sources(
+SOURCES = PageSources(
     metrics=lambda accept: (f"text/plain; asked={accept}", b"wallaroo_build_info 1\n"),
-    health=lambda: Report(True),
-    readiness=lambda: Report(True),
+    health=lambda: HealthReport(True),
+    readiness=lambda: HealthReport(True),
     topology=lambda wanted: f'"{wanted}"',
     state=lambda _stage, key: StateFound(partition=2, worker=1, value=key),
 )
@@ -54,8 +54,8 @@ def test_metrics_come_with_the_content_type_that_the_accept_header_chose():
     [("/healthz", "health", "healthy", "not healthy"), ("/readyz", "readiness", "ready", "not ready")],
 )
 def test_a_verdict_is_200_or_503_with_its_reasons(path, source, good, bad):
-    fine = get(path, **{source: lambda: Report(True)})
-    ill = get(path, **{source: lambda: Report(False, ("worker 1 is not running",))})
+    fine = get(path, **{source: lambda: HealthReport(True)})
+    ill = get(path, **{source: lambda: HealthReport(False, ("worker 1 is not running",))})
     assert (fine.status_code, fine.json()) == (200, {"status": good, "reasons": []})
     assert (ill.status_code, ill.json()) == (503, {"status": bad, "reasons": ["worker 1 is not running"]})
 

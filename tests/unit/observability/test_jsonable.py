@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from wallaroo.observability.jsonable import plain, to_json
+from wallaroo.observability.jsonable import to_json, to_jsonable
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ class Slotted:
     ],
 )
 def test_a_value_is_shown_as_json_can_write_it(value, shown):
-    assert plain(value) == shown
+    assert to_jsonable(value) == shown
     assert json.loads(to_json(value)) == shown
 
 

@@ -5,7 +5,7 @@ import pytest
 import wallaroo
 from tests.unit.topology.samples import compiled, decode, encode
 from wallaroo.errors import SettingsError
-from wallaroo.service.own_cluster import with_brokers
+from wallaroo.service.application import with_own_cluster
 from wallaroo.settings import Settings
 
 
@@ -14,7 +14,7 @@ def source(name, *brokers):
 
 
 def servers(topology, **settings):
-    return with_brokers(Settings(**settings), topology).bootstrap_servers
+    return with_own_cluster(Settings(**settings), topology).bootstrap_servers
 
 
 def test_without_a_word_from_anybody_it_is_the_local_one():
