@@ -17,15 +17,15 @@ from confluent_kafka import Consumer, Producer
 
 import wallaroo
 from scripts.ways import Call, Function, Mark, Stack, Ways, ways
+from wallaroo.demo.embedded import embedded_broker
+from wallaroo.engine.transaction import unprobed
+from wallaroo.kafka.clients import admin_client
+from wallaroo.kafka.topics import ensure_topics
 
 # All that is known here of the package's inside; used in `trace_ways` and `_new_loop` only.
-from wallaroo.runtime.application import load
-from wallaroo.runtime.demo.embedded import embedded_broker
-from wallaroo.runtime.kafka.clients import admin_client
-from wallaroo.runtime.kafka.topics import ensure_topics
-from wallaroo.runtime.tasks.commit import unprobed
-from wallaroo.runtime.workers.build import build_loops
-from wallaroo.runtime.workers.protocol import WorkerSpec
+from wallaroo.service.application import load
+from wallaroo.service.assemble import build_loops
+from wallaroo.service.protocol import WorkerSpec
 from wallaroo.settings import Settings
 
 PACKAGE = Path(wallaroo.__file__).parent

@@ -10,7 +10,7 @@ from wallaroo.errors import WallarooParameterError
 
 
 class BaseWrapped:
-    """WatermarkStore everything that stands for code of the user's."""
+    """Marks everything that stands for code of the user's."""
 
     def __call__(self, *_args: Any, **_kwargs: Any) -> Self:
         """The object itself: unit tests call `.compute(...)` and its like instead."""
@@ -128,16 +128,16 @@ class Decoder(WrappedFunction):
 
 
 class OctetEncoder(BaseWrapped):
-    """WatermarkStore an encoder of a connector's raw bytes; here so that its name can be imported."""
+    """Marks an encoder of a connector's raw bytes; here so that its name can be imported."""
 
 
 class OctetDecoder(BaseWrapped):
-    """WatermarkStore a decoder of a connector's raw bytes; here so that its name can be imported."""
+    """Marks a decoder of a connector's raw bytes; here so that its name can be imported."""
 
 
 class ConnectorEncoder(BaseWrapped):
-    """WatermarkStore an encoder of a connector's messages; here so that its name can be imported."""
+    """Marks an encoder of a connector's messages; here so that its name can be imported."""
 
 
 class ConnectorDecoder(BaseWrapped):
-    """WatermarkStore a decoder of a connector's messages; here so that its name can be imported."""
+    """Marks a decoder of a connector's messages; here so that its name can be imported."""
