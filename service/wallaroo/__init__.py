@@ -53,14 +53,21 @@ from wallaroo.api.stages import (
     StateComputation,
     StateComputationMulti,
 )
-from wallaroo.api.units import hours, microseconds, milliseconds, minutes, nanoseconds, seconds
-from wallaroo.api.window_builders import (
+from wallaroo.api.windows import (
+    CountWindows,
     CountWindowsBuilder,
+    LateDataPolicy,
+    RangeWindows,
     RangeWindowsBuilder,
     count_windows,
+    hours,
+    microseconds,
+    milliseconds,
+    minutes,
+    nanoseconds,
     range_windows,
+    seconds,
 )
-from wallaroo.api.windows import CountWindows, LateDataPolicy, RangeWindows
 from wallaroo.errors import WallarooError, WallarooParameterError
 
 __all__ = [

@@ -7,7 +7,7 @@ import pytest
 from pydantic import BaseModel
 
 import wallaroo
-from wallaroo.api.references import recall
+from wallaroo.api.stages import recall
 
 
 class Transaction(BaseModel):

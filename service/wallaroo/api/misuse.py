@@ -10,7 +10,7 @@ from wallaroo.api.sinks import SinkConfig
 from wallaroo.api.sources import SourceConfig
 from wallaroo.api.stages import Computation, Decoder, Encoder, KeyExtractor
 from wallaroo.api.steps import Stage, To, ends_in_key_change, source_names, stages
-from wallaroo.api.window_builders import CountWindowsBuilder, RangeWindowsBuilder
+from wallaroo.api.windows import CountWindowsBuilder, RangeWindowsBuilder
 from wallaroo.errors import WallarooParameterError
 
 if TYPE_CHECKING:

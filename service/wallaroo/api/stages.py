@@ -2,11 +2,19 @@
 
 import functools
 import struct
+import sys
+from collections import Counter
 from collections.abc import Callable
 from typing import Any, ClassVar, Self
+from weakref import WeakValueDictionary
 
-from wallaroo.api.references import declare, is_global, recall
 from wallaroo.errors import WallarooParameterError
+
+# module, qualified name, and how many of that name were declared before
+Declaration = tuple[str, str, int]
+
+_declared: WeakValueDictionary[Declaration, Any] = WeakValueDictionary()
+_counts: Counter[tuple[str, str]] = Counter()
 
 
 class BaseWrapped:
@@ -29,7 +37,7 @@ class WrappedFunction(BaseWrapped):
         self.func = func
         self._name = name
         setattr(self, self._calls, func)
-        self._declaration = declare(self)
+        self._declaration = _declare(self)
 
     def name(self) -> str:
         """The name that metrics, dead letters and topics know this by."""
@@ -39,7 +47,7 @@ class WrappedFunction(BaseWrapped):
         return f"<{type(self).__name__} {self._name!r}>"
 
     def __reduce__(self) -> str | tuple[Any, ...]:
-        if is_global(self):
+        if _is_global(self):
             return self.__qualname__
         return recall, (self._declaration,)
 
@@ -141,3 +149,36 @@ class ConnectorEncoder(BaseWrapped):
 
 class ConnectorDecoder(BaseWrapped):
     """Marks a decoder of a connector's messages; here so that its name can be imported."""
+
+
+def _declare(wrapper: Any) -> Declaration:
+    """Note a new wrapper, so that one made inside a function can be found again.
+
+    Every process of an application runs the same declarations in the same order, so the number
+    means the same in each of them.
+    """
+    place = (wrapper.__module__, wrapper.__qualname__)
+    declaration = (*place, _counts[place])
+    _counts[place] += 1
+    _declared[declaration] = wrapper
+    return declaration
+
+
+def recall(declaration: Declaration) -> Any:
+    """The wrapper of a declaration; WallarooParameterError where this process has none."""
+    wrapper = _declared.get(declaration)
+    if wrapper is None:
+        module, qualname, _ = declaration
+        raise WallarooParameterError(
+            f"{qualname} of module {module} is not declared in this process; "
+            "import the module and run its application_setup before unpickling"
+        )
+    return wrapper
+
+
+def _is_global(wrapper: Any) -> bool:
+    """Whether the wrapper's module and qualified name lead back to it."""
+    target: Any = sys.modules.get(wrapper.__module__)
+    for part in wrapper.__qualname__.split("."):
+        target = getattr(target, part, None)
+    return target is wrapper

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any, Literal
 
-from wallaroo.topology.format_duration import span
 from wallaroo.topology.ingest import Ingest
 from wallaroo.topology.model import (
     Apply,
@@ -26,6 +25,14 @@ from wallaroo.topology.model import (
 )
 
 Format = Literal["text", "json", "mermaid"]
+
+_UNITS = {
+    "h": 3_600_000_000_000,
+    "min": 60_000_000_000,
+    "s": 1_000_000_000,
+    "ms": 1_000_000,
+    "us": 1_000,
+}
 
 
 def describe(topology: Topology, format: Format = "text") -> str:  # noqa: A002 - the option's name
@@ -59,9 +66,17 @@ def _kind(step: Step) -> str:
 
 
 def _range_windows(step: RangeWindow) -> str:
-    every = "" if step.slide == step.range else f" every {span(step.slide)}"
-    delay = f", delay {span(step.delay)}" if step.delay else ""
-    return f"windows of {span(step.range)}{every}{delay}, late: {step.late_data_policy}"
+    every = "" if step.slide == step.range else f" every {format_duration(step.slide)}"
+    delay = f", delay {format_duration(step.delay)}" if step.delay else ""
+    return f"windows of {format_duration(step.range)}{every}{delay}, late: {step.late_data_policy}"
+
+
+def format_duration(nanoseconds: int) -> str:
+    """A whole number of the largest unit that there is one of."""
+    for name, size in _UNITS.items():
+        if nanoseconds and nanoseconds % size == 0:
+            return f"{nanoseconds // size} {name}"
+    return f"{nanoseconds} ns"
 
 
 def _target(target: Target) -> tuple[str, str]:
