@@ -5,8 +5,8 @@ import json
 from random import Random
 
 from tests.topologies.reference import expected
-from wallaroo.demo.books import EVERY_MALFORMED, Books, Verdict, payments
 from wallaroo.demo.flow import Flow
+from wallaroo.demo.ledger import EVERY_MALFORMED, Ledger, Verdict, payments
 from wallaroo.demo.screen import Screen
 from wallaroo.demo.traffic import Arrival
 
@@ -36,18 +36,18 @@ class Mirror:
 
 
 def run(records):
-    out, mirror, books, checks = io.StringIO(), Mirror(), Books(), []
+    out, mirror, ledger, checks = io.StringIO(), Mirror(), Ledger(), []
     flow = Flow(Screen(out), mirror, mirror, lambda: checks.append(1))
-    flow.run(payments(Random(5), books), records, 10**9, books)  # noqa: S311 - repeatable
-    return flow, books, out.getvalue(), checks
+    flow.run(payments(Random(5), ledger), records, 10**9, ledger)  # noqa: S311 - repeatable
+    return flow, ledger, out.getvalue(), checks
 
 
 def test_it_ends_when_all_that_is_due_has_come():
-    flow, books, _, checks = run(EVERY_MALFORMED)
+    flow, ledger, _, checks = run(EVERY_MALFORMED)
     assert flow.sent == EVERY_MALFORMED
-    assert flow.alerts == books.due > 0
-    assert flow.dead == books.malformed == 1
-    assert flow.verdict(books) == Verdict()
+    assert flow.alerts == ledger.due > 0
+    assert flow.dead == ledger.malformed == 1
+    assert flow.verdict(ledger) == Verdict()
     assert checks
 
 

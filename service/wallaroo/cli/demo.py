@@ -13,9 +13,9 @@ from random import Random
 from tempfile import TemporaryDirectory
 
 from wallaroo.cli import run
-from wallaroo.demo.books import LIMIT, Books, payments
 from wallaroo.demo.embedded import FETCH_WAIT_MS, MOST_RECORDS, embedded_broker
 from wallaroo.demo.flow import Flow
+from wallaroo.demo.ledger import LIMIT, Ledger, payments
 from wallaroo.demo.screen import Screen
 from wallaroo.demo.service import DemoService, demo_service
 from wallaroo.demo.traffic import Feed, Tail
@@ -102,43 +102,45 @@ def _with_broker(screen: Screen, options: argparse.Namespace, broker: str, folde
 
 def _service_options(broker: str) -> list[str]:
     # This broker settles groups sooner under the new protocol, and answers a fetch only when its time is up.
+    # fmt: off
     return [
-        *(_MODULE, "--workers", "2", "--embedded-broker", "--bootstrap-servers", broker),
-        *("--processing-guarantee", "at_least_once", "--group-protocol", "consumer"),
-        *("--consumer", f"fetch.wait.max.ms={FETCH_WAIT_MS}"),
-        *("--application-id", _NAME, "--http-port", "0", "--log-format", "json"),
+        _MODULE, "--workers", "2", "--embedded-broker", "--bootstrap-servers", broker,
+        "--processing-guarantee", "at_least_once", "--group-protocol", "consumer",
+        "--consumer", f"fetch.wait.max.ms={FETCH_WAIT_MS}",
+        "--application-id", _NAME, "--http-port", "0", "--log-format", "json",
     ]
+    # fmt: on
 
 
 def _with_service(
     screen: Screen, options: argparse.Namespace, service: DemoService, flow: Flow, address: str
 ) -> int:
-    books = Books()
-    transactions = payments(Random(options.seed), books)  # noqa: S311 - repeatable, not secret
-    flow.run(transactions, options.records, options.rate, books)
+    ledger = Ledger()
+    transactions = payments(Random(options.seed), ledger)  # noqa: S311 - repeatable, not secret
+    flow.run(transactions, options.records, options.rate, ledger)
     service.stop()
     flow.drain()
-    if _summarize(screen, flow, books, address):
+    if _summarize(screen, flow, ledger, address):
         return 0
     screen.line(f"What the service's log complains of:{service.troubles() or ' nothing'}")
     return 1
 
 
-def _summarize(screen: Screen, flow: Flow, books: Books, address: str) -> bool:
+def _summarize(screen: Screen, flow: Flow, ledger: Ledger, address: str) -> bool:
     """Say what has come of it; False where that is not what had to come."""
-    verdict = flow.verdict(books)
+    verdict = flow.verdict(ledger)
     rate = flow.sent / flow.seconds
     screen.line(f"\n  transactions     {flow.sent:,} in {flow.seconds:.1f} s, {rate:,.0f} a second")
-    screen.line(f"  alerts           {flow.alerts:,} for {len(books.alerts)} of {len(books.totals)} users")
-    screen.line(f"  dead letters     {flow.dead} for {books.malformed} malformed transactions")
+    screen.line(f"  alerts           {flow.alerts:,} for {len(ledger.alerts)} of {len(ledger.totals)} users")
+    screen.line(f"  dead letters     {flow.dead} for {ledger.malformed} malformed transactions")
     screen.line(f"  metrics          were at http://{address}/metrics")
     if verdict.repeated:
         screen.line(f"  repeated alerts  {verdict.repeated}, as at-least-once allows")
-    if verdict.ok and flow.dead >= books.malformed:
+    if verdict.ok and flow.dead >= ledger.malformed:
         screen.line("\nThe alerts match the model: each user's, every one, in order.")
         return True
     screen.line(
         f"\nTHE ALERTS DO NOT MATCH THE MODEL: {verdict.missing} are missing, {verdict.wrong} are wrong, "
-        f"{max(0, books.malformed - flow.dead)} dead letters are missing."
+        f"{max(0, ledger.malformed - flow.dead)} dead letters are missing."
     )
     return False

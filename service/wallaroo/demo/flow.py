@@ -1,4 +1,4 @@
-"""The flow of a demo: payments go out at their rate, alerts come in, the screen tells of both."""
+"""The traffic of a demo run: payments out at a given rate, alerts in, progress on the screen."""
 
 import json
 import time
@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Any
 
-from wallaroo.demo.books import Books, Payment, Verdict, judge, line
+from wallaroo.demo.ledger import Ledger, Payment, Verdict, judge, line
 from wallaroo.demo.screen import Screen
 from wallaroo.demo.traffic import Feed, Tail
 
@@ -33,7 +33,7 @@ class Flow:
         self._shown = 0
         self._shown_at = self._told_at = 0.0
 
-    def run(self, payments: Iterator[Payment], records: int, rate: int, books: Books) -> None:
+    def run(self, payments: Iterator[Payment], records: int, rate: int, ledger: Ledger) -> None:
         """Feed so many payments a second, and wait until what is due has come, or no more comes."""
         started = time.monotonic()
         while self.sent < records:
@@ -43,7 +43,7 @@ class Flow:
             self.sent = due
             self._turn(records)
         self._feed.finish()
-        self._await(books, records)
+        self._await(ledger, records)
         self.seconds = time.monotonic() - started
         self._screen.done()
 
@@ -53,12 +53,12 @@ class Flow:
         while not self._tail.at_end and time.monotonic() < deadline:
             self._take()
 
-    def verdict(self, books: Books) -> Verdict:
-        return judge(books.alerts, self._came)
+    def verdict(self, ledger: Ledger) -> Verdict:
+        return judge(ledger.alerts, self._came)
 
-    def _await(self, books: Books, records: int) -> None:
+    def _await(self, ledger: Ledger, records: int) -> None:
         heard = time.monotonic()
-        while self.alerts < books.due or self.dead < books.malformed:
+        while self.alerts < ledger.due or self.dead < ledger.malformed:
             if self._turn(records):
                 heard = time.monotonic()
             elif time.monotonic() - heard > _PATIENCE_SECONDS:

@@ -1,4 +1,4 @@
-"""The books of a demo: what it pays in and out, and the alerts that must come of it."""
+"""The ledger of a demo: every payment it makes, and the alerts that must follow from them."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,23 +11,32 @@ Number = int | float
 LIMIT = 2000
 EVERY_MALFORMED = 2_000
 
-_USERS = (
-    *("Fido", "Rex", "Bella", "Luna", "Max", "Zoë", "Milo", "Ωμέγα", "Nala", "Tigris", "Şeker", "さくら"),
-    *(
-        "Biscuit",
-        "Coco",
-        "Pépin",
-        "Жучка",
-        "Frida",
-        "Otto",
-        "小黑",
-        "Mango",
-        "Pixel",
-        "Søren",
-        "Kiki",
-        "Waldi",
-    ),
-)
+_USERS = [
+    "Fido",
+    "Rex",
+    "Bella",
+    "Luna",
+    "Max",
+    "Zoë",
+    "Milo",
+    "Ωμέγα",
+    "Nala",
+    "Tigris",
+    "Şeker",
+    "さくら",
+    "Biscuit",
+    "Coco",
+    "Pépin",
+    "Жучка",
+    "Frida",
+    "Otto",
+    "小黑",
+    "Mango",
+    "Pixel",
+    "Søren",
+    "Kiki",
+    "Waldi",
+]
 _MALFORMED = (
     b"not JSON at all",
     b'{"user": "Fido", "amount": NaN}',
@@ -44,7 +53,7 @@ class Payment(NamedTuple):
 
 
 @dataclass(slots=True)
-class Books:
+class Ledger:
     """The running totals, and by user the alerts that are due, in order, as lines of text."""
 
     totals: dict[str, Number] = field(default_factory=dict)
@@ -73,19 +82,19 @@ class Verdict:
         return not self.missing and not self.wrong
 
 
-def payments(rng: Random, books: Books) -> Iterator[Payment]:
-    """Payments without end, each entered into the books; once in a while one that is malformed."""
+def payments(rng: Random, ledger: Ledger) -> Iterator[Payment]:
+    """Endless payments, each entered into the ledger; now and then a malformed one."""
     number = 0
     while True:
         number += 1
         if number % EVERY_MALFORMED == 0:
-            books.malformed += 1
-            yield Payment(b"", _MALFORMED[books.malformed % len(_MALFORMED)])
+            ledger.malformed += 1
+            yield Payment(b"", _MALFORMED[ledger.malformed % len(_MALFORMED)])
             continue
         # The first users pay most often.
         user = _USERS[int(len(_USERS) * rng.random() ** 2)]
-        amount = _amount(rng, books.totals.get(user, 0))
-        books.enter(user, amount)
+        amount = _amount(rng, ledger.totals.get(user, 0))
+        ledger.enter(user, amount)
         yield Payment(user.encode(), json.dumps({"user": user, "amount": amount, "id": number}).encode())
 
 

@@ -1,4 +1,4 @@
-"""The books of the demo: what it pays, what is due for it, and how alerts are judged."""
+"""The ledger of the demo: what it pays, what is due for it, and how alerts are judged."""
 
 import json
 from itertools import islice
@@ -9,30 +9,30 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.topologies.reference import expected
-from wallaroo.demo.books import EVERY_MALFORMED, Books, Verdict, judge, line, payments
+from wallaroo.demo.ledger import EVERY_MALFORMED, Ledger, Verdict, judge, line, payments
 
 
 def paid(seed, count):
-    """Payments, and the books as they are behind the last one."""
-    books = Books()
-    return list(islice(payments(Random(seed), books), count)), books  # noqa: S311 - repeatable
+    """Payments, and the ledger as they are behind the last one."""
+    ledger = Ledger()
+    return list(islice(payments(Random(seed), ledger), count)), ledger  # noqa: S311 - repeatable
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_the_books_agree_with_the_reference_model(seed):
-    made, books = paid(seed, 1500)
+    made, ledger = paid(seed, 1500)
     wanted = expected(made)
-    assert books.totals == wanted.totals
-    assert books.alerts == {
+    assert ledger.totals == wanted.totals
+    assert ledger.alerts == {
         user: [line(alert["kind"], user, alert["total"]) for alert in alerts]
         for user, alerts in wanted.alerts_by_user.items()
     }
-    assert books.due == sum(len(alerts) for alerts in books.alerts.values())
+    assert ledger.due == sum(len(alerts) for alerts in ledger.alerts.values())
 
 
 def test_every_malformed_payment_is_counted_and_is_malformed():
-    made, books = paid(4, 8 * EVERY_MALFORMED)
-    assert books.malformed == len(expected(made).dead) == 8
+    made, ledger = paid(4, 8 * EVERY_MALFORMED)
+    assert ledger.malformed == len(expected(made).dead) == 8
 
 
 def test_good_payments_are_keyed_by_their_user():
