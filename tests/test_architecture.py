@@ -14,13 +14,10 @@ OURS = sorted(PACKAGE.rglob("*.py"))
 APPLICATIONS = sorted((ROOT / "topologies").glob("*.py"))
 SCHEMAS = sorted((ROOT / "schemas").rglob("*.py"))
 
-MAX_FILE_LINES = 400
+MAX_FILE_LINES = 250
 MAX_FUNCTION_LINES = 40
 
 PURE = {"errors", "record", "clock", "core_schemas"}
-BASE = {"errors", "record", "clock"}
-CORE = BASE | {"topology", "serde", "state", "windows", "task"}
-EDGE = CORE | {"settings", "observability", "kafka"}
 # A package may always import itself; what is not listed here may import nothing of ours.
 MAY_IMPORT = {
     "errors": set(),
@@ -31,30 +28,44 @@ MAY_IMPORT = {
     "api": {"errors", "record", "core_schemas"},
     "experimental": {"errors", "record", "api"},
     "topology": {"errors", "record", "api"},
-    "serde": {"errors", "record", "core_schemas"},
-    "state": BASE | {"serde", "topology", "windows"},
-    "windows": BASE | {"serde", "state", "topology", "task"},
-    "task": BASE | {"serde", "state", "topology", "windows"},
+    "windows": {"errors", "record", "clock"},
+    "state": {"errors", "record", "clock", "core_schemas"},
+    "processing": {"errors", "record", "clock", "windows", "state", "topology"},
+    "connectors": {"errors", "record", "api"},
+    "testing": {
+        *("errors", "record", "clock", "api", "windows", "state", "topology", "processing", "connectors"),
+    },
     "observability": {"errors", "record", "settings"},
-    "kafka": BASE | {"settings", "observability", "topology", "task"},
-    "engine": EDGE,
-    "connectors": EDGE | {"api", "engine"},
-    "service": EDGE | {"api", "engine", "connectors"},
-    "demo": BASE | {"settings", "observability", "kafka", "service"},
-    "testing": CORE | {"api", "engine", "connectors"},
-    "cli": {"errors", "settings", "topology", "observability", "service", "demo"},
+    "runtime": {
+        *("errors", "record", "clock", "settings", "api", "topology", "windows", "state"),
+        *("processing", "connectors", "observability"),
+    },
+    "cli": {"errors", "settings", "topology", "runtime", "observability"},
+    "console": {"errors", "settings", "topology", "runtime", "observability"},
     "__main__": {"cli"},
 }
 
+# The same of the rooms of `runtime`, where `workers` puts together what the others hold; modules beside them
+# may be imported by all, and import none of them.
+ROOMS = {
+    "kafka": set(),
+    "tasks": {"kafka"},
+    "sources": {"kafka", "tasks"},
+    "deliveries": {"kafka", "tasks"},
+    "workers": {"kafka", "tasks", "sources", "deliveries"},
+    "demo": set(),
+}
+
 ONLY_IN = {
-    "confluent_kafka": {"kafka", "engine", "connectors", "service", "demo"},
+    "confluent_kafka": {"runtime"},
     "socket": {"connectors"},
     "socketserver": {"connectors"},
     "prometheus_client": {"observability"},
-    "starlette": {"observability"},
-    "uvicorn": {"observability"},
+    "starlette": {"observability", "console"},
+    "uvicorn": {"observability", "console"},
 }
-EDGES = {"clock", "kafka", "engine", "connectors", "service", "demo", "cli", "observability"}
+
+EDGES = {"clock", "runtime", "cli", "connectors", "observability"}
 CLOCKS_AND_DICE = {
     *("time.time", "time.time_ns", "time.monotonic", "time.monotonic_ns"),
     *("time.perf_counter", "time.perf_counter_ns", "datetime.datetime.now", "datetime.datetime.utcnow"),
@@ -123,6 +134,15 @@ def forbidden_imports(path: Path) -> Iterator[Found]:
             yield line, f"{here} may not import {name}; it may import {', '.join(sorted(allowed))}"
 
 
+def other_rooms(path: Path) -> Iterator[Found]:
+    here = path.relative_to(PACKAGE / "runtime").parts[0]
+    allowed = ROOMS.get(here, set()) | {here}
+    for line, name in imported(path):
+        room = name.removeprefix("wallaroo.runtime.").partition(".")[0]
+        if name.startswith("wallaroo.runtime.") and room in ROOMS.keys() - allowed:
+            yield line, f"runtime/{here} may not import {name}; it may import {', '.join(sorted(allowed))}"
+
+
 def strangers(path: Path) -> Iterator[Found]:
     here = part_of(path)
     for line, name in imported(path):
@@ -172,6 +192,17 @@ def each(files: list[Path]) -> pytest.MarkDecorator:
 @each(OURS)
 def test_imports_point_down(path):
     assert_none(path, forbidden_imports(path))
+
+
+@each([path for path in OURS if part_of(path) == "runtime"])
+def test_the_rooms_of_the_runtime_import_downwards(path):
+    assert_none(path, other_rooms(path))
+
+
+def test_every_room_of_the_runtime_is_known():
+    assert {folder.name for folder in (PACKAGE / "runtime").iterdir() if folder.is_dir()} - {
+        "__pycache__"
+    } == {*ROOMS}
 
 
 @each([path for path in OURS if part_of(path) in PURE])
