@@ -1,7 +1,7 @@
 """Coverage-guided fuzzing of everything that reads bytes back from a topic; `make fuzz` runs it.
 
-Damaged or forged, a value is read or it is a StoredValueError: nothing else is raised, nothing runs, and few
-bytes ask neither for much memory nor for more than a moment.
+Damaged or forged, a value is read or it is a StoredValueError: nothing else is raised, and nothing runs. What
+asks for more memory than there is, is a StoredValueError too; what asks for much time can end a run.
 """
 
 import resource
@@ -23,7 +23,7 @@ with atheris.instrument_imports():
     from wallaroo.errors import StoredValueError
     from wallaroo.serde.codecs import codecs_of
     from wallaroo.serde.object_codec import StateCodec
-    from wallaroo.serde.pickling.restricted import RestrictedPickle
+    from wallaroo.serde.pickle import RestrictedPickle
     from wallaroo.topology.ingest import Generator
 
 KINDS = (

@@ -27,6 +27,12 @@ def named(module, name):
 class Mine:
     ran = False
 
+    class Inner:
+        """Found behind the class only."""
+
+
+mine = Mine()
+
 
 class Call:
     """Pickles as a call of anything."""
@@ -74,7 +80,7 @@ PLACES = [
     ("functools", "partial"),
     ("importlib", "import_module"),
     ("collections", "namedtuple"),
-    ("wallaroo.serde.pickling.restricted", "RestrictedPickle"),
+    ("wallaroo.serde.pickle", "RestrictedPickle"),
     ("wallaroo", "deserialize"),
     (HERE, "os.system"),
     (HERE, "subprocess.Popen"),
@@ -82,6 +88,10 @@ PLACES = [
     (HERE, "partial"),
     (HERE, "run_me"),
     (HERE, "Mine.__init__.__globals__"),
+    (HERE, "Mine.__init__.__class__"),
+    (HERE, "HERE.__class__"),
+    (HERE, "mine.__class__"),
+    (HERE, "mine.Inner"),
     (HERE, "Mine.__class__"),
     (HERE, "Mine.__base__"),
     (HERE, "Mine.mro"),

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from tests.properties import shapes
 from tests.properties.values import json_scalars, models, picture, scalars, values, with_attributes
 from wallaroo.serde.object_codec import StateCodec
-from wallaroo.serde.pickling.restricted import RestrictedPickle
+from wallaroo.serde.pickle import RestrictedPickle
 from wallaroo.serde.values import ValueCodec
 
 PICKLES = RestrictedPickle(["tests"])

@@ -10,10 +10,11 @@ from tests.properties import forgeries, shapes
 from tests.properties.values import values, with_attributes
 from wallaroo.errors import StoredValueError
 from wallaroo.serde.object_codec import StateCodec, UserCodec
-from wallaroo.serde.pickling.restricted import RestrictedPickle
+from wallaroo.serde.pickle import RestrictedPickle
 from wallaroo.serde.values import ValueCodec
 
 PICKLES = RestrictedPickle(["tests"])
+pytestmark = pytest.mark.usefixtures("limited_memory")
 VALUES = ValueCodec(PICKLES)
 CODECS = [
     VALUES,
@@ -88,6 +89,17 @@ def test_a_forged_call_is_refused_before_it_runs(call, protocol):
 def test_a_forged_call_in_an_older_way_is_refused_as_such(call, protocol):
     with pytest.raises(StoredValueError, match="which is not ours"):
         PICKLES.loads(pickle.dumps(call, protocol=protocol))
+    assert not forgeries.Mine.ran
+
+
+@pytest.mark.parametrize(
+    "behind", [b"", pickle.dumps(shapes.Bag(), 5)[2:]], ids=["alone", "with a name of ours"]
+)
+@each_call
+def test_a_forged_call_in_an_older_way_behind_our_beginning_is_refused(call, behind):
+    older = pickle.dumps(call, protocol=2)[2:-1]
+    with pytest.raises(StoredValueError, match=r"a stored value names"):
+        PICKLES.loads(forgeries.BEGIN + older + behind + pickle.STOP)
     assert not forgeries.Mine.ran
 
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from tests.properties.values import json_scalars, picture, values
 from wallaroo.errors import StoredValueError
-from wallaroo.serde.pickling.restricted import RestrictedPickle
+from wallaroo.serde.pickle import RestrictedPickle
 from wallaroo.serde.values import ValueCodec
 
 

@@ -16,7 +16,7 @@ from tests.properties import shapes
 from tests.properties.shapes import Bag
 from wallaroo.errors import RecordError
 from wallaroo.serde.object_codec import StateCodec
-from wallaroo.serde.pickling.restricted import RestrictedPickle
+from wallaroo.serde.pickle import RestrictedPickle
 from wallaroo.serde.values import ValueCodec
 
 PICKLES = RestrictedPickle(["tests"])

@@ -6,7 +6,7 @@ from types import ModuleType
 from typing import Any
 
 from wallaroo.serde.object_codec import Codec, StateCodec, TopicCodec, UserCodec
-from wallaroo.serde.pickling.restricted import RestrictedPickle
+from wallaroo.serde.pickle import RestrictedPickle
 from wallaroo.serde.values import ValueCodec
 
 

@@ -21,7 +21,7 @@ from wallaroo.errors import StoredValueError
 from wallaroo.serde.attributes import Attributes, InDict, attributes_of
 from wallaroo.serde.json_rows import exact_json, exact_json_lines, read_json
 from wallaroo.serde.models import Dump, load_model, model_dump
-from wallaroo.serde.pickling.restricted import RestrictedPickle
+from wallaroo.serde.pickle import RestrictedPickle
 
 _JSON, _DICT, _MODEL, _PICKLE, _USER = b"1J", b"1D", b"1M", b"1P", b"1U"
 

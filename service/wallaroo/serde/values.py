@@ -8,6 +8,7 @@
 1P...                        anything else, pickled
 """
 
+import pickle
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -18,9 +19,7 @@ from wallaroo.errors import StoredValueError
 from wallaroo.serde.attributes import Attributes, attributes_of
 from wallaroo.serde.json_rows import exact_json, exact_json_lines, read_json, read_json_lines
 from wallaroo.serde.models import Dump, load_model, model_dump
-from wallaroo.serde.pickling.checked import NAMELESS
-from wallaroo.serde.pickling.plain import is_plain
-from wallaroo.serde.pickling.restricted import RestrictedPickle
+from wallaroo.serde.pickle import NAMELESS, RestrictedPickle
 
 _PICKLE, _TEXT, _BYTES, _FLAT, _MODEL = b"1P", b"1S", b"1B", b"1O", b"1M"
 _ATTRIBUTES, _DICT = b"1J", b"1D"
@@ -119,7 +118,7 @@ class ValueCodec:
             return _ATTRIBUTES + name + made
         if NAMELESS.issuperset(map(type, attributes.values())):
             pickled = self._dumps(attributes)
-            if is_plain(pickled):
+            if pickle.STACK_GLOBAL not in pickled:
                 return _DICT + name + pickled
         return self._encode_whole(value)
 

@@ -2,7 +2,7 @@
 
 from wallaroo.record import Partition
 from wallaroo.serde.object_codec import StateCodec
-from wallaroo.serde.pickling.restricted import RestrictedPickle
+from wallaroo.serde.pickle import RestrictedPickle
 from wallaroo.serde.values import ValueCodec
 from wallaroo.state.memory import KeyedStore
 from wallaroo.task.dead_letters import OnError

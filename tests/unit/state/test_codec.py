@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 from tests.properties import shapes
 from wallaroo.errors import StoredValueError
 from wallaroo.serde.object_codec import StateCodec, UserCodec
-from wallaroo.serde.pickling.restricted import RestrictedPickle
+from wallaroo.serde.pickle import RestrictedPickle
 
 PICKLES = RestrictedPickle(["tests"])
 

@@ -4,7 +4,7 @@ import pytest
 
 from wallaroo.errors import StateError, StoredValueError
 from wallaroo.serde.object_codec import StateCodec
-from wallaroo.serde.pickling.restricted import RestrictedPickle
+from wallaroo.serde.pickle import RestrictedPickle
 from wallaroo.state.memory import KeyedStore
 
 

@@ -11,7 +11,7 @@ import pytest
 from tests.properties import shapes
 from tests.properties.values import picture
 from wallaroo.errors import StoredValueError
-from wallaroo.serde.pickling.restricted import RestrictedPickle
+from wallaroo.serde.pickle import RestrictedPickle
 from wallaroo.serde.values import ValueCodec, strip_format_tag
 
 CODEC = ValueCodec(RestrictedPickle(["tests"]))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from wallaroo.errors import StoredValueError
 from wallaroo.serde.object_codec import StateCodec
-from wallaroo.serde.pickling.restricted import RestrictedPickle
+from wallaroo.serde.pickle import RestrictedPickle
 from wallaroo.windows.contents import Contents
 from wallaroo.windows.control import Report, decode_report, encode_report, is_control
 from wallaroo.windows.count import Counted

@@ -1,4 +1,4 @@
-"""Read with a guard or without, a pickle of ours is the same, and what was shared in it still is."""
+"""What we pickle is read as pickle itself reads it, and what was shared in it still is."""
 
 import enum
 import io
@@ -17,8 +17,7 @@ from hypothesis import strategies as st
 
 from tests.properties import shapes
 from tests.properties.values import models, picture, values, with_attributes
-from wallaroo.serde.pickling.guarded import read_guarded
-from wallaroo.serde.pickling.restricted import RestrictedPickle
+from wallaroo.serde.pickle import RestrictedPickle
 
 PICKLES = RestrictedPickle(["tests"])
 T = TypeVar("T")
@@ -29,10 +28,6 @@ class Unguarded(pickle.Unpickler):
         return PICKLES.find_class(module, name)
 
 
-def guarded(data):
-    return read_guarded(data, PICKLES._guards)
-
-
 def unguarded(data):
     return Unguarded(io.BytesIO(data)).load()
 
@@ -40,13 +35,13 @@ def unguarded(data):
 @given(values)
 def test_a_value_is_the_same(value):
     data = PICKLES.dumps(value)
-    assert picture(guarded(data)) == picture(unguarded(data)) == picture(value)
+    assert picture(PICKLES.loads(data)) == picture(unguarded(data)) == picture(value)
 
 
 @given(st.one_of(*(models(kind) for kind in (shapes.Anything, shapes.Open, shapes.Hidden, shapes.Tree))))
 def test_a_model_is_the_same(model):
     data = PICKLES.dumps(model)
-    assert picture(guarded(data)) == picture(unguarded(data)) == picture(model)
+    assert picture(PICKLES.loads(data)) == picture(unguarded(data)) == picture(model)
 
 
 @pytest.mark.parametrize("kind", [shapes.Bag, shapes.SlotsAndMore, shapes.OwnList, shapes.OwnDict])
@@ -54,7 +49,7 @@ def test_a_model_is_the_same(model):
 def test_an_object_is_the_same(kind, data):
     value = data.draw(with_attributes(kind))
     made = PICKLES.dumps(value)
-    assert picture(guarded(made)) == picture(unguarded(made)) == picture(value)
+    assert picture(PICKLES.loads(made)) == picture(unguarded(made)) == picture(value)
 
 
 class Own(msgspec.Struct):
@@ -331,7 +326,6 @@ WHOLE = {
 @pytest.mark.parametrize("value", WHOLE.values(), ids=WHOLE)
 def test_a_value_is_the_same_part_by_part(value):
     data = PICKLES.dumps(value)
-    read = guarded(data)
+    read = PICKLES.loads(data)
     assert type(read) is type(value)
     assert PICKLES.dumps(read) == PICKLES.dumps(unguarded(data))
-    assert PICKLES.dumps(PICKLES.loads(data)) == PICKLES.dumps(read)

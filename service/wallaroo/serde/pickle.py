@@ -1,0 +1,190 @@
+"""Pickle for bytes that come from a topic: what may be loaded, and so what may be dumped.
+
+Rules for whoever edits this file:
+1. A pickle names value types and classes of the application's own modules only, and calls nothing else.
+2. Classes, enum members and time zones belong to the whole process: no pickle changes them.
+3. Any bytes are a value or a StoredValueError. Time and memory are not defended.
+
+`find_class` sees names only, not what is called or filled. A pickle with names is therefore read twice: with
+stand-ins, which execute nothing and refuse what pickle would not have written, then with the classes.
+"""
+
+import copyreg
+import io
+import pickle
+import sys
+import sysconfig
+import threading
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+from types import FunctionType, ModuleType
+from typing import Any, NoReturn
+from zoneinfo import ZoneInfo
+
+from wallaroo.errors import RecordError, StoredValueError
+from wallaroo.serde.stand_ins import USUAL, VALUE_TYPES, stand_in_of
+
+# Pickle writes no name for these; only what they hold may have one.
+NAMELESS = frozenset({dict, list, tuple, set, frozenset, str, bytes, int, float, bool, type(None)})
+_VALUE_TYPE_OF = {(kind.__module__, kind.__qualname__): kind for kind in VALUE_TYPES}
+
+
+class RestrictedPickle:
+    """Loads only value types and the classes of the application's own, already imported modules.
+
+    A forged record can name anything; what is not on the list is refused before it runs, so it
+    becomes a StoredValueError and not code. What could not be loaded again is not dumped either.
+    """
+
+    def __init__(self, own_modules: Iterable[str] = ()) -> None:
+        self._own_packages = frozenset(name.partition(".")[0] for name in own_modules)
+        self._pickler = _ThreadPickler(self.knows)
+        self._find = lru_cache(1000)(self.find_class)
+        self._find_stand_in = lru_cache(1000)(self._stand_in)
+
+    def dumps(self, value: Any) -> bytes:
+        """The bytes; RecordError where `loads` would refuse them, and what the user's own pickling raises."""
+        if type(value) in NAMELESS:
+            made = pickle.dumps(value, protocol=5)
+            # Every name in a pickle ends in this opcode.
+            if pickle.STACK_GLOBAL not in made:
+                return made
+        return self._pickler.dumps(value)
+
+    def loads(self, data: bytes) -> Any:
+        """The value; StoredValueError where the bytes are damaged, or ask for what is not allowed."""
+        if data[:2] not in _PROTOCOLS:
+            begin = data[:2]
+            raise StoredValueError(
+                f"a pickled value cannot be read: it begins with {begin!r}, which is not ours"
+            )
+        try:
+            if pickle.STACK_GLOBAL not in data:
+                return _NamelessUnpickler(io.BytesIO(data)).load()
+            _Unpickler(data, self._find_stand_in).load()
+            return _Unpickler(data, self._find).load()
+        except StoredValueError:
+            raise
+        except Exception as error:  # damaged pickles raise nearly anything
+            # What an error holds of a value can be endless, and the text of its cause is somebody's to read.
+            told = all(type(each) in (str, int) for each in error.args)
+            text = repr(error) if told else type(error).__name__
+            raise StoredValueError(f"a pickled value cannot be read: {text}") from error if told else None
+
+    def knows(self, kind: type) -> bool:
+        """Whether a class can be loaded again by its name."""
+        try:
+            return self.find_class(kind.__module__, kind.__qualname__) is kind
+        except (StoredValueError, AttributeError, ImportError):
+            return False
+
+    def find_class(self, module: str, name: str) -> type:
+        """Resolve a name of a pickle; StoredValueError where it is not allowed."""
+        if (module, name) in _VALUE_TYPE_OF:
+            return _VALUE_TYPE_OF[module, name]
+        if self._is_own(module) and module in sys.modules:
+            first, *inner = name.split(".")
+            found = getattr(sys.modules[module], first)
+            # Whatever is behind a name in a function or an object is no place of a class.
+            for part in inner:
+                found = getattr(found, part) if isinstance(found, type) else None
+            # A class that the module merely imported (subprocess.Popen, say) is not its own.
+            if isinstance(found, type) and self._is_own(found.__module__):
+                return found
+        raise StoredValueError(
+            f"a stored value names {module}.{name}, which is neither a value type nor a class of the "
+            "application's own modules; if it is yours, define serialize and deserialize in the application"
+        )
+
+    def _stand_in(self, module: str, name: str) -> type:
+        return stand_in_of(self.find_class(module, name), self._is_own)
+
+    def _is_own(self, module: str | None) -> bool:
+        package = str(module).partition(".")[0]
+        return package in self._own_packages or _is_a_persons_file(sys.modules.get(str(module)))
+
+
+_PROTOCOLS = (pickle.PROTO + b"\x04", pickle.PROTO + b"\x05")
+
+
+class _Unpickler(pickle.Unpickler):
+    def __init__(self, data: bytes, find: Callable[[str, str], type]) -> None:
+        super().__init__(io.BytesIO(data))
+        self._find = find
+
+    def find_class(self, module: str, name: str) -> type:
+        return self._find(module, name)
+
+
+class _NamelessUnpickler(pickle.Unpickler):
+    def find_class(self, module: str, name: str) -> NoReturn:
+        raise StoredValueError(f"a stored value names {module}.{name} by an opcode which is not ours")
+
+
+class _ThreadPickler(threading.local):
+    """One pickler per thread: to make one costs more than most values."""
+
+    def __init__(self, is_readable: Callable[[type], bool]) -> None:
+        self._stream = io.BytesIO()
+        self._pickler = _Pickler(self._stream, is_readable)
+
+    def dumps(self, value: Any) -> bytes:
+        self._stream.seek(0)
+        self._stream.truncate()
+        try:
+            self._pickler.dump(value)
+        finally:
+            self._pickler.clear_memo()
+        return self._stream.getvalue()
+
+
+class _Pickler(pickle.Pickler):
+    """Refuses what could not be read back while there is still a record to blame, not at the next restart."""
+
+    def __init__(self, stream: io.BytesIO, is_readable: Callable[[type], bool]) -> None:
+        super().__init__(stream, protocol=5)
+        self._is_readable = is_readable
+        self._readable: set[type] = set()
+
+    def reducer_override(self, value: Any) -> Any:
+        """How to pickle whatever is not of a built-in type; NotImplemented for the usual way."""
+        kind = type(value)
+        if isinstance(value, type):
+            self._check(value)
+        elif kind is FunctionType:
+            raise _not_storable(f"the function {value.__qualname__}")
+        elif kind is ZoneInfo and value.key:
+            return ZoneInfo, (value.key,)
+        elif (kind.__reduce_ex__, kind.__reduce__) != USUAL and kind not in copyreg.dispatch_table:
+            reduced = value.__reduce_ex__(5)
+            # A name alone: an object that is found again where it was declared, not made anew.
+            if isinstance(reduced, str):
+                raise _not_storable(repr(value))
+            return reduced
+        return NotImplemented
+
+    def _check(self, named: type) -> None:
+        if named not in self._readable:
+            if not self._is_readable(named):
+                raise _not_storable(f"{named.__module__}.{named.__qualname__}")
+            self._readable.add(named)
+
+
+def _not_storable(what: str) -> RecordError:
+    return RecordError(
+        f"{what} cannot be stored or sent through a topic: it is neither a value type nor a class of the "
+        "application's own modules, so it could not be read back; hold plain values instead, or define "
+        "serialize and deserialize in the application"
+    )
+
+
+_LIBRARY_FOLDERS = ("site-packages", "dist-packages")
+_STANDARD_LIBRARY = (sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"))
+
+
+def _is_a_persons_file(module: ModuleType | None) -> bool:
+    """Whether a module lies outside the standard library, the installed libraries and this package."""
+    file = getattr(module, "__file__", None)
+    if module is None or not file or module.__name__.partition(".")[0] == "wallaroo":
+        return False
+    return not file.startswith(_STANDARD_LIBRARY) and not any(part in file for part in _LIBRARY_FOLDERS)

@@ -1,0 +1,185 @@
+"""Stand-ins for the classes that a pickle names: reading it with these executes nothing.
+
+A stand-in is called, made and filled just as its class would be, so that it is seen where a pickle
+calls something with arguments that pickle would not have written, or fills what belongs to the whole process.
+What the reader does next depends on its opcodes only, so with the classes it does the same again.
+"""
+
+import io
+from collections import Counter, OrderedDict, defaultdict, deque
+from collections.abc import Callable
+from datetime import date, datetime, time, timedelta, timezone, tzinfo
+from decimal import Decimal
+from enum import Enum
+from fractions import Fraction
+from importlib import import_module
+from types import FunctionType
+from typing import Any, NoReturn
+from uuid import UUID, SafeUUID
+from zoneinfo import ZoneInfo
+
+import msgspec
+from pydantic import BaseModel, RootModel
+from pydantic_core import TzInfo
+
+from wallaroo.errors import StoredValueError
+
+IsOwn = Callable[[str | None], bool]
+Allows = Callable[[tuple[Any, ...]], bool]
+
+_BUILT_IN = {bytearray, complex, dict, float, frozenset, int, list, range, set, slice, str}
+_COLLECTIONS = {Counter, OrderedDict, defaultdict, deque}
+# TzInfo is the time zone of every datetime that pydantic reads.
+_TIMES = {date, datetime, time, timedelta, timezone, ZoneInfo, TzInfo}
+# A value like any other: nothing is drawn from it here.
+_RANDOM: type = import_module("random").Random
+_OTHERS = {Decimal, Fraction, _RANDOM, UUID, SafeUUID}
+VALUE_TYPES: frozenset[type] = frozenset().union(_BUILT_IN, _COLLECTIONS, _TIMES, _OTHERS)
+# How an object pickles itself unless its class says otherwise.
+USUAL: Any = (object.__reduce_ex__, object.__reduce__)
+# Constructors that only keep or convert what they are given.
+_HARMLESS = VALUE_TYPES | {object, bytes, tuple, tzinfo, _RANDOM.__base__, BaseModel, RootModel}
+_HARMLESS_BASES = (BaseException, msgspec.Struct)
+_SIMPLE = frozenset({dict, list, tuple, set, frozenset, str, bytes, int, float, complex, bool, type(None)})
+# One object serves the whole process.
+_SHARED = (type, Enum, ZoneInfo)
+
+
+class _StandIn(type):
+    """The class of stand-ins: like a class in a pickle, it may be called, but neither changed nor filled."""
+
+    kind: type
+    allows: Allows
+    blank: Callable[[type], Any]
+
+    def __call__(cls, *arguments: Any) -> Any:
+        if not cls.allows(arguments):
+            raise _refusal("calls", cls.kind)
+        return cls.blank(cls)
+
+    def _refuse(cls, *_state: Any) -> NoReturn:
+        raise _refusal("fills", type)
+
+    __setattr__ = _refuse
+    # Found before a method of the same name that is for the objects of the class.
+    __setstate__ = append = extend = add = property(_refuse)
+
+
+class _SharedObject:
+    """Stands for an object of the whole process: it takes no attributes."""
+
+    __slots__ = ()
+
+    def _refuse(self, _kind: Any) -> NoReturn:
+        raise _refusal("fills", type(self))
+
+    __class__: Any = property(type, _refuse)
+    __hash__ = object.__hash__
+    __eq__ = object.__eq__
+
+
+class _Object(_SharedObject):
+    """Stands for any other object: it takes any attributes, and looks into nothing that it is given."""
+
+
+def stand_in_of(kind: type, is_own: IsOwn) -> type:
+    """A class whose calls are checked, and whose objects can be filled as those of `kind`, but do nothing."""
+    is_shared = issubclass(kind, _SHARED)
+    base: Any = object
+    if not is_shared:
+        base = dict if issubclass(kind, dict) else list if issubclass(kind, list | deque) else object
+    members: dict[str, Any] = {"__slots__": ()} if is_shared else _filling_methods(kind, is_own)
+    allows = _allowed_in_making(kind, is_own)
+
+    def make(cls: type, *arguments: Any, **named: Any) -> Any:
+        if not allows((*arguments, *named.values())):
+            raise _refusal("calls", kind)
+        return base.__new__(cls)
+
+    if allows is _any:
+        # `object` takes arguments for a class with this method, and makes the object at the speed of C.
+        members["__init__"] = id
+    else:
+        members["__new__"] = make
+    # With this method a class is called where others are only made (OBJ and INST).
+    if hasattr(kind, "__getinitargs__"):
+        members["__getinitargs__"] = id
+    members |= {
+        "kind": kind,
+        "allows": staticmethod(_allowed_in_calling(kind, is_own)),
+        "blank": base.__new__,
+    }
+    return _StandIn(kind.__qualname__, (_SharedObject if is_shared else _Object, base), members)
+
+
+def _filling_methods(kind: type, is_own: IsOwn) -> dict[str, Any]:
+    """Methods by which pickle fills an object; `id` takes one argument and does nothing with it."""
+    found: dict[str, Any] = {"__setstate__": id} if hasattr(kind, "__setstate__") else {}
+    if not issubclass(kind, list | deque):
+        adding = next((name for name in ("extend", "append") if hasattr(kind, name)), None)
+        if adding and _is_own_function(getattr(kind, adding), is_own):
+            found[adding] = id
+    if not issubclass(kind, dict) and _is_own_function(getattr(kind, "__setitem__", None), is_own):
+        found["__setitem__"] = lambda _self, _key, _value: None
+    return found
+
+
+def _any(_arguments: tuple[Any, ...]) -> bool:
+    return True
+
+
+def _never(_arguments: tuple[Any, ...]) -> bool:
+    return False
+
+
+def _simple(arguments: tuple[Any, ...]) -> bool:
+    return all(type(each) in _SIMPLE for each in arguments)
+
+
+def _allowed_in_making(kind: type, is_own: IsOwn) -> Allows:
+    """Which arguments `__new__` may be given."""
+    if issubclass(kind, type | Enum):
+        return _never
+    if _is_trusted(kind, "__new__", is_own):
+        return _any
+    return _simple if _takes_new_arguments(kind) else lambda arguments: not arguments
+
+
+def _allowed_in_calling(kind: type, is_own: IsOwn) -> Allows:
+    """Which arguments a call may have: those of other libraries simple ones, where a class is pickled so."""
+    if issubclass(kind, Enum):
+        return lambda arguments: len(arguments) == 1
+    calling = type(kind).__call__
+    is_usual = (
+        calling is type.__call__ or issubclass(kind, msgspec.Struct) or _is_own_function(calling, is_own)
+    )
+    # A file is opened by the call; a class that is made anew could bring any methods along.
+    if issubclass(kind, type | io.IOBase) or not is_usual:
+        return _never
+    if _is_trusted(kind, "__new__", is_own) and _is_trusted(kind, "__init__", is_own):
+        return _any
+    return _never if (kind.__reduce_ex__, kind.__reduce__) == USUAL else _simple
+
+
+def _takes_new_arguments(kind: type) -> bool:
+    return hasattr(kind, "__getnewargs__") or hasattr(kind, "__getnewargs_ex__")
+
+
+def _is_trusted(kind: type, name: str, is_own: IsOwn) -> bool:
+    """Whether a constructor is harmless, the application's own, or made of the fields of a class."""
+    function = getattr(kind, name)
+    if _is_own_function(function, is_own) or issubclass(kind, _HARMLESS_BASES):
+        return True
+    if isinstance(function, FunctionType) and function.__code__.co_filename.startswith("<"):
+        return not function.__code__.co_filename.startswith("<frozen")
+    return next(each for each in kind.__mro__ if name in vars(each)) in _HARMLESS
+
+
+def _is_own_function(function: Any, is_own: IsOwn) -> bool:
+    return isinstance(function, FunctionType) and is_own(function.__module__)
+
+
+def _refusal(verb: str, kind: type) -> StoredValueError:
+    return StoredValueError(
+        f"a stored value {verb} {kind.__module__}.{kind.__qualname__} as pickle would not"
+    )
