@@ -4,7 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 from wallaroo.serde.object_codec import Codec
-from wallaroo.state.memory import KeyedStore
+from wallaroo.state.memory import MemoryStore
+from wallaroo.state.store import KeyedStore
 from wallaroo.topology.model import CountWindow, RangeWindow, Step, SubTopology, Update, UpdateMulti
 from wallaroo.windows import contents, count
 from wallaroo.windows.contents import Contents
@@ -18,9 +19,10 @@ StateCodecs = Callable[[Callable[[], Any]], Codec]
 
 def new_stores(sub: SubTopology, state_codecs: StateCodecs) -> dict[str, KeyedStore]:
     """Empty stores for one task, by name; `state_codecs` makes a codec for what a function makes."""
-    stores = [store for step in sub.steps if (store := _new_store(step, state_codecs))]
+    made = (_new_store(step, state_codecs) for step in sub.steps)
+    stores = [store for store in made if store is not None]
     if sub.timing is not None:
-        stores.append(KeyedStore(sub.timing.store.name, lambda: NO_MARK, MarkCodec()))
+        stores.append(MemoryStore(sub.timing.store.name, lambda: NO_MARK, MarkCodec()))
     return {store.name: store for store in stores}
 
 
@@ -31,14 +33,14 @@ def grid_of(step: RangeWindow) -> Grid:
 def _new_store(step: Step, state_codecs: StateCodecs) -> KeyedStore | None:
     match step:
         case Update(store=store) | UpdateMulti(store=store):
-            return KeyedStore(store.name, store.initial, state_codecs(store.initial))
+            return MemoryStore(store.name, store.initial, state_codecs(store.initial))
         case RangeWindow(store=store):
             inner = state_codecs(store.initial)
             codec = ContentsCodec(grid_of(step), inner.encode, inner.decode)
-            return KeyedStore(store.name, Contents, codec, contents.is_empty)
+            return MemoryStore(store.name, Contents, codec, contents.is_empty)
         case CountWindow(store=store):
             inner = state_codecs(store.initial)
             counted = CountedCodec(inner.encode, inner.decode)
-            return KeyedStore(store.name, Counted, counted, count.is_empty)
+            return MemoryStore(store.name, Counted, counted, count.is_empty)
         case _:
             return None

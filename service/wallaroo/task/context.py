@@ -7,12 +7,12 @@ whatever a failing record did to state.
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from wallaroo.errors import StoredValueError
 from wallaroo.record import Origin, Output
 from wallaroo.serde.object_codec import TopicCodec
-from wallaroo.state.memory import KeyedStore
+from wallaroo.state.store import Access, KeyedStore
 from wallaroo.task.record_batch import Entry
 from wallaroo.windows.reports import Reports
 from wallaroo.windows.timers import Timers, WindowTrigger
@@ -22,13 +22,6 @@ from wallaroo.windows.watermark import SourceClock
 Emit = Callable[[Any, bytes | None, Origin], None]
 # The bytes of a value that crosses a topic.
 Encode = Callable[[Any], bytes]
-
-
-class Access(NamedTuple):
-    """A stage's way to its state: `find` a live object that is dirty already, or else `touch` it."""
-
-    find: Callable[[bytes], Any]
-    touch: Callable[[bytes], Any]
 
 
 def _nothing_moves(_event_time: int) -> None:
@@ -104,7 +97,7 @@ def guarded(name: str, emit: Emit) -> Emit:
 
 
 def fast_access(store: KeyedStore) -> Access:
-    return Access(store.dirty.get, store.touch)
+    return Access(store.find, store.touch)
 
 
 def saving_access(store: KeyedStore) -> Access:

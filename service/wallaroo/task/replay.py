@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from wallaroo.errors import StateError
 from wallaroo.record import Output
-from wallaroo.state.memory import KeyedStore
+from wallaroo.state.store import KeyedStore
 from wallaroo.task.context import StageError
 from wallaroo.task.record_size import Limits, SizeCheck
 from wallaroo.topology.model import SubTopology

@@ -5,8 +5,9 @@ from typing import Any, NamedTuple
 
 from wallaroo.errors import RecordError
 from wallaroo.record import Origin
+from wallaroo.state.store import Access
 from wallaroo.task.columns import BatchEmit, each_by_itself, in_columns
-from wallaroo.task.context import Access, Emit, TaskContext
+from wallaroo.task.context import Emit, TaskContext
 from wallaroo.task.keys import key_bytes
 from wallaroo.task.sinks import target
 from wallaroo.topology.model import (

@@ -14,7 +14,7 @@ from typing import Any
 from wallaroo.errors import StateError, StopProcessing, StoredValueError
 from wallaroo.record import Batch, Changes, Output, Partition, RawRecord, Rewind
 from wallaroo.serde.values import strip_format_tag
-from wallaroo.state.memory import KeyedStore
+from wallaroo.state.store import KeyedStore
 from wallaroo.task.application_context import ApplicationContext
 from wallaroo.task.batch import BatchExecutor
 from wallaroo.task.context import TaskContext, fast_access, guarded, saving_access, unguarded
@@ -127,7 +127,7 @@ class Task:
         """The batch is on record."""
         self._committed_offset = batch.next_offset
         for store in self.stores.values():
-            store.commit_succeeded()
+            store.commit()
 
     def rollback(self) -> int:
         """Forget everything since the last commit; returns the offset to read from again."""

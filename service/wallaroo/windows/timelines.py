@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from wallaroo.record import Partition
 from wallaroo.state.factory import grid_of
-from wallaroo.state.memory import KeyedStore
+from wallaroo.state.store import KeyedStore
 from wallaroo.topology.model import Input, RangeWindow, Repartition, SubTopology
 from wallaroo.windows.control import upstream_id
 from wallaroo.windows.reports import Level, Reports

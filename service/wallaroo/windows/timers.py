@@ -9,7 +9,7 @@ from collections.abc import Callable
 from heapq import heapify, heappush
 from typing import NamedTuple
 
-from wallaroo.state.memory import KeyedStore
+from wallaroo.state.store import KeyedStore
 from wallaroo.windows.contents import Contents
 from wallaroo.windows.grid import Grid
 from wallaroo.windows.stored import window_reader
@@ -37,7 +37,7 @@ class Timers:
         """Be as when the store was committed, and with it this watermark of the task."""
         self.watermark = watermark - self.lag
         due, next_window = self.grid.due, self._next_window
-        self.heap[:] = [(due(next_window(data)), key) for key, data in self._store.committed.items()]
+        self.heap[:] = [(due(next_window(data)), key) for key, data in self._store.items()]
         heapify(self.heap)
 
     def add(self, window: int, key: bytes) -> None:
@@ -45,15 +45,15 @@ class Timers:
 
     def due(self, key: bytes) -> int | None:
         """When the next window of a key is due; None where it holds nothing."""
-        live: Contents | None = self._store.live.get(key)
+        live: Contents | None = self._store.live(key)
         if live is not None:
             return None if live.window is None else self.grid.due(live.window)
-        stored = self._store.committed.get(key)
+        stored = self._store.get(key)
         return None if stored is None else self.grid.due(self._next_window(stored))
 
     def freeze(self, key: bytes) -> bytes | None:
         """The bytes of all that a key holds."""
-        return self._store.freeze(key)
+        return self._store.current(key)
 
 
 class WindowTrigger(NamedTuple):

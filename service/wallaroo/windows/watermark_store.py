@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from wallaroo.state.memory import KeyedStore
+from wallaroo.state.store import KeyedStore
 from wallaroo.windows.watermark import NO_MARK, Mark
 
 
@@ -24,7 +24,7 @@ class WatermarkStore:
 
     def restore(self) -> None:
         """Know what is committed."""
-        self._known = {key.decode(): self._store.peek(key) for key in self._store.committed}
+        self._known = {key.decode(): self._store.peek(key) for key, _ in self._store.items()}
 
     def save(self, own: Mark, others: Mapping[str, Mark]) -> None:
         """Put what has changed into the store."""

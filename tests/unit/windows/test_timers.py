@@ -3,7 +3,7 @@
 import pytest
 
 from wallaroo.errors import StoredValueError
-from wallaroo.state.memory import KeyedStore
+from wallaroo.state.memory import MemoryStore
 from wallaroo.windows.contents import Contents, is_empty
 from wallaroo.windows.grid import Grid
 from wallaroo.windows.stored import ContentsCodec
@@ -19,11 +19,11 @@ def refuse(_data):
 def store(decode=refuse, **panes):
     """Each key holds one message in a pane."""
     codec = ContentsCodec(GRID, repr(0).encode().__add__, decode)
-    made = KeyedStore("windows", Contents, codec, is_empty)
+    made = MemoryStore("windows", Contents, codec, is_empty)
     for key, pane in panes.items():
         contents = Contents()
         contents.panes[pane], contents.window = b"", GRID.oldest_window(pane)
-        made.committed[key.encode()] = codec.encode(contents)
+        made.restore(key.encode(), codec.encode(contents))
     return made
 
 
@@ -42,7 +42,7 @@ def test_the_watermark_of_a_stage_is_the_tasks_less_the_delays_before_it():
 
 def test_a_value_that_is_none_of_ours_stops_the_restore():
     made = store()
-    made.committed[b"a"] = b'1J{"total":1}'
+    made.restore(b"a", b'1J{"total":1}')
     with pytest.raises(StoredValueError, match="does not hold range windows"):
         Timers(made, GRID, lag=0).rebuild(0)
 
@@ -52,7 +52,8 @@ def test_what_a_key_holds_now_says_when_it_is_due():
     timers = Timers(made, GRID, lag=0)
     assert timers.due(b"a") == 42
     assert timers.due(b"nobody") is None
-    live = made.live[b"a"] = Contents()
+    live = Contents()
+    made.put(b"a", live)
     assert timers.due(b"a") is None
     live.window = 0
     assert timers.due(b"a") == 12
