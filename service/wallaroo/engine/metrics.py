@@ -25,7 +25,7 @@ class LoopMeasures:
         topic, number = task.partition.topic, task.partition.number
         self._records_per_message[number] = records / messages
         self.values.count(metrics.RECORDS_CONSUMED, records, self._name, topic, number)
-        controls = task.timeline.take_heard()
+        controls = task.timeline.take_control_records()
         self.values.count(metrics.RECORDS_PROCESSED, records - controls, self._name, number)
         self.values.observe(metrics.PROCESS_DURATION, seconds, self._name)
 

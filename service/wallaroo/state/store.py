@@ -7,6 +7,8 @@ Everything outside of `state/` goes through these methods.
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple, Protocol
 
+from wallaroo.serde.object_codec import Codec
+
 
 class KeyedStore(Protocol):
     """The number of committed keys is its length; an empty store is falsy, so compare with None."""
@@ -65,6 +67,14 @@ class KeyedStore(Protocol):
 
     def undo(self) -> None:
         """Put every key touched since the last `keep` or `undo` back as it was."""
+
+
+class StoreFormat(NamedTuple):
+    """What a store knows of its objects: how to make one, its bytes, and whether its key can go."""
+
+    initial: Callable[[], Any]
+    codec: Codec
+    expired: Callable[[Any], bool] | None = None
 
 
 class Access(NamedTuple):

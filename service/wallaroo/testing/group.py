@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from wallaroo.record import Batch, Partition, RawRecord, Rewind
-from wallaroo.state.factory import StateCodecs, new_stores
 from wallaroo.task.record_batch import unpacked
+from wallaroo.task.stores import StateCodecs, new_stores
 from wallaroo.task.task import ApplicationContext, Task
 from wallaroo.testing.logs import Logs
 from wallaroo.topology.model import SubTopology

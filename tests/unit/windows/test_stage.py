@@ -5,7 +5,7 @@ import pytest
 import wallaroo
 from tests.unit.windows.stage import KEY, Lists, S, Stage, Sum, range_windows
 from wallaroo.errors import StoredValueError
-from wallaroo.windows.watermark import Mark
+from wallaroo.windows.watermark import WatermarkStatus
 
 
 def texts(made):
@@ -178,7 +178,7 @@ def test_control_records_are_no_records():
     assert (stage.batches[-1].records, stage.batches[-1].next_offset) == (0, 1)
     stage.message(1, 5)
     assert stage.batches[-1].records == 1
-    assert stage.task.timeline.take_heard() == 1
+    assert stage.task.timeline.take_control_records() == 1
 
 
 def test_an_unknown_control_record_is_a_stored_value_error():
@@ -218,7 +218,7 @@ def test_what_has_been_heard_is_stored_with_what_came_of_it():
     stage.watermark(5, upstream=0)
     store = stage.stores["by-key-watermarks"]
     assert {key: store.peek(key) for key, _ in store.items()} == {
-        b"in/0": Mark(5 * S, idle=False),
-        b"in/1": Mark(7 * S, idle=True),
-        b"by-key/0": Mark(5 * S, idle=False),
+        b"in/0": WatermarkStatus(5 * S, idle=False),
+        b"in/1": WatermarkStatus(7 * S, idle=True),
+        b"by-key/0": WatermarkStatus(5 * S, idle=False),
     }
