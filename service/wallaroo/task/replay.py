@@ -59,14 +59,13 @@ class RecordTransaction:
             return Failure(self._sub_topology.stages.get(error.stage, error.stage), error)
         return None
 
-    def fire(self, windows: Iterable[DueWindow], rejections: Rejections, offset: int) -> None:
-        """Fire windows, each by itself; one that fails is rejected. `offset` made them due."""
+    def fire(self, windows: Iterable[DueWindow], rejections: Rejections) -> None:
+        """Fire windows, each by itself; one that fails is rejected and closed all the same."""
         for window in windows:
             failure = self.attempt(partial(_fire, window))
             if failure is not None:
-                record = window.as_record(offset)
+                rejections.reject(window, failure.stage, failure.error)
                 self.attempt(window.discard)
-                rejections.reject(record, failure.stage, failure.error)
 
     def _undo(self, written: int) -> None:
         if self._reports is not None:

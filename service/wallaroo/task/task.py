@@ -234,7 +234,7 @@ class Task:
         self.timeline.fire()
 
     def _fire_carefully(self, offset: int) -> None:
-        self._attempts.fire(self.timeline.due_windows(), self.rejections, offset)
+        self._attempts.fire(self.timeline.due_windows(offset), self.rejections)
 
     def _reject_failed(self, record: RawRecord, stage: str, error: BaseException) -> None:
         self._patience.failed_again(record.offset())

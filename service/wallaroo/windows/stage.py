@@ -72,42 +72,28 @@ class WindowKind(Generic[S]):
 
 
 class DueWindow(NamedTuple):
-    """A window that is due, to be fired by itself."""
+    """A window that is due, to be fired by itself; where it fails, the record that becomes a dead letter.
+
+    Its value is everything that the key holds, as it is stored; `at` is the offset that made it due.
+    """
 
     trigger: WindowTrigger
     due: int
-    key: bytes
+    of_key: bytes
+    at: int
 
     @property
     def stage(self) -> str:
         return self.trigger.name
 
     def fire(self) -> None:
-        self.trigger.fire(self.due, self.key)
+        self.trigger.fire(self.due, self.of_key)
 
     def discard(self) -> None:
-        self.trigger.discard(self.due, self.key)
-
-    def as_record(self, offset: int) -> "FailedWindow":
-        """The window as a record, before it is discarded; `offset` is that which made it due."""
-        timers = self.trigger.timers
-        return FailedWindow(timers.current(self.key), self.key, self.due - timers.delay, offset)
-
-
-@dataclass(frozen=True, slots=True)
-class FailedWindow:
-    """A window on which user code raised, as the record that becomes a dead letter.
-
-    Its value is everything that the key holds, as it is stored.
-    """
-
-    contents: bytes | None
-    of_key: bytes
-    end: int
-    at: int
+        self.trigger.discard(self.due, self.of_key)
 
     def value(self) -> bytes | None:
-        return self.contents
+        return self.trigger.timers.current(self.of_key)
 
     def key(self) -> bytes:
         return self.of_key
@@ -116,7 +102,7 @@ class FailedWindow:
         return self.at
 
     def timestamp(self) -> tuple[int, int]:
-        return Moment(self.end - 1).timestamp()
+        return Moment(self.due - self.trigger.timers.delay - 1).timestamp()
 
     def headers(self) -> None:
         return None

@@ -138,15 +138,18 @@ class Timeline:
         """The record has gone through: its event time counts."""
         self.clock.watermark = max(self.clock.watermark, self._ahead)
 
-    def due_windows(self) -> Iterator[DueWindow]:
-        """All windows that are due in the careful context; each is to be fired before the next is taken."""
+    def due_windows(self, offset: int) -> Iterator[DueWindow]:
+        """All windows that are due in the careful context; fire each one before taking the next.
+
+        `offset` is that of the record that made them due.
+        """
         watermark = self.clock.watermark
         for trigger in reversed(self._careful):
             timers = trigger.timers
             timers.watermark = level = watermark - timers.lag
             while timers.heap and timers.heap[0][0] <= level:
                 self._changed = True
-                yield DueWindow(trigger, *heappop(timers.heap))
+                yield DueWindow(trigger, *heappop(timers.heap), offset)
         self._output.watermark = watermark - self._lag
 
     def collect(self, records: int, append: Append) -> Mapping[str, int]:
@@ -213,7 +216,7 @@ class Untimed:
 
     def complete_record(self) -> None: ...
 
-    def due_windows(self) -> Iterator[DueWindow]:
+    def due_windows(self, _offset: int) -> Iterator[DueWindow]:
         return iter(())
 
     def collect(self, _records: int, _append: Append) -> Mapping[str, int]:
