@@ -8,7 +8,7 @@ from pathlib import Path
 
 from topologies import alerts_stateful
 from wallaroo.serde.codecs import codecs_of
-from wallaroo.state.memory import KeyedStore
+from wallaroo.state.memory import MemoryStore
 
 KEYS = 1_000_000
 KEYS_A_COMMIT = 50_000
@@ -42,13 +42,13 @@ def _objects() -> float:
 
 
 def _store() -> float:
-    store = KeyedStore("totals", Total, codecs_of(alerts_stateful).state(Total))
+    store = MemoryStore("totals", Total, codecs_of(alerts_stateful).state(Total))
     before = _resident_bytes()
     for first in range(0, KEYS, KEYS_A_COMMIT):
         for number in range(first, first + KEYS_A_COMMIT):
             store.touch(b"user-%06d" % number).total += number + 0.5
         store.collect()
-        store.commit_succeeded()
+        store.commit()
     gc.collect()
     return (_resident_bytes() - before) / KEYS
 

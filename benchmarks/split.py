@@ -19,8 +19,8 @@ from benchmarks.transactions import PARTITIONS, TOPIC
 from topologies.alerts_stateful import TransactionTotal, check_transaction_total, extract_user
 from wallaroo.record import Partition
 from wallaroo.service.application import Loaded, load
-from wallaroo.state.factory import new_stores
 from wallaroo.task.dead_letters import OnError
+from wallaroo.task.stores import new_stores
 from wallaroo.task.task import ApplicationContext, Task
 
 COUNT = 300_000

@@ -1,6 +1,6 @@
 """The shapes of a record on its way through a task: raw bytes in, wished-for writes out."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -21,6 +21,10 @@ class Origin(Protocol):
     """What a result comes from, asked for its time where the result is written: (type, milliseconds)."""
 
     def timestamp(self) -> Any: ...
+
+
+# (value, key, what it came from): hand a result on. Its time is asked for where it is written.
+Emit = Callable[[Any, bytes | None, Origin], None]
 
 
 class RawRecord(Origin, Protocol):

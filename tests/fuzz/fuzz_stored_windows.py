@@ -13,15 +13,14 @@ from pieces import made_up_and_damaged
 with atheris.instrument_imports():
     from wallaroo.errors import StoredValueError
     from wallaroo.serde.codecs import codecs_of
-    from wallaroo.windows.contents import Contents
-    from wallaroo.windows.control import Report, decode_report, encode_report
-    from wallaroo.windows.count import Counted
-    from wallaroo.windows.grid import Grid
-    from wallaroo.windows.stored import ContentsCodec, CountedCodec, MarkCodec, window_reader
-    from wallaroo.windows.watermark import Mark
+    from wallaroo.windows.control import WatermarkReport, decode_report, encode_report
+    from wallaroo.windows.count import Counted, CountedCodec
+    from wallaroo.windows.grid import Contents, Grid
+    from wallaroo.windows.range import ContentsCodec, window_reader
+    from wallaroo.windows.watermark import WatermarkCodec, WatermarkStatus
 
 GRIDS = (Grid(10, 10, 0), Grid(9, 3, 4), Grid(7, 5, 1))
-MARKS = MarkCodec()
+MARKS = WatermarkCodec()
 VALUES = codecs_of(None).values
 WHOLE = tuple(ContentsCodec(grid, VALUES.encode, VALUES.decode) for grid in GRIDS)
 PLAIN = tuple(ContentsCodec(grid, bytes, bytes) for grid in GRIDS)
@@ -43,8 +42,8 @@ SAMPLES = (
     *(WHOLE[n].encode(contents_of(grid, {4: [1, "x"]}, {})) for n, grid in enumerate(GRIDS)),
     PLAIN_COUNTED.encode(Counted(3, b"abc")),
     COUNTED.encode(Counted(2, {"total": 1})),
-    MARKS.encode(Mark(10**18, idle=True)),
-    encode_report(Report("in/0", Mark(10**18, idle=False))),
+    MARKS.encode(WatermarkStatus(10**18, idle=True)),
+    encode_report(WatermarkReport("in/0", WatermarkStatus(10**18, idle=False))),
 )
 
 

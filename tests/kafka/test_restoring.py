@@ -13,7 +13,7 @@ from wallaroo.kafka.clients import admin_client, restore_consumer
 from wallaroo.kafka.offsets import starting_offsets
 from wallaroo.record import Partition
 from wallaroo.settings import Settings
-from wallaroo.state.memory import KeyedStore
+from wallaroo.state.memory import MemoryStore
 
 
 class Restoring:
@@ -21,7 +21,7 @@ class Restoring:
 
     def __init__(self, servers, changelog):
         settings = Settings(bootstrap_servers=servers)
-        self.store = KeyedStore("total", int, None)
+        self.store = MemoryStore("total", int, None)
         self.done = []
         self.restoration = Restoration(Partition("in", 1), 0, {"total": self.store})
         opened = lambda: restore_consumer(settings, changelog)  # noqa: E731
@@ -52,11 +52,11 @@ def test_a_restore_waits_for_the_end_of_an_open_transaction(bootstrap_servers, c
     last_owner.produce(changelog, b"9", b"rex", 1)
     last_owner.flush()
     restoring = Restoring(bootstrap_servers, changelog)
-    wait_until(lambda: restoring.store.committed == {b"rex": b"1"})
+    wait_until(lambda: dict(restoring.store.items()) == {b"rex": b"1"})
     assert not restoring.done
     getattr(last_owner, end)()
     wait_until(lambda: restoring.ended)
-    assert restoring.store.committed == {b"rex": rex}
+    assert dict(restoring.store.items()) == {b"rex": rex}
 
 
 def test_a_restore_ends_behind_the_marks_of_transactions(bootstrap_servers, changelog):
@@ -68,7 +68,7 @@ def test_a_restore_ends_behind_the_marks_of_transactions(bootstrap_servers, chan
         end()
     restoring = Restoring(bootstrap_servers, changelog)
     wait_until(lambda: restoring.ended)
-    assert restoring.store.committed == {b"rex": b"1", b"ann": b"5"}
+    assert dict(restoring.store.items()) == {b"rex": b"1", b"ann": b"5"}
 
 
 def test_a_restore_that_is_cancelled_says_nothing(bootstrap_servers, changelog):
@@ -77,7 +77,7 @@ def test_a_restore_that_is_cancelled_says_nothing(bootstrap_servers, changelog):
     last_owner.produce(changelog, b"9", b"rex", 1)
     last_owner.flush()
     restoring = Restoring(bootstrap_servers, changelog)
-    wait_until(lambda: restoring.store.committed)
+    wait_until(lambda: len(restoring.store))
     restoring.restoration.cancelled.set()
     wait_until(lambda: not any(thread.name == "restore" for thread in threading.enumerate()))
     assert not restoring.done

@@ -17,7 +17,7 @@ from wallaroo.kafka import offsets
 from wallaroo.kafka.offsets import First
 from wallaroo.record import Partition
 from wallaroo.settings import Settings
-from wallaroo.state.memory import KeyedStore
+from wallaroo.state.store import KeyedStore
 from wallaroo.task.task import Task
 
 

@@ -72,7 +72,7 @@ class EndOffsets:
         if now - self._looked < _LOOK_SECONDS:
             return
         self._looked, now_ms = now, round(now * 1000)
-        waiting = [task for task in tasks if not task.timeline.rests]
+        waiting = [task for task in tasks if not task.timeline.is_idle]
         unsure = [task for task in waiting if task.timeline.awaits_end and self._is_at_end(task)]
         sights = {task.partition.number: Sight(now_ms, self._is_at_end(task)) for task in waiting}
         answered = self._answered()

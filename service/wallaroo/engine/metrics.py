@@ -25,7 +25,7 @@ class LoopMeasures:
         topic, number = task.partition.topic, task.partition.number
         self._records_per_message[number] = records / messages
         self.values.count(metrics.RECORDS_CONSUMED, records, self._name, topic, number)
-        controls = task.timeline.take_heard()
+        controls = task.timeline.take_control_records()
         self.values.count(metrics.RECORDS_PROCESSED, records - controls, self._name, number)
         self.values.observe(metrics.PROCESS_DURATION, seconds, self._name)
 
@@ -91,7 +91,7 @@ class LoopMeasures:
         lag = max(0, high - max(task.next_offset, end_seen)) * self._records_per_message.get(number, 1.0)
         self.values.set(metrics.CONSUMER_LAG, round(lag), self._name, topic, number)
         for store in task.stores.values():
-            self.values.set(metrics.STATE_ENTRIES, len(store.committed), store.name, number)
+            self.values.set(metrics.STATE_ENTRIES, len(store), store.name, number)
         if task.timeline.watermark is not None:
             behind = now_ms / 1000 - task.timeline.watermark / NANOSECONDS_PER_SECOND
             self.values.set(metrics.WATERMARK_LAG, behind, self._name, number)

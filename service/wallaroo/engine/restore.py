@@ -22,7 +22,7 @@ from wallaroo.engine.transaction import Point, Probe
 from wallaroo.kafka.errors import Event, understand
 from wallaroo.kafka.retry import persist
 from wallaroo.record import Partition
-from wallaroo.state.memory import KeyedStore
+from wallaroo.state.store import KeyedStore
 
 _log = logging.getLogger(__name__)
 
@@ -162,12 +162,8 @@ def _note_progress(readings: _Readings) -> None:
 def _is_the_end(message: Message, reading: _Reading) -> bool:
     """Take one message of a changelog; True for the event that says there is no more."""
     if message.error() is None:
-        value = message.value()
         reading.position = message.offset()
         reading.records += 1
-        if value is None:
-            reading.store.committed.pop(message.key(), None)
-        else:
-            reading.store.committed[message.key()] = value
+        reading.store.restore(message.key(), message.value())
         return False
     return understand(message) is Event.END_OF_PARTITION and int(message.offset()) >= reading.end

@@ -38,10 +38,10 @@ from wallaroo.record import Partition
 from wallaroo.service.application import Loaded
 from wallaroo.service.protocol import WorkerSpec
 from wallaroo.settings import Guarantee, Settings
-from wallaroo.state.factory import new_stores
-from wallaroo.state.memory import KeyedStore
+from wallaroo.state.store import KeyedStore
 from wallaroo.task.dead_letters import OnError
 from wallaroo.task.record_size import Limits
+from wallaroo.task.stores import new_stores
 from wallaroo.task.task import ApplicationContext, Task
 from wallaroo.topology.model import SubTopology
 from wallaroo.topology.timing import with_idle_timeout

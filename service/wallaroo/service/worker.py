@@ -142,7 +142,7 @@ class Worker:
             restoring = restoring or bool(loop.assignment.restoring)
             for task in list(loop.assignment.tasks.values()):
                 store = task.stores.get(request.store)
-                if store is not None and request.key in store.committed:
+                if store is not None and store.get(request.key) is not None:
                     return StateFound(task.partition.number, 0, to_jsonable(store.peek(request.key)))
         if restoring:
             return StateUnavailable("partitions are being restored; ask again in a moment")

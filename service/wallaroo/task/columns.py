@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 from zlib import crc32
 
-from wallaroo.record import RawRecord
+from wallaroo.record import Emit, RawRecord
 from wallaroo.serde.object_codec import TopicCodec
-from wallaroo.task.context import Emit, RepartitionWriter, TaskContext
+from wallaroo.task.context import RepartitionWriter, TaskContext
 from wallaroo.task.keys import extracted_keys
 from wallaroo.topology.model import CheckKey, Repartition, SubTopology
 

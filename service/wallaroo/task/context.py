@@ -4,53 +4,19 @@ The fast form pays nothing for failures. The careful form knows which stage fail
 whatever a failing record did to state.
 """
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from wallaroo.errors import StoredValueError
-from wallaroo.record import Origin, Output
+from wallaroo.record import Emit, Origin, Output
 from wallaroo.serde.object_codec import TopicCodec
-from wallaroo.state.memory import KeyedStore
+from wallaroo.state.store import Access, KeyedStore
 from wallaroo.task.record_batch import Entry
-from wallaroo.windows.reports import Reports
-from wallaroo.windows.timers import Timers, WindowTrigger
-from wallaroo.windows.watermark import SourceClock
+from wallaroo.windows.stage import TimeContext
 
-# (value, key, what it came from): hand a result on. Its time is asked for where it is written.
-Emit = Callable[[Any, bytes | None, Origin], None]
 # The bytes of a value that crosses a topic.
 Encode = Callable[[Any], bytes]
-
-
-class Access(NamedTuple):
-    """A stage's way to its state: `find` a live object that is dirty already, or else `touch` it."""
-
-    find: Callable[[bytes], Any]
-    touch: Callable[[bytes], Any]
-
-
-def _nothing_moves(_event_time: int) -> None:
-    pass
-
-
-@dataclass(frozen=True, slots=True)
-class TimeContext:
-    """What keeps time in one form of a task; empty where nothing does.
-
-    `timers` are shared by both forms. `firings` fills up as stages are composed, the last stage first.
-    `clock` is that of a source, and `moved` is called with an event time that is ahead of it. `late` counts
-    late messages by stage, `dropped` what is given up by (stage, reason).
-    """
-
-    timers: Mapping[str, Timers] = field(default_factory=dict)
-    firings: list[WindowTrigger] = field(default_factory=list)
-    clock: SourceClock | None = None
-    moved: Callable[[int], None] = _nothing_moves
-    reports: Reports | None = None
-    late: Counter[str] = field(default_factory=Counter)
-    dropped: Counter[tuple[str, str]] = field(default_factory=Counter)
 
 
 class RepartitionWriter(Protocol):
@@ -104,7 +70,7 @@ def guarded(name: str, emit: Emit) -> Emit:
 
 
 def fast_access(store: KeyedStore) -> Access:
-    return Access(store.dirty.get, store.touch)
+    return Access(store.find, store.touch)
 
 
 def saving_access(store: KeyedStore) -> Access:

@@ -14,7 +14,7 @@ import msgspec
 from wallaroo.errors import StoredValueError
 from wallaroo.record import Partition, RawRecord
 from wallaroo.task.unreadable import unreadable_record
-from wallaroo.windows.exact_time import timestamp_and_headers
+from wallaroo.windows.event_time import stored_event_time, timestamp_and_headers
 
 _KIND_BYTES = 2
 # By their first byte, arrays with so many bytes of length behind it.
@@ -60,6 +60,11 @@ class ExactRecord(PackedRecord):
     def headers(self) -> list[tuple[str, bytes]] | None:
         _, *headers = timestamp_and_headers(self.time)
         return headers[0] if headers else None
+
+
+def internal_event_time(_message: Any, record: Any) -> int:
+    """The event time of a record of a repartition topic, in a pack or by itself, in nanoseconds."""
+    return record.time if type(record) is ExactRecord else stored_event_time(record)
 
 
 class Form(NamedTuple):

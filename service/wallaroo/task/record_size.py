@@ -12,7 +12,7 @@ from typing import Any
 
 from wallaroo.errors import RecordError
 from wallaroo.record import Batch, Output
-from wallaroo.state.memory import KeyedStore
+from wallaroo.state.store import KeyedStore
 from wallaroo.task.context import StageError
 from wallaroo.topology.model import SubTopology
 
@@ -70,9 +70,9 @@ class SizeCheck:
         for store in stores:
             changelog = self._changelogs[store.name]
             for key in store.touched:
-                frozen = store.freeze(key)
-                if frozen != store.committed.get(key):
-                    self._check((changelog, frozen, key))
+                current = store.current(key)
+                if current != store.get(key):
+                    self._check((changelog, current, key))
 
     def _check(self, output: Output) -> None:
         try:

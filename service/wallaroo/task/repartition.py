@@ -11,10 +11,11 @@ from functools import partial
 
 from wallaroo.record import Output
 from wallaroo.task.application_context import ApplicationContext
-from wallaroo.task.context import RepartitionWriter, TimeContext
+from wallaroo.task.context import RepartitionWriter
 from wallaroo.task.record_batch import MILLISECONDS, NANOSECONDS, Entry, Form, encode_pack
 from wallaroo.task.record_size import size
 from wallaroo.topology.model import Repartition, SubTopology
+from wallaroo.windows.stage import TimeContext
 
 # Larger ones save next to nothing more. A pack is the least that its reader can commit, however slow it is.
 _LARGEST_PACK = 64_000

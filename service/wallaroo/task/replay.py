@@ -1,15 +1,18 @@
 """Careful work: piece by piece, and each piece undone as a whole where it fails."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import NamedTuple
 
-from wallaroo.errors import StateError
+from wallaroo.errors import StateError, StoredValueError
 from wallaroo.record import Output
-from wallaroo.state.memory import KeyedStore
+from wallaroo.state.store import KeyedStore
 from wallaroo.task.context import StageError
+from wallaroo.task.dead_letters import Rejections
 from wallaroo.task.record_size import Limits, SizeCheck
 from wallaroo.topology.model import SubTopology
-from wallaroo.windows.reports import Reports
+from wallaroo.windows.control import WatermarkReports
+from wallaroo.windows.stage import DueWindow
 
 
 class Failure(NamedTuple):
@@ -27,7 +30,7 @@ class RecordTransaction:
         sub_topology: SubTopology,
         outbox: list[Output],
         stores: Mapping[str, KeyedStore],
-        reports: Reports | None,
+        reports: WatermarkReports | None,
     ) -> None:
         self._sub_topology = sub_topology
         self._outbox = outbox
@@ -56,10 +59,27 @@ class RecordTransaction:
             return Failure(self._sub_topology.stages.get(error.stage, error.stage), error)
         return None
 
+    def fire(self, windows: Iterable[DueWindow], rejections: Rejections) -> None:
+        """Fire windows, each by itself; one that fails is rejected and closed all the same."""
+        for window in windows:
+            failure = self.attempt(partial(_fire, window))
+            if failure is not None:
+                rejections.reject(window, failure.stage, failure.error)
+                self.attempt(window.discard)
+
     def _undo(self, written: int) -> None:
         if self._reports is not None:
-            self._reports.undone(self._outbox[written:])
+            self._reports.withdraw(self._outbox[written:])
         del self._outbox[written:]
         # Timers may be out of date, so those that were set meanwhile can stay.
         for store in self._stores:
             store.undo()
+
+
+def _fire(window: DueWindow) -> None:
+    try:
+        window.fire()
+    except (StageError, StoredValueError):
+        raise
+    except Exception as error:
+        raise StageError(window.stage) from error

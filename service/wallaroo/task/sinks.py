@@ -5,8 +5,8 @@ from typing import Any
 from zlib import crc32
 
 from wallaroo.errors import RecordError
-from wallaroo.record import ANY_PARTITION, CHOSEN_PARTITION, Origin
-from wallaroo.task.context import Emit, Encode, RepartitionWriter, TaskContext
+from wallaroo.record import ANY_PARTITION, CHOSEN_PARTITION, Emit, Origin
+from wallaroo.task.context import Encode, RepartitionWriter, TaskContext
 from wallaroo.task.keys import key_bytes, keyless, partition_of
 from wallaroo.task.repartition import plain_writer
 from wallaroo.task.timed_writer import timed_hop

@@ -4,24 +4,24 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from wallaroo.errors import RecordError
-from wallaroo.record import Origin
+from wallaroo.record import Emit, Origin
+from wallaroo.state.store import Access
 from wallaroo.task.columns import BatchEmit, each_by_itself, in_columns
-from wallaroo.task.context import Access, Emit, TaskContext
+from wallaroo.task.context import TaskContext
 from wallaroo.task.keys import key_bytes
+from wallaroo.task.record_batch import internal_event_time
 from wallaroo.task.sinks import target
 from wallaroo.topology.model import (
     Apply,
     ApplyMulti,
     CheckKey,
-    CountWindow,
-    RangeWindow,
     Step,
     SubTopology,
     Update,
     UpdateMulti,
 )
 from wallaroo.windows.event_time import with_event_time
-from wallaroo.windows.stage import windows
+from wallaroo.windows.kinds import kind_of
 
 Function = Callable[..., Any]
 
@@ -38,7 +38,7 @@ def compose(sub_topology: SubTopology, wiring: TaskContext) -> Composed:
     emits = [_fan_out([wiring.guard(end.name, target(end, wiring)) for end in sub_topology.targets])]
     for step in reversed(sub_topology.steps):
         emits.insert(0, wiring.guard(step.name, _step(step, wiring, emits[0])))
-    timed = with_event_time(sub_topology.input, wiring.lane, emits[0])
+    timed = with_event_time(sub_topology.input, wiring.lane, internal_event_time, emits[0])
     one = wiring.guard(sub_topology.input.name, timed)
     return Composed(one, in_columns(sub_topology, wiring, emits) if one is emits[0] else each_by_itself(one))
 
@@ -64,10 +64,11 @@ def _step(step: Step, wiring: TaskContext, emit: Emit) -> Emit:
             return _update(function, wiring.access(wiring.stores[store.name]), emit)
         case UpdateMulti(name, function, store):
             return _update_multi(name, function, wiring.access(wiring.stores[store.name]), emit)
-        case RangeWindow() | CountWindow():
-            return windows(step, wiring, emit)
         case CheckKey(name, extract):
             return _check_key(name, extract, emit)
+        case _:
+            access = wiring.access(wiring.stores[step.store.name])
+            return kind_of(step).compose(step, access, wiring.lane, emit)
 
 
 def _apply(function: Function, emit: Emit) -> Emit:

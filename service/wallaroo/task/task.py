@@ -14,7 +14,7 @@ from typing import Any
 from wallaroo.errors import StateError, StopProcessing, StoredValueError
 from wallaroo.record import Batch, Changes, Output, Partition, RawRecord, Rewind
 from wallaroo.serde.values import strip_format_tag
-from wallaroo.state.memory import KeyedStore
+from wallaroo.state.store import KeyedStore
 from wallaroo.task.application_context import ApplicationContext
 from wallaroo.task.batch import BatchExecutor
 from wallaroo.task.context import TaskContext, fast_access, guarded, saving_access, unguarded
@@ -27,7 +27,7 @@ from wallaroo.task.steps import compose
 from wallaroo.task.unreadable import unreadable_record
 from wallaroo.topology.model import SubTopology
 from wallaroo.windows.control import is_control
-from wallaroo.windows.timelines import timeline_of
+from wallaroo.windows.timeline import timeline_of
 
 __all__ = ["ApplicationContext", "Task"]
 
@@ -66,7 +66,8 @@ class Task:
             application_context.partitions,
             application_context.values,
         )
-        fast, careful = self.timeline.fast_lane(self.rejections), self.timeline.careful_lane(self.rejections)
+        counts = self.rejections.late, self.rejections.dropped
+        fast, careful = self.timeline.fast_context(*counts), self.timeline.careful_context(*counts)
         self._packing = batching_writer(sub_topology, application_context, append, fast)
         composed = compose(sub_topology, TaskContext(*shared, unguarded, fast_access, fast, self._packing))
         self._fast = BatchExecutor(
@@ -127,7 +128,7 @@ class Task:
         """The batch is on record."""
         self._committed_offset = batch.next_offset
         for store in self.stores.values():
-            store.commit_succeeded()
+            store.commit()
 
     def rollback(self) -> int:
         """Forget everything since the last commit; returns the offset to read from again."""
@@ -143,7 +144,7 @@ class Task:
 
         `caught_up` says that nothing is left to read. A Rewind is to be answered with `rollback`.
         """
-        self.timeline.look(now_ms, self._next, caught_up=caught_up)
+        self.timeline.advance_wall_clock(now_ms, self._next, caught_up=caught_up)
         if self._patience.lasts(self._next):
             self._fire_carefully(self._next)
             return None
@@ -206,7 +207,7 @@ class Task:
         if failure is not None:
             self._reject_failed(record, failure.stage, failure.error)
         else:
-            self.timeline.arrive()
+            self.timeline.complete_record()
             self._fire_carefully(record.offset())
 
     def _go_through(self, record: RawRecord, value: Any) -> None:
@@ -224,7 +225,7 @@ class Task:
         """Whether this is a control record; then it is none for the user's code."""
         if self._input.is_source or not is_control(record.key(), record.value()):
             return False
-        self.timeline.hear(record.value())
+        self.timeline.on_control_record(record.value())
         fire(record.offset())
         self._records -= 1
         return True
@@ -233,7 +234,7 @@ class Task:
         self.timeline.fire()
 
     def _fire_carefully(self, offset: int) -> None:
-        self.timeline.fire_carefully(self._attempts, self.rejections, offset)
+        self._attempts.fire(self.timeline.due_windows(offset), self.rejections)
 
     def _reject_failed(self, record: RawRecord, stage: str, error: BaseException) -> None:
         self._patience.failed_again(record.offset())

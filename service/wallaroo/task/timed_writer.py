@@ -3,15 +3,15 @@
 from collections.abc import Callable
 from typing import Any
 
-from wallaroo.record import Origin
-from wallaroo.task.context import Emit, Encode, RepartitionWriter
+from wallaroo.record import Emit, Origin
+from wallaroo.task.context import Encode, RepartitionWriter
 from wallaroo.task.keys import key_bytes, keyless, partition_of
 from wallaroo.topology.model import Repartition
-from wallaroo.windows.exact_time import event_time_of
-from wallaroo.windows.reports import Reports
+from wallaroo.windows.control import WatermarkReports
+from wallaroo.windows.event_time import event_time_of
 
 
-def timed_hop(end: Repartition, hop: RepartitionWriter, encode: Encode, reports: Reports) -> Emit:
+def timed_hop(end: Repartition, hop: RepartitionWriter, encode: Encode, reports: WatermarkReports) -> Emit:
     """The function that writes to the topic, and tells its partitions how far event time has come."""
     to, control, partitions = hop.send, hop.control, len(hop.send)
     precede, key_of = reports.precede, _key_of(end)

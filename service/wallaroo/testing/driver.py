@@ -16,13 +16,13 @@ from wallaroo.task.task import ApplicationContext
 from wallaroo.testing.dead_letters import DeadLetter
 from wallaroo.testing.group import Group
 from wallaroo.testing.logs import Headers, Logs, Record, singly
-from wallaroo.testing.open_state import held
 from wallaroo.testing.schedule import Pace, Turn
 from wallaroo.testing.sources import Edges
 from wallaroo.testing.topology_lookup import outbox_of, partition_counts, stage_of
 from wallaroo.topology.compile import compile_topology
 from wallaroo.topology.describe import Format, describe
 from wallaroo.topology.timing import with_idle_timeout
+from wallaroo.windows.kinds import open_state
 
 Text = str | bytes | None
 
@@ -175,9 +175,9 @@ class ApplicationDriver:
         sub, step = stage_of(self.topology, stage)
         states = self._groups[sub.name].states(step.store.name)
         if key is None and len(states) == 1:
-            return held(step, next(iter(states.values())))
+            return open_state(step, next(iter(states.values())))
         found = None if key is None else states.get(key_bytes(stage, key))
-        return None if found is None else held(step, found)
+        return None if found is None else open_state(step, found)
 
     def describe(self, format: Format = "text") -> str:  # noqa: A002 - as the command's option
         """The topology, as `wallaroo describe` prints it."""

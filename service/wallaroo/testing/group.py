@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from wallaroo.record import Batch, Partition, RawRecord, Rewind
-from wallaroo.state.factory import StateCodecs, new_stores
 from wallaroo.task.record_batch import unpacked
+from wallaroo.task.stores import StateCodecs, new_stores
 from wallaroo.task.task import ApplicationContext, Task
 from wallaroo.testing.logs import Logs
 from wallaroo.topology.model import SubTopology
@@ -110,7 +110,7 @@ class Group:
     def states(self, store: str) -> dict[bytes, Any]:
         """A copy of the committed state of every key."""
         stores = [self._task(at).stores[store] for at in self._partitions]
-        return {key: found.peek(key) for found in stores for key in found.committed}
+        return {key: found.peek(key) for found in stores for key, _ in found.items()}
 
     def _is_at_end(self, at: Partition) -> bool:
         return not self._logs.has_from(at, self._positions[at])
@@ -121,7 +121,8 @@ class Group:
             stores = new_stores(self.sub, self._state_codecs)
             for declared in self.sub.stores:
                 changelog = Partition(declared.changelog, at.number)
-                stores[declared.name].committed.update(self._logs.compacted(changelog))
+                for key, data in self._logs.compacted(changelog).items():
+                    stores[declared.name].restore(key, data)
             task = Task(self.sub, at, self._committed[at], stores, self._surroundings)
             self._tasks[at] = task
         return task

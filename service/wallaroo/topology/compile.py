@@ -14,7 +14,6 @@ from typing import Any
 from wallaroo.api.pipeline import Application, Collect, KeyBy, Merge, Pipeline, Source, To, ToSinks
 from wallaroo.api.sinks import DefaultKafkaSinkCLIParser, KafkaSinkConfig, TCPSinkConfig
 from wallaroo.api.stages import Computation, ComputationMulti, KeyExtractor, StateComputation
-from wallaroo.api.windows import CountWindows, RangeWindows
 from wallaroo.errors import TopologyError
 from wallaroo.topology.ingest import Generator, Ingest
 from wallaroo.topology.model import (
@@ -38,8 +37,8 @@ from wallaroo.topology.model import (
 from wallaroo.topology.names import Names, slug
 from wallaroo.topology.remote_sinks import reach_other_clusters
 from wallaroo.topology.sources import compile_source, distinct_ports
+from wallaroo.topology.steps import DeclaredWindows, compile_windows
 from wallaroo.topology.timing import keep_time
-from wallaroo.topology.windowing import compile_windows
 
 _COLLECT_KEY = b"collect"
 
@@ -133,18 +132,18 @@ class _Compiler:
         return _Branch(compiled.name, compiled.input, partitioned_by=compiled.partitioned_by)
 
     def _stage(self, stage: Any, branches: list[_Branch]) -> list[_Branch]:
-        if not isinstance(stage, Computation | RangeWindows | CountWindows):
+        if not isinstance(stage, Computation | DeclaredWindows):
             raise TopologyError(
                 f"this version cannot run {type(stage).__name__}; it runs computations, state computations "
                 "and windows"
             )
-        stateful = isinstance(stage, StateComputation | RangeWindows | CountWindows)
+        stateful = isinstance(stage, StateComputation | DeclaredWindows)
         branches = self._settle(branches, stage.name(), stateful=stateful)
         step = self._compiled(stage)
         return [replace(branch, steps=(*branch.steps, step)) for branch in branches]
 
     def _compiled(self, stage: Any) -> Step:
-        if isinstance(stage, RangeWindows | CountWindows):
+        if isinstance(stage, DeclaredWindows):
             return compile_windows(stage, self._store(stage.name(), stage.aggregation.initial_accumulator))
         name, multi = stage.name(), isinstance(stage, ComputationMulti)
         if not stage.is_stateful:

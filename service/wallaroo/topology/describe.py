@@ -7,11 +7,6 @@ from typing import Any, Literal
 
 from wallaroo.topology.ingest import Ingest
 from wallaroo.topology.model import (
-    Apply,
-    ApplyMulti,
-    CheckKey,
-    CountWindow,
-    RangeWindow,
     Repartition,
     Stateful,
     Step,
@@ -20,19 +15,9 @@ from wallaroo.topology.model import (
     ToOutbox,
     Topology,
     ToTopic,
-    Update,
-    UpdateMulti,
 )
 
 Format = Literal["text", "json", "mermaid"]
-
-_UNITS = {
-    "h": 3_600_000_000_000,
-    "min": 60_000_000_000,
-    "s": 1_000_000_000,
-    "ms": 1_000_000,
-    "us": 1_000,
-}
 
 
 def describe(topology: Topology, format: Format = "text") -> str:  # noqa: A002 - the option's name
@@ -44,39 +29,6 @@ def describe(topology: Topology, format: Format = "text") -> str:  # noqa: A002 
             return json.dumps(_plain(topology), indent=2) + "\n"
         case "mermaid":
             return "\n".join(_mermaid(topology)) + "\n"
-
-
-_KINDS = {
-    Apply: "computation",
-    ApplyMulti: "computation, multi",
-    Update: "state computation",
-    UpdateMulti: "state computation, multi",
-    CheckKey: "key check",
-}
-
-
-def _kind(step: Step) -> str:
-    match step:
-        case RangeWindow():
-            return _range_windows(step)
-        case CountWindow(count=count):
-            return f"windows of {count} messages"
-        case _:
-            return _KINDS[type(step)]
-
-
-def _range_windows(step: RangeWindow) -> str:
-    every = "" if step.slide == step.range else f" every {format_duration(step.slide)}"
-    delay = f", delay {format_duration(step.delay)}" if step.delay else ""
-    return f"windows of {format_duration(step.range)}{every}{delay}, late: {step.late_data_policy}"
-
-
-def format_duration(nanoseconds: int) -> str:
-    """A whole number of the largest unit that there is one of."""
-    for name, size in _UNITS.items():
-        if nanoseconds and nanoseconds % size == 0:
-            return f"{nanoseconds // size} {name}"
-    return f"{nanoseconds} ns"
 
 
 def _target(target: Target) -> tuple[str, str]:
@@ -105,7 +57,7 @@ def _text(topology: Topology) -> Iterator[str]:
         yield f"    group    {sub.group}"
         yield f"    reads    {sub.input.topic}{' (internal)' if sub.input.is_ours else ''}"
         for step in sub.steps:
-            yield f"    stage    {step.name} ({_kind(step)}){_state(step)}"
+            yield f"    stage    {step.name} ({step.kind}){_state(step)}"
         if sub.timing is not None:
             yield f"    keeps    its watermarks in {sub.timing.store.changelog}"
         for target in sub.targets:
@@ -150,7 +102,7 @@ def _plain_sub(sub: SubTopology) -> dict[str, Any]:
         "name": sub.name,
         "group": sub.group,
         "reads": {"topic": sub.input.topic, "internal": sub.input.is_ours},
-        "stages": [{"name": step.name, "kind": _kind(step)} for step in sub.steps],
+        "stages": [{"name": step.name, "kind": step.kind} for step in sub.steps],
         "stores": [{"name": store.name, "changelog": store.changelog} for store in sub.stores],
         "writes": [{"topic": t.topic, "kind": _target(t)[0], "by": _target(t)[1]} for t in sub.targets],
     }

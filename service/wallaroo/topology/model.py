@@ -14,8 +14,10 @@ from wallaroo.topology.steps import (
     Stateful,
     Step,
     Store,
+    TimedWindow,
     Update,
     UpdateMulti,
+    Window,
 )
 
 __all__ = [
@@ -34,6 +36,7 @@ __all__ = [
     "SubTopology",
     "Target",
     "TcpReceiver",
+    "TimedWindow",
     "Timing",
     "ToOutbox",
     "ToTopic",
@@ -41,6 +44,7 @@ __all__ = [
     "Update",
     "UpdateMulti",
     "Upstream",
+    "Window",
     "server_list",
 ]
 
@@ -50,14 +54,14 @@ class Repartition:
     """The end of a sub-topology: on to a topic partitioned by the key that `extract` finds.
 
     With `extract` None, `key` is the key of every record; with both None, the record keeps the one it has.
-    `windows` are the first range windows that it leads to: they need to know how far event time has come.
+    `windows` are the first windows over event time that it leads to: they need its watermarks.
     """
 
     name: str
     topic: str
     extract: Callable[[Any], Any] | None = None
     key: bytes | None = None
-    windows: RangeWindow | None = None
+    windows: TimedWindow | None = None
 
 
 @dataclass(frozen=True, slots=True)

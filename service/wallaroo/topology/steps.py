@@ -1,10 +1,27 @@
-"""The steps of a sub-topology, compiled: what happens to a record between its input and its targets."""
+"""The steps of a sub-topology, compiled: what happens to a record between its input and its targets.
+
+Every step says in `kind` what `wallaroo describe` shows of it.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
-from wallaroo.api.windows import LateDataPolicy
+from wallaroo.api.windows import CountWindows, LateDataPolicy, RangeWindows
+from wallaroo.errors import TopologyError
+
+DeclaredWindows = RangeWindows | CountWindows
+
+# What is left of the nanoseconds that a signed 64-bit number holds.
+_LONGEST = 2**62
+
+_UNITS = {
+    "h": 3_600_000_000_000,
+    "min": 60_000_000_000,
+    "s": 1_000_000_000,
+    "ms": 1_000_000,
+    "us": 1_000,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +37,7 @@ class Store:
 class Apply:
     """A stateless computation: one value in, one or none out."""
 
+    kind: ClassVar[str] = "computation"
     name: str
     function: Callable[[Any], Any]
 
@@ -28,6 +46,7 @@ class Apply:
 class ApplyMulti:
     """A stateless computation: one value in, a list or None out."""
 
+    kind: ClassVar[str] = "computation, multi"
     name: str
     function: Callable[[Any], Any]
 
@@ -36,6 +55,7 @@ class ApplyMulti:
 class Update:
     """A state computation: one value and the key's state in, one or none out."""
 
+    kind: ClassVar[str] = "state computation"
     name: str
     function: Callable[[Any, Any], Any]
     store: Store
@@ -45,6 +65,7 @@ class Update:
 class UpdateMulti:
     """A state computation: one value and the key's state in, a list or None out."""
 
+    kind: ClassVar[str] = "state computation, multi"
     name: str
     function: Callable[[Any, Any], Any]
     store: Store
@@ -62,6 +83,17 @@ class RangeWindow:
     late_data_policy: LateDataPolicy
     store: Store
 
+    @property
+    def kind(self) -> str:
+        every = "" if self.slide == self.range else f" every {format_duration(self.slide)}"
+        delay = f", delay {format_duration(self.delay)}" if self.delay else ""
+        return f"windows of {format_duration(self.range)}{every}{delay}, late: {self.late_data_policy}"
+
+    @property
+    def duration(self) -> int:
+        """From the first moment of a window until it is due, in nanoseconds."""
+        return self.range + self.delay
+
 
 @dataclass(frozen=True, slots=True)
 class CountWindow:
@@ -72,14 +104,45 @@ class CountWindow:
     count: int
     store: Store
 
+    @property
+    def kind(self) -> str:
+        return f"windows of {self.count} messages"
+
 
 @dataclass(frozen=True, slots=True)
 class CheckKey:
     """The producers promised to partition by this key: every record must keep the promise."""
 
+    kind: ClassVar[str] = "key check"
     name: str
     extract: Callable[[Any], Any]
 
 
-Stateful = Update | UpdateMulti | RangeWindow | CountWindow
+# Windows over event time: their results are held back for `delay`, and they stay open for `duration`.
+TimedWindow = RangeWindow
+Window = TimedWindow | CountWindow
+Stateful = Update | UpdateMulti | Window
 Step = Apply | ApplyMulti | CheckKey | Stateful
+
+
+def compile_windows(stage: DeclaredWindows, store: Store) -> Window:
+    """The step for declared windows; TopologyError for spans that no clock of ours can hold."""
+    name = stage.name()
+    if isinstance(stage, CountWindows):
+        return CountWindow(name, stage.aggregation, stage.count, store)
+    if stage.range + stage.delay >= _LONGEST:
+        raise TopologyError(
+            f"{name!r}: range and delay add up to {stage.range + stage.delay} nanoseconds, more than 146 "
+            "years; nanoseconds are the unit: see wallaroo.seconds(...) and its like"
+        )
+    return RangeWindow(
+        name, stage.aggregation, stage.range, stage.slide, stage.delay, stage.late_data_policy, store
+    )
+
+
+def format_duration(nanoseconds: int) -> str:
+    """A whole number of the largest unit that fits, as a person reads it."""
+    for name, size in _UNITS.items():
+        if nanoseconds and nanoseconds % size == 0:
+            return f"{nanoseconds // size} {name}"
+    return f"{nanoseconds} ns"

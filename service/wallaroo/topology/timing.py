@@ -1,49 +1,48 @@
-"""Which sub-topologies must keep time: those with range windows, and those that lead to some."""
+"""Which sub-topologies need event time: those with windows over it, and those that lead to some."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from wallaroo.record import NANOSECONDS_PER_MS
 from wallaroo.topology.model import (
     Input,
-    RangeWindow,
     Repartition,
     Store,
     SubTopology,
     Target,
+    TimedWindow,
     Timing,
     Upstream,
 )
 from wallaroo.topology.names import Names
 
-_NANOSECONDS = 1_000_000
-
 
 def keep_time(subs: Sequence[SubTopology], names: Names) -> tuple[SubTopology, ...]:
-    """The sub-topologies, with what they need to know of watermarks."""
+    """The sub-topologies, with what they need for watermarks."""
     routes = _Routes(subs)
     return tuple(_timed(sub, routes, names) for sub in subs)
 
 
 def with_idle_timeout(sub: SubTopology, milliseconds: int | None) -> SubTopology:
-    """The same with an idle timeout of its own, rather than the longest range + delay that lies ahead."""
+    """The sub-topology with this idle timeout, rather than the longest duration of a window ahead."""
     if milliseconds is None or sub.timing is None:
         return sub
-    return replace(sub, timing=replace(sub.timing, idle_timeout=milliseconds * _NANOSECONDS))
+    return replace(sub, timing=replace(sub.timing, idle_timeout=milliseconds * NANOSECONDS_PER_MS))
 
 
 class _Routes:
-    """Which range windows lie ahead of a sub-topology; several may lead into one, but none splits."""
+    """Which windows lie ahead of a sub-topology; several may lead into one, but none splits."""
 
     def __init__(self, subs: Iterable[SubTopology]) -> None:
         self.subs = tuple(subs)
         self._readers = {sub.input.topic: sub for sub in self.subs if not sub.input.is_source}
 
-    def windows(self, sub: SubTopology) -> list[RangeWindow]:
+    def windows(self, sub: SubTopology) -> list[TimedWindow]:
         """Its own, and those behind it, in order."""
-        own = [step for step in sub.steps if isinstance(step, RangeWindow)]
+        own = [step for step in sub.steps if isinstance(step, TimedWindow)]
         return own + [window for target in sub.targets for window in self.behind(target)]
 
-    def behind(self, target: Target) -> list[RangeWindow]:
+    def behind(self, target: Target) -> list[TimedWindow]:
         if not isinstance(target, Repartition):
             return []
         return self.windows(self._readers[target.topic])
@@ -56,8 +55,8 @@ class _Routes:
 
 
 def _timed(sub: SubTopology, routes: _Routes, names: Names) -> SubTopology:
-    spans = [window.range + window.delay for window in routes.windows(sub)]
-    if not spans:
+    durations = [window.duration for window in routes.windows(sub)]
+    if not durations:
         return sub
     taken = names.take(f"{sub.name}-watermarks-changelog", f"the watermarks of {sub.name!r}")
     short = taken.removesuffix("-changelog")
@@ -66,7 +65,7 @@ def _timed(sub: SubTopology, routes: _Routes, names: Names) -> SubTopology:
         sub,
         input=replace(sub.input, upstreams=routes.upstreams(sub.input)),
         targets=tuple(_leading_on(target, routes) for target in sub.targets),
-        timing=Timing(store, idle_timeout=max(spans), horizon=sum(spans)),
+        timing=Timing(store, idle_timeout=max(durations), horizon=sum(durations)),
     )
 
 

@@ -12,22 +12,22 @@ class Aggregation(Protocol):
     def output(self, key: str, acc: Any) -> Any: ...
 
 
-def add(aggregation: Aggregation, held: dict[int, Any], index: int, message: Any) -> None:
-    """Add a message to the accumulator at an index; at the cost of one `update`."""
-    if index not in held:
-        held[index] = aggregation.initial_accumulator()
-    replaced = aggregation.update(message, held[index])
+def add(aggregation: Aggregation, accumulators: dict[int, Any], index: int, message: Any) -> None:
+    """Add a message to the accumulator at an index; costs one `update`."""
+    if index not in accumulators:
+        accumulators[index] = aggregation.initial_accumulator()
+    replaced = aggregation.update(message, accumulators[index])
     if replaced is not None:
-        held[index] = replaced
+        accumulators[index] = replaced
 
 
 def alone(aggregation: Aggregation, message: Any) -> Any:
-    """The accumulator of one message and no other."""
+    """The accumulator of a single message."""
     made = aggregation.initial_accumulator()
     replaced = aggregation.update(message, made)
     return made if replaced is None else replaced
 
 
 def key_text(key: bytes) -> str:
-    """The key as `output` is given it: text, whatever the bytes."""
+    """The key as `output` gets it: text, whatever the bytes."""
     return key.decode(errors="backslashreplace")

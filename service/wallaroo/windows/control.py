@@ -1,24 +1,35 @@
-"""Control records: how an upstream task tells the partitions of a topic how far it has come.
+"""Control records: how a task reports its watermark to the partitions of a repartition topic.
 
-1C<idle><watermark><upstream>     without a key; the watermark in nanoseconds, big-endian
+    1C<idle><watermark><upstream>     without a key; the watermark in nanoseconds, big-endian
+
+Rules for whoever edits this file:
+1. A report follows everything that it speaks of, in the same transaction: at most one per partition and
+   commit.
+2. The exception is a record so far out of order that a window has ended between its time and the watermark:
+   the report goes in front of it. So it is late behind the repartition topic where it was late before it,
+   wherever commits fall.
 """
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from struct import Struct
 
 from wallaroo.errors import StoredValueError
-from wallaroo.windows.watermark import Mark
+from wallaroo.record import Output
+from wallaroo.windows.watermark import NEVER, OutputWatermark, WatermarkStatus
 
 _CONTROL = b"1C"
 _header = Struct(">2s?q")
 
+Append = Callable[[Output], None]
+
 
 @dataclass(frozen=True, slots=True)
-class Report:
-    """What one upstream task says; `upstream` is `<sub-topology>/<partition>`."""
+class WatermarkReport:
+    """What one upstream task reports; `upstream` is `<sub-topology>/<partition>`."""
 
     upstream: str
-    mark: Mark
+    status: WatermarkStatus
 
 
 def upstream_id(sub_topology: str, partition: int) -> str:
@@ -26,20 +37,83 @@ def upstream_id(sub_topology: str, partition: int) -> str:
 
 
 def is_control(key: bytes | None, value: bytes | None) -> bool:
-    """Whether a record of an internal topic is one."""
+    """Whether a record of an internal topic is a control record."""
     return key is None and value is not None and value[:2] == _CONTROL
 
 
-def encode_report(report: Report) -> bytes:
-    return _header.pack(_CONTROL, report.mark.idle, report.mark.watermark) + report.upstream.encode()
+def encode_report(report: WatermarkReport) -> bytes:
+    return _header.pack(_CONTROL, report.status.idle, report.status.watermark) + report.upstream.encode()
 
 
-def decode_report(value: bytes) -> Report:
-    """The report; StoredValueError where the bytes are not what `encode_report` makes."""
+def decode_report(value: bytes) -> WatermarkReport:
+    """The report; StoredValueError if the bytes are not what `encode_report` makes."""
     if value[:2] != _CONTROL or len(value) <= _header.size or value[2] > 1:
         raise StoredValueError(f"a control record cannot be read: {value[:80]!r}")
     _, idle, watermark = _header.unpack_from(value)
     try:
-        return Report(value[_header.size :].decode(), Mark(watermark, idle))
+        return WatermarkReport(value[_header.size :].decode(), WatermarkStatus(watermark, idle))
     except UnicodeDecodeError as error:
         raise StoredValueError(f"a control record names no upstream: {value[:80]!r}") from error
+
+
+class WatermarkReports:
+    """Sends the reports of one task to a topic that leads to windows.
+
+    `output` is how far the results of the task had come before the current record;
+    `has_missed(event_time, watermark)` says of those windows whether one that covers a moment is past due.
+    """
+
+    def __init__(
+        self,
+        upstream: str,
+        topic: str,
+        partitions: int,
+        has_missed: Callable[[int, int], bool],
+        output: OutputWatermark,
+    ) -> None:
+        self._count = 0
+        self._upstream = upstream
+        self._topic = topic
+        self._has_missed = has_missed
+        self._output = output
+        self._sent = [NEVER] * partitions
+
+    def precede(self, partition: int, event_time: int, append: Append) -> None:
+        """Put a report in front of a record for that partition if the record is far out of order."""
+        watermark = self._output.watermark
+        if event_time >= watermark or self._sent[partition] >= watermark:
+            return
+        if self._has_missed(event_time, watermark):
+            self._send_to(partition, WatermarkStatus(watermark, idle=False), append)
+
+    def send_watermark(self, status: WatermarkStatus, append: Append) -> None:
+        """Send a report to every partition."""
+        for partition in range(len(self._sent)):
+            self._send_to(partition, status, append)
+
+    def take_count(self) -> dict[str, int]:
+        """How many reports there were since the last call, by topic."""
+        count, self._count = self._count, 0
+        return {self._topic: count} if count else {}
+
+    def withdraw(self, outputs: Iterable[Output]) -> None:
+        """Forget the reports among outputs that will not be written after all."""
+        for topic, value, key, partition, *_ in outputs:
+            if topic == self._topic and is_control(key, value):
+                self._count -= 1
+                self._sent[partition] = NEVER
+
+    def restore(self) -> None:
+        """Reset to the last commit, at which `output` was what it is now."""
+        self._count = 0
+        self._sent = [clamp(self._output.watermark)] * len(self._sent)
+
+    def _send_to(self, partition: int, status: WatermarkStatus, append: Append) -> None:
+        self._sent[partition] = status.watermark
+        self._count += 1
+        append((self._topic, encode_report(WatermarkReport(self._upstream, status)), None, partition))
+
+
+def clamp(watermark: int) -> int:
+    """A watermark less some delays, within the 64 bits of a report."""
+    return max(NEVER, watermark)

@@ -1,9 +1,26 @@
-"""Count windows: every so many messages of a key make one output."""
+"""Count windows: every so many messages of a key make one output.
 
+    1N<count><accumulator>
+
+is what is stored of a key, the count big-endian and the accumulator in the application's own format.
+Reading never trusts the bytes: StoredValueError is all that a damaged or forged value can cause.
+"""
+
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from struct import Struct
 from typing import Any
 
-from wallaroo.windows.aggregate import Aggregation
+from wallaroo.errors import StoredValueError
+from wallaroo.record import Emit, Origin
+from wallaroo.serde.object_codec import Codec
+from wallaroo.state.store import Access, StoreFormat
+from wallaroo.topology.model import CountWindow
+from wallaroo.windows.aggregate import Aggregation, key_text
+from wallaroo.windows.stage import TimeContext, WindowKind
+
+_COUNT = b"1N"
+_header = Struct(">2sQ")
 
 
 @dataclass(slots=True, eq=False)
@@ -28,3 +45,62 @@ class Counted:
 
 def is_empty(counted: Counted) -> bool:
     return not counted.count
+
+
+class CountedCodec:
+    """Bytes of a count window; `encode` and `decode` are for its accumulator."""
+
+    def __init__(self, encode: Callable[[Any], bytes], decode: Callable[[bytes], Any]) -> None:
+        self._encode = encode
+        self._decode = decode
+
+    def encode(self, counted: Counted) -> bytes:
+        accumulator = self._encode(counted.accumulator) if counted.count else b""
+        return _header.pack(_COUNT, counted.count) + accumulator
+
+    def encode_all(self, values: Sequence[Counted]) -> list[bytes]:
+        return [self.encode(counted) for counted in values]
+
+    def decode(self, data: bytes) -> Counted:
+        """The window; StoredValueError if the bytes are not what `encode` makes."""
+        if data[:2] != _COUNT or len(data) < _header.size:
+            raise StoredValueError(f"a stored value is no count window: {data[:80]!r}")
+        counted, accumulator = Counted(), data[_header.size :]
+        counted.count = _header.unpack_from(data)[1]
+        if counted.count:
+            counted.accumulator = self._decode(accumulator)
+        elif accumulator:
+            raise StoredValueError(f"a stored value is no count window, but holds something: {data[:80]!r}")
+        return counted
+
+
+def _store_format(_step: CountWindow, accumulators: Codec) -> StoreFormat:
+    return StoreFormat(Counted, CountedCodec(accumulators.encode, accumulators.decode), is_empty)
+
+
+def _compose(step: CountWindow, access: Access, _time: TimeContext, emit: Emit) -> Emit:
+    """An output has the time of the message that completed its window."""
+    find, touch = access
+    aggregation, size = step.aggregation, step.count
+
+    def add_to_count(message: Any, key: Any, origin: Origin) -> None:
+        counted = find(key)
+        if counted is None:
+            counted = touch(key)
+        counted.add(message, aggregation)
+        if counted.count < size:
+            return
+        made = aggregation.output(key_text(key), counted.accumulator)
+        counted.clear()
+        if made is not None:
+            emit(made, key, origin)
+
+    return add_to_count
+
+
+def _open_state(_step: CountWindow, counted: Counted) -> tuple[int, Any] | None:
+    """The number of messages, and their accumulator."""
+    return (counted.count, counted.accumulator) if counted.count else None
+
+
+COUNT = WindowKind(CountWindow, _store_format, _compose, _open_state)

@@ -1,72 +1,74 @@
-"""The beginning of a sub-topology: a record gets its event time, and moves the clock of its source.
+"""Event time: how a record gets it, how it moves the clock of a source, and how it crosses a topic.
 
-What is composed here depends on what is needed; where nothing asks for event time, it is nothing at all.
+What is composed at the beginning of a sub-topology depends on what is needed; where nothing asks for event
+time, that is nothing. A record of a repartition topic has whole milliseconds in its timestamp, and a header
+for the rest.
 """
 
 from collections.abc import Callable
+from struct import Struct
 from typing import Any
 
-from wallaroo.errors import RecordError
-from wallaroo.record import NANOSECONDS_PER_MS, Moment
-from wallaroo.task.context import Emit, TimeContext
-from wallaroo.task.record_batch import ExactRecord
+from wallaroo.errors import RecordError, StoredValueError
+from wallaroo.record import NANOSECONDS_PER_MS, Emit, Moment, Origin
 from wallaroo.topology.model import Input
-from wallaroo.windows.exact_time import stored_event_time
+from wallaroo.windows.stage import TimeContext
 from wallaroo.windows.watermark import SourceClock
 
-# Nearly a century and a half behind the epoch: clocks and windows have room for twice that.
+# Nearly a century and a half after the epoch: clocks and windows have room for twice that.
 _LATEST = 2**62
+
+_HEADER = "event-time"
+_nanoseconds = Struct(">q")
 
 # (message, its record): nanoseconds since the Unix epoch.
 EventTime = Callable[[Any, Any], int]
+Advance = Callable[[int], None]
 
 
-def with_event_time(read: Input, lane: TimeContext, emit: Emit) -> Emit:
-    """Let `emit` take the records of an input, with as much about time as it needs."""
-    on_its_way = not read.is_source and lane.reports is not None
-    stamped = bool(lane.timers) or read.event_time is not None or on_its_way
-    event_time = _of_internal if not read.is_source else _of_source(read)
-    if lane.clock is None:
-        return _stamping(event_time, emit) if stamped else emit
-    moving = _stamping_and_moving if stamped else _moving
-    return moving(lane.clock, lane.moved, event_time, emit)
+def with_event_time(read: Input, time: TimeContext, internal: EventTime, emit: Emit) -> Emit:
+    """Put in front of `emit` what the records of an input need of event time.
+
+    `internal` returns the event time of a record of a repartition topic.
+    """
+    event_time = _of_source(read) if read.is_source else internal
+    leads_on = not read.is_source and time.reports is not None
+    stamped = bool(time.timers) or read.event_time is not None or leads_on
+    if time.clock is None:
+        return _stamp(event_time, emit) if stamped else emit
+    compose = _stamp_and_advance if stamped else _advance
+    return compose(time.clock, time.advance, event_time, emit)
 
 
-def _stamping(event_time: EventTime, emit: Emit) -> Emit:
-    def process(message: Any, key: bytes | None, record: Any) -> None:
+def _stamp(event_time: EventTime, emit: Emit) -> Emit:
+    def stamp_event_time(message: Any, key: bytes | None, record: Any) -> None:
         emit(message, key, Moment(event_time(message, record)))
 
-    return process
+    return stamp_event_time
 
 
-def _moving(clock: SourceClock, moved: Callable[[int], None], event_time: EventTime, emit: Emit) -> Emit:
-    def process(message: Any, key: bytes | None, record: Any) -> None:
+def _advance(clock: SourceClock, advance: Advance, event_time: EventTime, emit: Emit) -> Emit:
+    def advance_clock(message: Any, key: bytes | None, record: Any) -> None:
         emit(message, key, record)
         at = event_time(message, record)
         if at > clock.watermark:
-            moved(at)
+            advance(at)
 
-    return process
+    return advance_clock
 
 
-def _stamping_and_moving(
-    clock: SourceClock, moved: Callable[[int], None], event_time: EventTime, emit: Emit
-) -> Emit:
-    def process(message: Any, key: bytes | None, record: Any) -> None:
+def _stamp_and_advance(clock: SourceClock, advance: Advance, event_time: EventTime, emit: Emit) -> Emit:
+    def stamp_and_advance_clock(message: Any, key: bytes | None, record: Any) -> None:
         at = event_time(message, record)
         emit(message, key, Moment(at))
         if at > clock.watermark:
-            moved(at)
+            advance(at)
 
-    return process
+    return stamp_and_advance_clock
 
 
 def _of_source(read: Input) -> EventTime:
     return _of_record if read.event_time is None else _declared(read.name, read.event_time)
-
-
-def _of_internal(_message: Any, record: Any) -> int:
-    return record.time if type(record) is ExactRecord else stored_event_time(record)
 
 
 def _of_record(_message: Any, record: Any) -> int:
@@ -79,7 +81,7 @@ def _of_record(_message: Any, record: Any) -> int:
 
 
 def _declared(source: str, function: Callable[[Any], Any]) -> EventTime:
-    def event_time(message: Any, _record: Any) -> int:
+    def declared_event_time(message: Any, _record: Any) -> int:
         at = function(message)
         if type(at) is int and 0 <= at < _LATEST:
             return at
@@ -88,4 +90,38 @@ def _declared(source: str, function: Callable[[Any], Any]) -> EventTime:
             "epoch, as an int"
         )
 
-    return event_time
+    return declared_event_time
+
+
+def event_time_of(origin: Origin) -> int:
+    """The event time of a result, in nanoseconds since the Unix epoch."""
+    if type(origin) is Moment:
+        return origin.event_time
+    at: int = origin.timestamp()[1] * NANOSECONDS_PER_MS
+    return at
+
+
+def timestamp_and_headers(event_time: int) -> tuple[Any, ...]:
+    """The end of an Output: milliseconds, and a header if these are not exact.
+
+    To the client library a timestamp of 0 means that there is none, and that it is to take the clock's.
+    """
+    ms, rest = divmod(event_time, NANOSECONDS_PER_MS)
+    if rest or ms <= 0:
+        return max(ms, 1), [(_HEADER, _nanoseconds.pack(event_time))]
+    return (ms,)
+
+
+def stored_event_time(record: Any) -> int:
+    """The event time of a record of a repartition topic; StoredValueError if its headers are not ours."""
+    headers = record.headers()
+    if not headers:
+        at: int = record.timestamp()[1] * NANOSECONDS_PER_MS
+        return at
+    for name, value in headers:
+        if name == _HEADER and value is not None and len(value) == _nanoseconds.size:
+            return int(_nanoseconds.unpack(value)[0])
+    raise StoredValueError(
+        f"the headers {headers!r} are no event time; only Wallaroo writes to internal topics, so either "
+        "something else writes to this one, or this is a bug: report it"
+    )

@@ -1,12 +1,17 @@
-"""Range windows over event time: which panes and windows a moment belongs to, and when they are due.
+"""Range windows over event time: which panes and windows a moment belongs to, and what a key holds in them.
 
 Window k covers [k * slide, k * slide + range), counted from the Unix epoch; it is due `delay` after its
 end, which is when it fires. A pane is the longest span that no window begins or ends inside of, so a
 window is a whole number of panes and a message belongs to exactly one. All times are nanoseconds.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from math import gcd
+from typing import Any
+
+from wallaroo.topology.model import RangeWindow
+from wallaroo.windows.aggregate import Aggregation
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,3 +62,71 @@ class Grid:
     def has_missed(self, event_time: int, watermark: int) -> bool:
         """Whether any window that covers a moment is past due."""
         return self.due(self.oldest_window(event_time // self.pane)) <= watermark
+
+
+def grid_of(step: RangeWindow) -> Grid:
+    return Grid(step.range, step.slide, step.delay)
+
+
+@dataclass(slots=True, eq=False)
+class Contents:
+    """What the open windows of one key hold: accumulators by pane, and `extras`, by window.
+
+    A message is in one pane, however many windows overlap there; a window combines its panes when it fires.
+    An extra belongs to one window alone. `window` is the oldest window that holds anything and is not past
+    due. Windows fire in order of their ends, so nothing has to remember which have fired.
+    """
+
+    panes: dict[int, Any] = field(default_factory=dict)
+    extras: dict[int, Any] = field(default_factory=dict)
+    window: int | None = None
+
+    def opens(self, window: int) -> bool:
+        """Note that a window holds something; True if it is now the next to fire."""
+        if self.window is not None and self.window <= window:
+            return False
+        self.window = window
+        return True
+
+    def fold(self, window: int, grid: Grid, aggregation: Aggregation) -> Any:
+        """Everything a window holds, as one accumulator: its extra first, then its panes in order."""
+        combined = aggregation.initial_accumulator()
+        if window in self.extras:
+            combined = aggregation.combine(combined, self.extras[window])
+        first = grid.first_pane(window)
+        for pane in sorted(self.panes):
+            if first <= pane < first + grid.width:
+                combined = aggregation.combine(combined, self.panes[pane])
+        return combined
+
+    def close(self, window: int, grid: Grid) -> None:
+        """Forget what only this window and older ones needed; a pane goes with the last of its windows."""
+        self.extras.pop(window, None)
+        for pane in [pane for pane in self.panes if grid.newest_window(pane) <= window]:
+            del self.panes[pane]
+        self.window = self._next(window + 1, grid)
+
+    def is_sound(self, grid: Grid) -> bool:
+        """Whether `window` holds something and nothing is older."""
+        if self.window is None:
+            return not (self.panes or self.extras)
+        oldest = min(map(grid.newest_window, self.panes), default=self.window)
+        return oldest >= self.window == self._next(self.window, grid)
+
+    def open_windows(self, grid: Grid) -> Iterator[int]:
+        """Every window that holds something and is not past due, in order."""
+        if self.window is None:
+            return
+        covering = [range(grid.oldest_window(pane), grid.newest_window(pane) + 1) for pane in self.panes]
+        found = {window for windows in covering for window in windows} | self.extras.keys()
+        yield from sorted(window for window in found if window >= self.window)
+
+    def _next(self, first_open: int, grid: Grid) -> int | None:
+        holding = list(self.extras)
+        if self.panes:
+            holding.append(max(first_open, grid.oldest_window(min(self.panes))))
+        return min(holding, default=None)
+
+
+def is_empty(contents: Contents) -> bool:
+    return contents.window is None

@@ -1,95 +1,108 @@
-"""Window stages: a message goes into its pane, and a window that is due comes out.
+"""What a window stage is made of: its kind, the time context it is composed with, and how its windows fire.
 
 Rules for whoever edits this file:
 1. A message costs one `update`, however many windows overlap.
 2. A message is placed, or found late, before its own time moves the watermark.
-3. What comes of windows does not depend on which record, control record or tick of the clock made them due.
+3. Results do not depend on which record, control record or tick of the clock made their windows due.
 """
 
-from typing import Any
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, NamedTuple, TypeVar
 
-from wallaroo.record import Moment, Origin
-from wallaroo.task.context import Emit, TaskContext
-from wallaroo.topology.model import CountWindow, RangeWindow
-from wallaroo.windows.aggregate import add, key_text
-from wallaroo.windows.contents import Contents
-from wallaroo.windows.lateness import late_policy
-from wallaroo.windows.timers import WindowTrigger
+from wallaroo.record import Emit, Moment
+from wallaroo.serde.object_codec import Codec
+from wallaroo.state.store import Access, StoreFormat
+from wallaroo.windows.control import WatermarkReports
+from wallaroo.windows.timers import DueTimes, Timers
+from wallaroo.windows.watermark import SourceClock
 
-
-def windows(step: RangeWindow | CountWindow, wiring: TaskContext, emit: Emit) -> Emit:
-    """The stage; how range windows fire goes into the wiring's lane."""
-    return _range(step, wiring, emit) if isinstance(step, RangeWindow) else _count(step, wiring, emit)
-
-
-def _range(step: RangeWindow, wiring: TaskContext, emit: Emit) -> Emit:
-    timers = wiring.lane.timers[step.store.name]
-    find, touch = wiring.access(wiring.stores[step.store.name])
-    aggregation, grid = step.aggregation, timers.grid
-    deal_with_late = late_policy(step, wiring, emit)
-    wiring.lane.firings.append(_firing(step, wiring, emit))
-
-    def process(message: Any, key: Any, origin: Any) -> None:
-        event_time = origin.event_time
-        if event_time < timers.watermark and grid.is_late(event_time, timers.watermark):
-            deal_with_late(message, key, origin)
-            return
-        contents = find(key)
-        if contents is None:
-            contents = touch(key)
-        pane = event_time // grid.pane
-        if pane not in contents.panes:
-            window = max(grid.oldest_window(pane), grid.newest_past_due(timers.watermark) + 1)
-            if contents.opens(window):
-                timers.add(window, key)
-        add(aggregation, contents.panes, pane, message)
-
-    return process
+S = TypeVar("S")
 
 
-def _firing(step: RangeWindow, wiring: TaskContext, emit: Emit) -> WindowTrigger:
-    timers = wiring.lane.timers[step.store.name]
-    touch = wiring.access(wiring.stores[step.store.name]).touch
-    aggregation, grid = step.aggregation, timers.grid
+class WindowTrigger(NamedTuple):
+    """How the windows of one stage fire; `discard` closes a window without an output.
 
-    def close(contents: Contents, window: int, key: bytes) -> None:
-        contents.close(window, grid)
-        if contents.window is not None:
-            timers.add(contents.window, key)
+    Both functions take an entry of the timers, which may be out of date.
+    """
 
-    def fire(due: int, key: bytes) -> None:
-        if timers.due(key) != due:
-            return
-        contents = touch(key)
-        window = contents.window
-        made = aggregation.output(key_text(key), contents.fold(window, grid, aggregation))
-        close(contents, window, key)
-        if made is not None:
-            emit(made, key, Moment(grid.end(window) - 1))
-
-    def give_up(due: int, key: bytes) -> None:
-        if timers.due(key) == due:
-            contents = touch(key)
-            close(contents, contents.window, key)
-
-    return WindowTrigger(step.name, timers, fire, give_up)
+    name: str
+    timers: Timers
+    fire: Callable[[int, bytes], None]
+    discard: Callable[[int, bytes], None]
 
 
-def _count(step: CountWindow, wiring: TaskContext, emit: Emit) -> Emit:
-    """Exactly every so many messages of a key, one output, at the time of the last message."""
-    find, touch = wiring.access(wiring.stores[step.store.name])
-    aggregation, size = step.aggregation, step.count
+def _ignore(_event_time: int) -> None:
+    pass
 
-    def process(message: Any, key: Any, origin: Origin) -> None:
-        counted = find(key)
-        if counted is None:
-            counted = touch(key)
-        counted.add(message, aggregation)
-        if counted.count < size:
-            return
-        made = aggregation.output(key_text(key), counted.accumulator)
-        counted.clear()
-        if made is not None:
-            emit(made, key, origin)
 
-    return process
+@dataclass(frozen=True, slots=True)
+class TimeContext:
+    """The event time of one task, as its composed stages use it; empty where event time means nothing.
+
+    `timers` are by store. `triggers` fills up as stages are composed, the last stage first. `clock` is that
+    of a source; `advance` is called with an event time that is ahead of it. `late` counts late messages by
+    stage, `dropped` what is discarded by (stage, reason).
+    """
+
+    timers: Mapping[str, Timers] = field(default_factory=dict)
+    triggers: list[WindowTrigger] = field(default_factory=list)
+    clock: SourceClock | None = None
+    advance: Callable[[int], None] = _ignore
+    reports: WatermarkReports | None = None
+    late: Counter[str] = field(default_factory=Counter)
+    dropped: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+
+@dataclass(frozen=True, slots=True)
+class WindowKind(Generic[S]):
+    """All that the engine knows of one kind of windows; each function takes the compiled step.
+
+    `store_format` gets the codec of the accumulators. `compose` returns the stage, and adds a trigger to the
+    time context if windows become due in event time; then `due_times` says when. `open_state` is what a test
+    would compare of the state of a key: what is open, without the bookkeeping around it.
+    """
+
+    step: type[S]
+    store_format: Callable[[S, Codec], StoreFormat]
+    compose: Callable[[S, Access, TimeContext, Emit], Emit]
+    open_state: Callable[[S, Any], Any]
+    due_times: Callable[[S], DueTimes] | None = None
+
+
+class DueWindow(NamedTuple):
+    """A window that is due, to be fired by itself; where it fails, the record that becomes a dead letter.
+
+    Its value is everything that the key holds, as it is stored; `at` is the offset that made it due.
+    """
+
+    trigger: WindowTrigger
+    due: int
+    of_key: bytes
+    at: int
+
+    @property
+    def stage(self) -> str:
+        return self.trigger.name
+
+    def fire(self) -> None:
+        self.trigger.fire(self.due, self.of_key)
+
+    def discard(self) -> None:
+        self.trigger.discard(self.due, self.of_key)
+
+    def value(self) -> bytes | None:
+        return self.trigger.timers.current(self.of_key)
+
+    def key(self) -> bytes:
+        return self.of_key
+
+    def offset(self) -> int:
+        return self.at
+
+    def timestamp(self) -> tuple[int, int]:
+        return Moment(self.due - self.trigger.timers.delay - 1).timestamp()
+
+    def headers(self) -> None:
+        return None

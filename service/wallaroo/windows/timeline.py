@@ -1,7 +1,7 @@
-"""Timeline: where one task is in event time, and what that makes due.
+"""Timeline: where one task is in event time, and which windows that makes due.
 
 Rules for whoever edits this file:
-1. A stage sees the watermark less the delays of the window stages before it, and only when these have
+1. A stage sees the watermark less the delays of the window stages before it, and only once these have
    fired: their results are never late for it.
 2. What is stored and what has been reported are in one transaction, so the one says what the other was.
    A rollback goes back to what is stored.
@@ -9,105 +9,114 @@ Rules for whoever edits this file:
    and neither is the next one.
 """
 
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from heapq import heappop
 
-from wallaroo.errors import StoredValueError
-from wallaroo.task.context import StageError, TimeContext
-from wallaroo.task.dead_letters import Rejections
-from wallaroo.task.replay import RecordTransaction
-from wallaroo.windows.control import decode_report
-from wallaroo.windows.failed_window import FailedWindow
-from wallaroo.windows.reports import Append, Level, Reports, clamp
-from wallaroo.windows.timers import Timers, WindowTrigger
-from wallaroo.windows.watermark import NEVER, Mark, SourceClock, UpstreamClock
-from wallaroo.windows.watermark_store import WatermarkStore
+from wallaroo.record import Partition
+from wallaroo.state.store import KeyedStore
+from wallaroo.topology.model import Input, Repartition, SubTopology, TimedWindow
+from wallaroo.windows.control import Append, WatermarkReports, clamp, decode_report, upstream_id
+from wallaroo.windows.kinds import due_times_of
+from wallaroo.windows.stage import DueWindow, TimeContext, WindowTrigger
+from wallaroo.windows.timers import Timers
+from wallaroo.windows.watermark import (
+    NEVER,
+    OutputWatermark,
+    SourceClock,
+    UpstreamClock,
+    WatermarkStatus,
+    WatermarkStore,
+)
 
 # While it follows the wall clock, an upstream reports this often; nanoseconds.
 _REPORT_EVERY = 1_000_000_000
 
+Late = Counter[str]
+Dropped = Counter[tuple[str, str]]
+
 
 class Timeline:
-    """The event time of one task; `timers` are its range-window stages in order, by store."""
+    """The event time of one task; `timers` are its event-time window stages in order, by store."""
 
     def __init__(
         self,
         clock: SourceClock | UpstreamClock,
-        marks: WatermarkStore,
+        stored: WatermarkStore,
         timers: Mapping[str, Timers],
-        results: Level,
-        reports: Reports | None,
+        output: OutputWatermark,
+        reports: WatermarkReports | None,
     ) -> None:
         self.clock = clock
         self.timers = timers
         self.reports = reports
-        self._marks = marks
-        self._results = results
-        self._lag = sum(each.grid.delay for each in timers.values())
+        self._stored = stored
+        self._output = output
+        self._lag = sum(each.delay for each in timers.values())
         self._fast: list[WindowTrigger] = []
         self._careful: list[WindowTrigger] = []
         self._ahead = NEVER
-        self._stirred = False
-        self._heard = 0
+        self._changed = False
+        self._control_records = 0
 
-    def fast_lane(self, rejections: Rejections) -> TimeContext:
-        """Records move the clock, and what that makes due fires at once."""
-        moved = self._move_and_fire if self.timers else partial(setattr, self.clock, "watermark")
-        return self._lane(self._fast, moved, rejections)
+    def fast_context(self, late: Late, dropped: Dropped) -> TimeContext:
+        """For stages in which a record moves the clock, and what that makes due fires at once."""
+        advance = self._advance_and_fire if self.timers else partial(setattr, self.clock, "watermark")
+        return self._context(self._fast, advance, late, dropped)
 
-    def careful_lane(self, rejections: Rejections) -> TimeContext:
-        """Records move the clock only by `arrive`, when they have gone through as a whole."""
-        return self._lane(self._careful, self._note_ahead, rejections)
+    def careful_context(self, late: Late, dropped: Dropped) -> TimeContext:
+        """For stages in which a record moves the clock only by `complete_record`."""
+        return self._context(self._careful, self._note_ahead, late, dropped)
 
     def restore(self, position: int) -> None:
-        """Be as when what is stored and this offset were committed."""
-        self._marks.restore()
-        self.clock.restore(self._marks.own, self._marks.others, position)
+        """Reset to the state committed at this offset."""
+        self._stored.restore()
+        self.clock.restore(self._stored.own, self._stored.upstreams, position)
         for timers in self.timers.values():
             timers.rebuild(self.clock.watermark)
-        self._results.watermark = self.clock.watermark - self._lag
+        self._output.watermark = self.clock.watermark - self._lag
         if self.reports is not None:
             self.reports.restore()
-        self._stirred = False
+        self._changed = False
 
     @property
     def pending(self) -> bool:
-        """Whether there is something to commit beside records."""
-        return self._stirred or (self.reports is not None and self._should_report(_REPORT_EVERY))
+        """Whether there is something to commit besides records."""
+        return self._changed or (self.reports is not None and self._should_report(_REPORT_EVERY))
 
     @property
     def watermark(self) -> int | None:
-        """How far event time has come; None where nothing has been heard of it."""
+        """How far event time has come; None before the first event."""
         return None if self.clock.watermark == NEVER else self.clock.watermark
 
     @property
-    def rests(self) -> bool:
+    def is_idle(self) -> bool:
         """Whether the passing of time alone changes nothing."""
-        reported = self.reports is None or self._marks.own.idle
+        reported = self.reports is None or self._stored.own.idle
         return self.clock.idle and reported and not any(timers.heap for timers in self.timers.values())
 
     @property
     def awaits_end(self) -> bool:
-        """Whether the wall clock would move the watermark, if it is sure that nothing is left to read."""
+        """Whether the wall clock would move the watermark if it is certain that nothing is left to read."""
         return self.clock.awaits_end
 
-    def look(self, now_ms: int, position: int, *, caught_up: bool) -> None:
-        """See what time it is on a clock that never goes back; `caught_up`: nothing is left to read."""
-        self.clock.look(now_ms, position, caught_up=caught_up)
+    def advance_wall_clock(self, now_ms: int, position: int, *, caught_up: bool) -> None:
+        """Take the time of a clock that never goes back; `caught_up`: nothing is left to read."""
+        self.clock.advance_wall_clock(now_ms, position, caught_up=caught_up)
 
-    def hear(self, value: bytes) -> None:
-        """Take a control record; StoredValueError where it is none."""
+    def on_control_record(self, value: bytes) -> None:
+        """Take a control record; StoredValueError if it cannot be read."""
         report = decode_report(value)
         if isinstance(self.clock, UpstreamClock):
-            self.clock.hear(report.upstream, report.mark)
-        self._stirred = True
-        self._heard += 1
+            self.clock.update(report.upstream, report.status)
+        self._changed = True
+        self._control_records += 1
 
-    def take_heard(self) -> int:
+    def take_control_records(self) -> int:
         """How many control records there were since the last call."""
-        heard, self._heard = self._heard, 0
-        return heard
+        count, self._control_records = self._control_records, 0
+        return count
 
     def fire(self) -> None:
         """Fire all windows that are due."""
@@ -116,63 +125,60 @@ class Timeline:
             timers.watermark = level = watermark - timers.lag
             heap = timers.heap
             if heap and heap[0][0] <= level:
-                self._stirred = True
+                self._changed = True
                 while heap and heap[0][0] <= level:
                     fire(*heappop(heap))
-        self._results.watermark = watermark - self._lag
+        self._output.watermark = watermark - self._lag
 
     def begin_record(self) -> None:
-        """A record begins its way in the careful lane."""
+        """A record is about to go through the stages of the careful context."""
         self._ahead = NEVER
 
-    def arrive(self) -> None:
-        """The record has gone through: its time counts."""
+    def complete_record(self) -> None:
+        """The record has gone through: its event time counts."""
         self.clock.watermark = max(self.clock.watermark, self._ahead)
 
-    def fire_carefully(self, attempts: RecordTransaction, rejections: Rejections, at: int) -> None:
-        """Fire all windows that are due, each by itself; `at` is the offset that made them due."""
+    def due_windows(self, offset: int) -> Iterator[DueWindow]:
+        """All windows that are due in the careful context; fire each one before taking the next.
+
+        `offset` is that of the record that made them due.
+        """
         watermark = self.clock.watermark
-        for stage in reversed(self._careful):
-            stage.timers.watermark = level = watermark - stage.timers.lag
-            heap = stage.timers.heap
-            while heap and heap[0][0] <= level:
-                self._stirred = True
-                due, key = heappop(heap)
-                failure = attempts.attempt(partial(_fire, stage, due, key))
-                if failure is not None:
-                    window = FailedWindow(stage.timers.freeze(key), key, due - stage.timers.grid.delay, at)
-                    attempts.attempt(partial(stage.give_up, due, key))
-                    rejections.reject(window, failure.stage, failure.error)
-        self._results.watermark = watermark - self._lag
+        for trigger in reversed(self._careful):
+            timers = trigger.timers
+            timers.watermark = level = watermark - timers.lag
+            while timers.heap and timers.heap[0][0] <= level:
+                self._changed = True
+                yield DueWindow(trigger, *heappop(timers.heap), offset)
+        self._output.watermark = watermark - self._lag
 
     def collect(self, records: int, append: Append) -> Mapping[str, int]:
-        """Put into a batch what must be remembered and told; returns the control records in it by topic."""
+        """Store and report the watermark with a batch; returns the control records in it, by topic."""
         if records:
             self.clock.wake()
         if self.reports is not None and self._should_report(1):
-            self.reports.send(Mark(clamp(self._results.watermark), self.clock.idle), append)
-        self._marks.save(self._mark, self.clock.marks)
-        self._stirred = False
-        return {} if self.reports is None else self.reports.count()
+            output = WatermarkStatus(clamp(self._output.watermark), self.clock.idle)
+            self.reports.send_watermark(output, append)
+        self._stored.save(self._status, self.clock.upstreams)
+        self._changed = False
+        return {} if self.reports is None else self.reports.take_count()
 
     @property
-    def _mark(self) -> Mark:
-        return Mark(self.clock.watermark, self.clock.idle)
+    def _status(self) -> WatermarkStatus:
+        return WatermarkStatus(self.clock.watermark, self.clock.idle)
 
     def _should_report(self, moved: int) -> bool:
-        """Whether the clock has moved by so much since the last report, or fallen idle, or awoken."""
-        now, told = self._mark, self._marks.own
-        return now.idle != told.idle or (not now.idle and now.watermark - told.watermark >= moved)
+        """Whether the clock has moved by so much since the last report, or become idle, or woken up."""
+        now, reported = self._status, self._stored.own
+        return now.idle != reported.idle or (not now.idle and now.watermark - reported.watermark >= moved)
 
-    def _lane(
-        self, firings: list[WindowTrigger], moved: Callable[[int], None], rejections: Rejections
+    def _context(
+        self, triggers: list[WindowTrigger], advance: Callable[[int], None], late: Late, dropped: Dropped
     ) -> TimeContext:
         clock = self.clock if isinstance(self.clock, SourceClock) else None
-        return TimeContext(
-            self.timers, firings, clock, moved, self.reports, rejections.late, rejections.dropped
-        )
+        return TimeContext(self.timers, triggers, clock, advance, self.reports, late, dropped)
 
-    def _move_and_fire(self, event_time: int) -> None:
+    def _advance_and_fire(self, event_time: int) -> None:
         self.clock.watermark = event_time
         self.fire()
 
@@ -180,10 +186,91 @@ class Timeline:
         self._ahead = event_time
 
 
-def _fire(stage: WindowTrigger, due: int, key: bytes) -> None:
-    try:
-        stage.fire(due, key)
-    except (StageError, StoredValueError):
-        raise
-    except Exception as error:
-        raise StageError(stage.name) from error
+class Untimed:
+    """The timeline of a task to which event time means nothing; it costs nothing per record."""
+
+    reports: WatermarkReports | None = None
+    pending = False
+    is_idle = True
+    awaits_end = False
+    watermark: int | None = None
+
+    def fast_context(self, _late: Late, _dropped: Dropped) -> TimeContext:
+        return TimeContext()
+
+    careful_context = fast_context
+
+    def restore(self, _position: int) -> None: ...
+
+    def advance_wall_clock(self, _now_ms: int, _position: int, *, caught_up: bool) -> None: ...
+
+    def on_control_record(self, _value: bytes) -> None:
+        """Windows that are no longer declared leave control records behind; ignore them."""
+
+    def take_control_records(self) -> int:
+        return 0
+
+    def fire(self) -> None: ...
+
+    def begin_record(self) -> None: ...
+
+    def complete_record(self) -> None: ...
+
+    def due_windows(self, _offset: int) -> Iterator[DueWindow]:
+        return iter(())
+
+    def collect(self, _records: int, _append: Append) -> Mapping[str, int]:
+        return {}
+
+
+class _DelayedWatermark:
+    """How far the results of a task have come if its windows hold some of them back."""
+
+    def __init__(self) -> None:
+        self.watermark = NEVER
+
+
+def timeline_of(
+    sub: SubTopology, partition: Partition, stores: Mapping[str, KeyedStore], partitions: Mapping[str, int]
+) -> Timeline | Untimed:
+    """The timeline of one task over its stores; `partitions` are those of every topic."""
+    timing = sub.timing
+    if timing is None:
+        return Untimed()
+    clock: SourceClock | UpstreamClock = (
+        SourceClock(timing.idle_timeout, timing.horizon)
+        if sub.input.is_source
+        else UpstreamClock(_upstream_tasks(sub.input, partitions))
+    )
+    own = upstream_id(sub.name, partition.number)
+    timers = _timers(sub, stores)
+    output: OutputWatermark = _DelayedWatermark() if timers else clock
+    stored = WatermarkStore(stores[timing.store.name], own)
+    return Timeline(clock, stored, timers, output, _reports(own, sub, partitions, output))
+
+
+def _upstream_tasks(read: Input, partitions: Mapping[str, int]) -> Iterator[str]:
+    """Every task that writes into an input."""
+    for upstream in read.upstreams:
+        for number in range(partitions[upstream.topic]):
+            yield upstream_id(upstream.name, number)
+
+
+def _timers(sub: SubTopology, stores: Mapping[str, KeyedStore]) -> dict[str, Timers]:
+    timers: dict[str, Timers] = {}
+    lag = 0
+    for step in sub.steps:
+        if isinstance(step, TimedWindow):
+            timers[step.store.name] = Timers(stores[step.store.name], due_times_of(step), lag)
+            lag += step.delay
+    return timers
+
+
+def _reports(
+    own: str, sub: SubTopology, partitions: Mapping[str, int], output: OutputWatermark
+) -> WatermarkReports | None:
+    for target in sub.targets:
+        if isinstance(target, Repartition) and target.windows is not None:
+            has_missed = due_times_of(target.windows).has_missed
+            return WatermarkReports(own, target.topic, partitions[target.topic], has_missed, output)
+    return None

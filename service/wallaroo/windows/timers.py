@@ -1,68 +1,69 @@
 """Timers: when the windows of one stage in one task are due, whatever their key.
 
 Rules for whoever edits this file:
-1. An entry may be out of date: what counts is what the store says when its time has come.
-2. After a restore or a rollback the entries are made of stored bytes; nothing is decoded for it.
+1. An entry of the heap may be out of date: what counts is what the store says when the entry comes up.
+2. After a restore or a rollback the entries are read off stored bytes; nothing is decoded for them.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from heapq import heapify, heappush
-from typing import NamedTuple
+from typing import Any
 
-from wallaroo.state.memory import KeyedStore
-from wallaroo.windows.contents import Contents
-from wallaroo.windows.grid import Grid
-from wallaroo.windows.stored import window_reader
+from wallaroo.state.store import KeyedStore
 from wallaroo.windows.watermark import NEVER
+
+
+@dataclass(frozen=True, slots=True)
+class DueTimes:
+    """When the windows of one step are due, in event time.
+
+    `of_live` takes what a key holds, and returns None if that is nothing; `of_stored` reads the bytes of a
+    key without decoding them. Results are held back for `delay` after the end of their window.
+    `has_missed(event_time, watermark)` says whether any window of a moment is past due.
+    """
+
+    delay: int
+    of_live: Callable[[Any], int | None]
+    of_stored: Callable[[bytes], int]
+    has_missed: Callable[[int, int], bool]
 
 
 class Timers:
     """Due times and keys of one stage; `watermark` is the stage's own.
 
-    That is the task's less `lag`, the delays of the window stages before it: what these have not fired yet
-    may still come.
+    That is the task's watermark less `lag`, the delays of the window stages before it: what these have not
+    fired yet may still come.
     """
 
-    __slots__ = ("_next_window", "_store", "grid", "heap", "lag", "watermark")
+    __slots__ = ("_due_times", "_store", "delay", "heap", "lag", "watermark")
 
-    def __init__(self, store: KeyedStore, grid: Grid, lag: int) -> None:
-        self.grid = grid
+    def __init__(self, store: KeyedStore, due_times: DueTimes, lag: int) -> None:
+        self.delay = due_times.delay
         self.lag = lag
         self.watermark = NEVER
         self.heap: list[tuple[int, bytes]] = []
         self._store = store
-        self._next_window = window_reader(grid)
+        self._due_times = due_times
 
     def rebuild(self, watermark: int) -> None:
-        """Be as when the store was committed, and with it this watermark of the task."""
+        """Reset to the committed state of the store, and to this watermark of the task."""
         self.watermark = watermark - self.lag
-        due, next_window = self.grid.due, self._next_window
-        self.heap[:] = [(due(next_window(data)), key) for key, data in self._store.committed.items()]
+        due = self._due_times.of_stored
+        self.heap[:] = [(due(data), key) for key, data in self._store.items()]
         heapify(self.heap)
 
-    def add(self, window: int, key: bytes) -> None:
-        heappush(self.heap, (self.grid.due(window), key))
+    def add(self, due: int, key: bytes) -> None:
+        heappush(self.heap, (due, key))
 
     def due(self, key: bytes) -> int | None:
-        """When the next window of a key is due; None where it holds nothing."""
-        live: Contents | None = self._store.live.get(key)
+        """When the next window of a key is due; None if the key holds nothing."""
+        live = self._store.live(key)
         if live is not None:
-            return None if live.window is None else self.grid.due(live.window)
-        stored = self._store.committed.get(key)
-        return None if stored is None else self.grid.due(self._next_window(stored))
+            return self._due_times.of_live(live)
+        stored = self._store.get(key)
+        return None if stored is None else self._due_times.of_stored(stored)
 
-    def freeze(self, key: bytes) -> bytes | None:
-        """The bytes of all that a key holds."""
-        return self._store.freeze(key)
-
-
-class WindowTrigger(NamedTuple):
-    """A stage whose windows become due; `give_up` closes a window without an output.
-
-    Both take an entry of the timers, which may be out of date.
-    """
-
-    name: str
-    timers: Timers
-    fire: Callable[[int, bytes], None]
-    give_up: Callable[[int, bytes], None]
+    def current(self, key: bytes) -> bytes | None:
+        """The bytes of everything that a key holds now."""
+        return self._store.current(key)

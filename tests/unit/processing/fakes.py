@@ -4,7 +4,7 @@ from wallaroo.record import Partition
 from wallaroo.serde.object_codec import StateCodec
 from wallaroo.serde.pickle import RestrictedPickle
 from wallaroo.serde.values import ValueCodec
-from wallaroo.state.memory import KeyedStore
+from wallaroo.state.memory import MemoryStore
 from wallaroo.task.dead_letters import OnError
 from wallaroo.task.task import ApplicationContext, Task
 from wallaroo.testing.logs import Message, Record
@@ -24,7 +24,7 @@ def records(*values, start=0, key=b"k"):
 
 
 def stores(*declared):
-    return {s.name: KeyedStore(s.name, s.initial, StateCodec(s.initial, PICKLES)) for s in declared}
+    return {s.name: MemoryStore(s.name, s.initial, StateCodec(s.initial, PICKLES)) for s in declared}
 
 
 def sub_topology(*steps, targets=None, decode=bytes.decode, decode_all=None):

@@ -67,7 +67,8 @@ def test_a_state_that_is_too_large_is_the_failure_of_the_record_that_made_it_so(
 def test_a_state_that_was_too_large_before_harms_nobody_who_leaves_it_as_it_is():
     look = Update("pile", lambda value, state: value, PILE.store)
     made = task(look)
-    made.stores["pile"].committed[b"k"] = made.stores["pile"]._codec.encode(Pile()) + b" " * 500
+    store = made.stores["pile"]
+    store.restore(b"k", store._codec.encode(Pile()) + b" " * 500)
     batch = refused(made, records(b"a", b"b" * 500), Limits(10_000, {"out": 400}))
     assert written(batch) == [b"a"]
 

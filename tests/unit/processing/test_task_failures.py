@@ -164,14 +164,14 @@ def test_an_undecodable_record_of_an_internal_topic_is_never_passed_over(policy)
 
 def test_a_stored_state_that_cannot_be_read_is_no_fault_of_the_record():
     made = task(ADD)
-    made.stores["total"].committed[b"k"] = b"nonsense"
+    made.stores["total"].restore(b"k", b"nonsense")
     with pytest.raises(StoredValueError, match="unknown format"):
         made.process(records(b"1"))
 
 
 def test_a_stored_state_that_cannot_be_read_is_no_dead_letter_in_careful_form_either():
     made = carefully(task(ADD), [record(0, b"bad", b"other")])
-    made.stores["total"].committed[b"k"] = b"nonsense"
+    made.stores["total"].restore(b"k", b"nonsense")
     with pytest.raises(StoredValueError, match="unknown format"):
         made.process(records(b"1", start=1))
 
@@ -184,7 +184,7 @@ def test_a_state_class_that_raises_is_a_failure_of_its_stage():
 def test_state_that_no_record_is_to_blame_for_ends_the_task():
     made = task(Update("keep", keep_unstorable, TOTALS), ADD)
     carefully(made, records(b"x", b"1"))
-    made.stores["total"].live[b"k"].kept = lambda: None
+    made.stores["total"].live(b"k").kept = lambda: None
     with pytest.raises(StateError, match="the state of 'total' for key b'k' cannot be stored"):
         made.collect()
 

@@ -120,7 +120,7 @@ class FakeTask:
 
     def __init__(self, partition, start):
         self.partition, self.next_offset, self.stores = partition, start, {}
-        self.timeline = SimpleNamespace(rests=True, take_heard=lambda: 0, watermark=None)
+        self.timeline = SimpleNamespace(is_idle=True, take_control_records=lambda: 0, watermark=None)
         self._committed, self._noted = start, []
 
     @property

@@ -1,11 +1,10 @@
-"""Committed bytes below, live objects above: what commits, rollbacks and failing records do to them."""
+"""The contract of a store: what commits, rollbacks, failing records and a restore do to its keys."""
 
 import pytest
 
 from wallaroo.errors import StateError, StoredValueError
 from wallaroo.serde.object_codec import StateCodec
 from wallaroo.serde.pickle import RestrictedPickle
-from wallaroo.state.memory import KeyedStore
 
 
 class Total:
@@ -31,11 +30,17 @@ class Counting:
         return self.codec.decode(data)
 
 
-def store(**committed):
-    """A store that holds these totals."""
-    made = KeyedStore("total", Total, Counting())
-    made.committed.update({key.encode(): b'1J{"total":%d}' % total for key, total in committed.items()})
-    return made
+@pytest.fixture
+def store(implementation):
+    """Makes a store that holds these totals."""
+
+    def make(**committed):
+        made = implementation("total", Total, Counting())
+        for key, total in committed.items():
+            made.restore(key.encode(), b'1J{"total":%d}' % total)
+        return made
+
+    return make
 
 
 def add(made, key, amount):
@@ -51,35 +56,35 @@ def spoil_saving(made, key):
 
 
 def totals(made):
-    return {key: made.peek(key).total for key in made.committed}
+    return {key: made.peek(key).total for key, _ in made.items()}
 
 
 def commit(made):
     changes = made.collect()
-    made.commit_succeeded()
+    made.commit()
     return changes
 
 
-def test_a_state_is_made_when_it_is_first_touched():
+def test_a_state_is_made_when_it_is_first_touched(store):
     made = store()
     assert made.touch(b"rex").total == 0
-    assert made.committed == {}
+    assert len(made) == 0
 
 
-def test_a_stored_state_is_decoded_once():
+def test_a_stored_state_is_decoded_once(store):
     made = store(rex=5)
     assert made.touch(b"rex") is made.touch(b"rex")
     assert made._codec.decoded == 1
 
 
-def test_a_state_stays_alive_over_commits():
+def test_a_state_stays_alive_over_commits(store):
     made = store(rex=5)
     first = made.touch(b"rex")
     commit(made)
     assert made.touch(b"rex") is first
 
 
-def test_a_key_is_encoded_once_per_commit_however_often_it_changed():
+def test_a_key_is_encoded_once_per_commit_however_often_it_changed(store):
     made = store()
     add(made, b"rex", 40)
     add(made, b"rex", 4)
@@ -88,35 +93,35 @@ def test_a_key_is_encoded_once_per_commit_however_often_it_changed():
     assert made._codec.encoded == 1
 
 
-def test_what_is_collected_counts_as_committed_only_when_the_commit_has_succeeded():
+def test_what_is_collected_counts_as_committed_only_when_the_commit_has_succeeded(store):
     made = store()
     add(made, b"rex", 5)
     made.collect()
     assert totals(made) == {}
-    made.commit_succeeded()
+    made.commit()
     assert totals(made) == {b"rex": 5}
 
 
-def test_a_state_that_was_only_looked_at_is_not_written_again():
+def test_a_state_that_was_only_looked_at_is_not_written_again(store):
     made = store(rex=5)
     made.touch(b"rex")
     assert commit(made) == {}
 
 
-def test_a_state_that_comes_back_to_what_it_was_is_not_written_again():
+def test_a_state_that_comes_back_to_what_it_was_is_not_written_again(store):
     made = store(rex=5)
     add(made, b"rex", 7)
     add(made, b"rex", -7)
     assert commit(made) == {}
 
 
-def test_a_new_state_is_written_even_if_nothing_changed_it():
+def test_a_new_state_is_written_even_if_nothing_changed_it(store):
     made = store()
     made.touch(b"rex")
     assert made.collect() == {b"rex": b"1J{}"}
 
 
-def test_a_rollback_forgets_what_was_computed():
+def test_a_rollback_forgets_what_was_computed(store):
     made = store(rex=5)
     add(made, b"rex", 7)
     add(made, b"fido", 7)
@@ -124,7 +129,7 @@ def test_a_rollback_forgets_what_was_computed():
     assert (made.touch(b"rex").total, made.touch(b"fido").total) == (5, 0)
 
 
-def test_a_rollback_forgets_what_is_in_flight_and_what_came_after_it():
+def test_a_rollback_forgets_what_is_in_flight_and_what_came_after_it(store):
     made = store(rex=5)
     add(made, b"rex", 1)
     made.collect()
@@ -134,7 +139,7 @@ def test_a_rollback_forgets_what_is_in_flight_and_what_came_after_it():
     assert (made.touch(b"rex").total, made.touch(b"fido").total) == (5, 0)
 
 
-def test_a_rollback_needs_no_decoding_of_other_keys():
+def test_a_rollback_needs_no_decoding_of_other_keys(store):
     made = store(rex=5, fido=6)
     made.touch(b"fido")
     commit(made)
@@ -144,24 +149,24 @@ def test_a_rollback_needs_no_decoding_of_other_keys():
     assert made._codec.decoded == 2
 
 
-def test_what_is_computed_while_a_commit_is_in_flight_belongs_to_the_next():
+def test_what_is_computed_while_a_commit_is_in_flight_belongs_to_the_next(store):
     made = store()
     add(made, b"rex", 1)
     assert made.collect() == {b"rex": b'1J{"total":1}'}
     add(made, b"rex", 1)
-    made.commit_succeeded()
+    made.commit()
     assert totals(made) == {b"rex": 1}
     assert commit(made) == {b"rex": b'1J{"total":2}'}
 
 
-def test_an_undo_puts_a_committed_state_back():
+def test_an_undo_puts_a_committed_state_back(store):
     made = store(rex=5)
     add_saving(made, b"rex", 7)
     made.undo()
     assert made.touch(b"rex").total == 5
 
 
-def test_an_undo_puts_back_what_records_before_it_did():
+def test_an_undo_puts_back_what_records_before_it_did(store):
     made = store(rex=5)
     add_saving(made, b"rex", 1)
     made.keep()
@@ -171,7 +176,7 @@ def test_an_undo_puts_back_what_records_before_it_did():
     assert commit(made) == {b"rex": b'1J{"total":6}'}
 
 
-def test_an_undo_puts_back_what_is_in_flight():
+def test_an_undo_puts_back_what_is_in_flight(store):
     made = store(rex=5)
     add_saving(made, b"rex", 1)
     made.keep()
@@ -181,14 +186,14 @@ def test_an_undo_puts_back_what_is_in_flight():
     assert made.touch(b"rex").total == 6
 
 
-def test_an_undo_of_a_new_key_leaves_none():
+def test_an_undo_of_a_new_key_leaves_none(store):
     made = store()
     add_saving(made, b"rex", 7)
     made.undo()
     assert made.collect() == {}
 
 
-def test_an_undo_covers_every_key_that_the_record_touched():
+def test_an_undo_covers_every_key_that_the_record_touched(store):
     made = store(rex=5, fido=6)
     add_saving(made, b"rex", 1)
     add_saving(made, b"fido", 1)
@@ -196,7 +201,7 @@ def test_an_undo_covers_every_key_that_the_record_touched():
     assert (made.touch(b"rex").total, made.touch(b"fido").total) == (5, 6)
 
 
-def test_a_state_that_cannot_be_stored_is_named_when_it_is_kept():
+def test_a_state_that_cannot_be_stored_is_named_when_it_is_kept(store):
     made = store()
     spoil_saving(made, b"rex")
     with pytest.raises(StateError, match="the state of 'total' for key b'rex' cannot be stored") as failure:
@@ -206,7 +211,7 @@ def test_a_state_that_cannot_be_stored_is_named_when_it_is_kept():
     assert made.collect() == {}
 
 
-def test_a_state_that_cannot_be_stored_is_named_when_it_is_collected_and_nothing_changes():
+def test_a_state_that_cannot_be_stored_is_named_when_it_is_collected_and_nothing_changes(store):
     made = store(fido=1)
     add(made, b"fido", 1)
     made.touch(b"rex").kept = lambda: None
@@ -217,20 +222,82 @@ def test_a_state_that_cannot_be_stored_is_named_when_it_is_collected_and_nothing
     assert made.touch(b"fido").total == 1
 
 
-def test_a_look_at_a_state_is_a_copy_of_what_is_committed():
+def test_a_look_at_a_state_is_a_copy_of_what_is_committed(store):
     made = store(rex=5)
     made.peek(b"rex").total = 100
     add(made, b"rex", 1)
     assert made.peek(b"rex").total == 5
 
 
-def test_a_look_at_a_state_that_is_not_there_is_a_key_error():
+def test_a_look_at_a_state_that_is_not_there_is_a_key_error(store):
     with pytest.raises(KeyError):
         store().peek(b"rex")
 
 
-def test_stored_bytes_that_cannot_be_read_are_told_apart():
+def test_stored_bytes_that_cannot_be_read_are_told_apart(store):
     made = store()
-    made.committed[b"rex"] = b"nonsense"
+    made.restore(b"rex", b"nonsense")
     with pytest.raises(StoredValueError, match="unknown format"):
         made.touch(b"rex")
+
+
+def test_what_is_restored_is_committed_and_a_tombstone_removes_it(store):
+    made = store(rex=5, fido=6)
+    made.restore(b"rex", None)
+    made.restore(b"nobody", None)
+    assert dict(made.items()) == {b"fido": b'1J{"total":6}'}
+    assert (len(made), made.get(b"rex"), made.get(b"fido")) == (1, None, b'1J{"total":6}')
+
+
+def test_a_restore_decodes_nothing(store):
+    made = store(rex=5)
+    list(made.items())
+    assert made._codec.decoded == 0
+
+
+def test_find_knows_the_dirty_keys_alone(store):
+    made = store(rex=5)
+    find = made.find
+    assert find(b"rex") is None
+    touched = made.touch(b"rex")
+    assert find(b"rex") is touched
+    commit(made)
+    assert find(b"rex") is None
+    made.touch(b"rex")
+    made.rollback()
+    assert find(b"rex") is None
+
+
+def test_live_knows_every_key_that_has_an_object(store):
+    made = store(rex=5)
+    assert made.live(b"rex") is None
+    touched = made.touch(b"rex")
+    commit(made)
+    assert made.live(b"rex") is touched
+
+
+def test_an_object_that_is_put_takes_the_place_of_the_old_one(store):
+    made, new = store(rex=5), Total()
+    new.total = 7
+    made.put(b"rex", new)
+    assert made.touch(b"rex") is new
+    assert commit(made) == {b"rex": b'1J{"total":7}'}
+
+
+def test_the_current_bytes_are_those_of_the_live_object_or_else_the_committed(store):
+    made = store(rex=5)
+    assert (made.current(b"rex"), made.current(b"fido")) == (b'1J{"total":5}', None)
+    add(made, b"rex", 1)
+    assert (made.current(b"rex"), made.get(b"rex")) == (b'1J{"total":6}', b'1J{"total":5}')
+
+
+def test_touched_are_the_keys_of_one_record(store):
+    made = store(rex=5)
+    add_saving(made, b"rex", 1)
+    add_saving(made, b"fido", 1)
+    assert set(made.touched) == {b"rex", b"fido"}
+    made.keep()
+    assert set(made.touched) == set()
+    add_saving(made, b"rex", 1)
+    made.undo()
+    assert set(made.touched) == set()

@@ -4,13 +4,13 @@ import wallaroo
 from tests.properties.window_samples import by_key
 from wallaroo.record import Partition
 from wallaroo.serde.codecs import codecs_of
-from wallaroo.state.factory import new_stores
 from wallaroo.task.dead_letters import OnError
+from wallaroo.task.stores import new_stores
 from wallaroo.task.task import ApplicationContext, Task
 from wallaroo.testing.logs import Message, Record
 from wallaroo.topology.compile import compile_topology
-from wallaroo.windows.control import Report, encode_report
-from wallaroo.windows.watermark import NEVER, Mark
+from wallaroo.windows.control import WatermarkReport, encode_report
+from wallaroo.windows.watermark import NEVER, WatermarkStatus
 
 S = 1_000_000_000
 KEY = b"key"
@@ -102,7 +102,7 @@ class Stage:
     def watermark(self, second, upstream=0, idle=False):
         """One control record of an upstream."""
         at = NEVER if second is None else second * S
-        return self.read(encode_report(Report(f"in/{upstream}", Mark(at, idle))), None, 0)
+        return self.read(encode_report(WatermarkReport(f"in/{upstream}", WatermarkStatus(at, idle))), None, 0)
 
     def look(self, second, caught_up=True):
         """The wall clock."""

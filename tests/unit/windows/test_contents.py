@@ -2,8 +2,7 @@
 
 import wallaroo
 from wallaroo.windows.aggregate import add, alone, key_text
-from wallaroo.windows.contents import Contents, is_empty
-from wallaroo.windows.grid import Grid
+from wallaroo.windows.grid import Contents, Grid, is_empty
 from wallaroo.windows.late import oldest_place
 
 GRID = Grid(9, 3, 0)

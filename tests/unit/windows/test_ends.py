@@ -27,7 +27,7 @@ class Admin:
 
 
 class Timeline:
-    rests = False
+    is_idle = False
     awaits_end = True
 
 
@@ -155,7 +155,7 @@ def test_a_partition_that_is_read_from_elsewhere_has_no_end():
 
 def test_a_task_that_rests_is_left_alone():
     loop = Loop(Task())
-    loop.tasks[0].timeline.rests = True
+    loop.tasks[0].timeline.is_idle = True
     loop.ends.reached(0, 10)
     loop.look()
     assert loop.tasks[0].seen == []

@@ -14,10 +14,11 @@ from tests.properties.window_samples import (
     read,
     without_hop,
 )
-from wallaroo.task.context import TimeContext
+from wallaroo.task.record_batch import internal_event_time
 from wallaroo.testing import ApplicationDriver
 from wallaroo.topology.model import Input
 from wallaroo.windows.event_time import with_event_time
+from wallaroo.windows.stage import TimeContext
 
 SHAPE = Shape(range=10, slide=10)
 
@@ -34,7 +35,7 @@ def look(message):
 def test_nothing_is_composed_where_nobody_asks_for_event_time():
     def emit(_value, _key, _origin): ...
 
-    assert with_event_time(Input("in", "in", bytes.decode), TimeContext(), emit) is emit
+    assert with_event_time(Input("in", "in", bytes.decode), TimeContext(), internal_event_time, emit) is emit
 
 
 def test_without_event_time_the_records_own_counts():

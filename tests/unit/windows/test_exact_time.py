@@ -10,7 +10,7 @@ from wallaroo.errors import StoredValueError
 from wallaroo.record import Moment
 from wallaroo.testing import ApplicationDriver
 from wallaroo.testing.logs import Message, Record
-from wallaroo.windows.exact_time import event_time_of, stored_event_time, timestamp_and_headers
+from wallaroo.windows.event_time import event_time_of, stored_event_time, timestamp_and_headers
 
 TOPIC = "app-by-key-repartition"
 SHAPE = Shape(range=10, slide=10)

@@ -34,8 +34,8 @@ def reports(driver, topic=TOPIC):
     for record in driver.records(topic):
         if is_control(record.key, record.value):
             report = decode_report(record.value)
-            at = None if report.mark.watermark == NEVER else report.mark.watermark / MS
-            found.append((record.partition, report.upstream, at, report.mark.idle))
+            at = None if report.status.watermark == NEVER else report.status.watermark / MS
+            found.append((record.partition, report.upstream, at, report.status.idle))
     return found
 
 

@@ -5,7 +5,7 @@ import pytest
 import wallaroo
 from tests.unit.windows.stage import KEY, Lists, S, Stage, Sum, range_windows
 from wallaroo.errors import StoredValueError
-from wallaroo.windows.watermark import Mark
+from wallaroo.windows.watermark import WatermarkStatus
 
 
 def texts(made):
@@ -112,7 +112,7 @@ def test_a_key_with_nothing_left_is_a_tombstone():
     changes = {change.store: dict(change.values) for change in stage.batches[-1].changes}
     assert changes["sum"] == {KEY: None}
     store = stage.stores["sum"]
-    assert store.committed == store.live == {}
+    assert store._committed == store._live == {}
     assert stage.task.timeline.timers["sum"].heap == []
 
 
@@ -122,17 +122,17 @@ def test_memory_does_not_grow_with_time():
         stage.message(1, second, b"%d" % (second % 7))
         stage.watermark(second)
     store = stage.stores["sum"]
-    assert max(len(store.committed), len(store.live)) <= 7
+    assert max(len(store), len(store._live)) <= 7
     assert len(stage.task.timeline.timers["sum"].heap) <= 14
-    assert max(len(contents.panes) for contents in store.live.values()) <= 6
+    assert max(len(contents.panes) for contents in store._live.values()) <= 6
 
 
 def test_count_windows_leave_nothing_behind_either():
     stage = Stage(wallaroo.count_windows(2).over(Sum))
     stage.message(1, 1)
-    assert len(stage.stores["sum"].committed) == 1
+    assert len(stage.stores["sum"]) == 1
     stage.message(1, 1)
-    assert stage.stores["sum"].committed == stage.stores["sum"].live == {}
+    assert stage.stores["sum"]._committed == stage.stores["sum"]._live == {}
 
 
 def test_a_restart_goes_on_where_it_was():
@@ -178,7 +178,7 @@ def test_control_records_are_no_records():
     assert (stage.batches[-1].records, stage.batches[-1].next_offset) == (0, 1)
     stage.message(1, 5)
     assert stage.batches[-1].records == 1
-    assert stage.task.timeline.take_heard() == 1
+    assert stage.task.timeline.take_control_records() == 1
 
 
 def test_an_unknown_control_record_is_a_stored_value_error():
@@ -217,8 +217,8 @@ def test_what_has_been_heard_is_stored_with_what_came_of_it():
     stage.watermark(7, upstream=1, idle=True)
     stage.watermark(5, upstream=0)
     store = stage.stores["by-key-watermarks"]
-    assert {key: store.peek(key) for key in store.committed} == {
-        b"in/0": Mark(5 * S, idle=False),
-        b"in/1": Mark(7 * S, idle=True),
-        b"by-key/0": Mark(5 * S, idle=False),
+    assert {key: store.peek(key) for key, _ in store.items()} == {
+        b"in/0": WatermarkStatus(5 * S, idle=False),
+        b"in/1": WatermarkStatus(7 * S, idle=True),
+        b"by-key/0": WatermarkStatus(5 * S, idle=False),
     }

@@ -10,12 +10,11 @@ from hypothesis import strategies as st
 from wallaroo.errors import StoredValueError
 from wallaroo.serde.object_codec import StateCodec
 from wallaroo.serde.pickle import RestrictedPickle
-from wallaroo.windows.contents import Contents
-from wallaroo.windows.control import Report, decode_report, encode_report, is_control
-from wallaroo.windows.count import Counted
-from wallaroo.windows.grid import Grid
-from wallaroo.windows.stored import ContentsCodec, CountedCodec, MarkCodec, window_reader
-from wallaroo.windows.watermark import NEVER, Mark
+from wallaroo.windows.control import WatermarkReport, decode_report, encode_report, is_control
+from wallaroo.windows.count import Counted, CountedCodec
+from wallaroo.windows.grid import Contents, Grid
+from wallaroo.windows.range import ContentsCodec, window_reader
+from wallaroo.windows.watermark import NEVER, WatermarkCodec, WatermarkStatus
 
 GRID = Grid(9, 3, 1)
 INNER = StateCodec(list, RestrictedPickle(["tests"]))
@@ -24,7 +23,7 @@ COUNTED = CountedCodec(INNER.encode, INNER.decode)
 
 accumulators = st.lists(st.integers() | st.text(max_size=3), max_size=3)
 panes = st.dictionaries(st.integers(-(2**60), 2**60), accumulators, min_size=1, max_size=4)
-marks = st.builds(Mark, st.integers(NEVER, 2**63 - 1), st.booleans())
+marks = st.builds(WatermarkStatus, st.integers(NEVER, 2**63 - 1), st.booleans())
 
 
 def contents(held, extra=None):
@@ -87,12 +86,12 @@ def test_a_count_window_comes_back(count, accumulator):
 
 @given(marks)
 def test_a_mark_comes_back(mark):
-    assert MarkCodec().decode(MarkCodec().encode(mark)) == mark
+    assert WatermarkCodec().decode(WatermarkCodec().encode(mark)) == mark
 
 
 @given(st.text(min_size=1, max_size=9), marks)
 def test_a_report_comes_back(upstream, mark):
-    report = Report(upstream, mark)
+    report = WatermarkReport(upstream, mark)
     assert decode_report(encode_report(report)) == report
     assert is_control(None, encode_report(report))
     assert not is_control(b"k", encode_report(report))
@@ -102,8 +101,8 @@ READERS = {
     "contents": (CODEC.decode, CODEC.encode(contents({4: [1], 5: ["b"]}, [3]))),
     "next window": (window_reader(GRID), CODEC.encode(contents({4: [1]}))),
     "counted": (COUNTED.decode, COUNTED.encode(Counted())),
-    "mark": (MarkCodec().decode, MarkCodec().encode(Mark(7, idle=True))),
-    "report": (decode_report, encode_report(Report("in/0", Mark(7, idle=False)))),
+    "mark": (WatermarkCodec().decode, WatermarkCodec().encode(WatermarkStatus(7, idle=True))),
+    "report": (decode_report, encode_report(WatermarkReport("in/0", WatermarkStatus(7, idle=False)))),
 }
 each_reader = pytest.mark.parametrize("name", READERS)
 

@@ -3,10 +3,10 @@
 import pytest
 
 from wallaroo.errors import StoredValueError
-from wallaroo.state.memory import KeyedStore
-from wallaroo.windows.contents import Contents, is_empty
-from wallaroo.windows.grid import Grid
-from wallaroo.windows.stored import ContentsCodec
+from wallaroo.state.memory import MemoryStore
+from wallaroo.topology.model import RangeWindow
+from wallaroo.windows.grid import Contents, Grid, is_empty
+from wallaroo.windows.range import ContentsCodec, due_times
 from wallaroo.windows.timers import Timers
 
 GRID = Grid(10, 5, 2)
@@ -19,46 +19,52 @@ def refuse(_data):
 def store(decode=refuse, **panes):
     """Each key holds one message in a pane."""
     codec = ContentsCodec(GRID, repr(0).encode().__add__, decode)
-    made = KeyedStore("windows", Contents, codec, is_empty)
+    made = MemoryStore("windows", Contents, codec, is_empty)
     for key, pane in panes.items():
         contents = Contents()
         contents.panes[pane], contents.window = b"", GRID.oldest_window(pane)
-        made.committed[key.encode()] = codec.encode(contents)
+        made.restore(key.encode(), codec.encode(contents))
     return made
 
 
+def timers_of(made, lag=0, delay=GRID.delay):
+    step = RangeWindow("windows", None, GRID.range, GRID.slide, delay, "drop", None)
+    return Timers(made, due_times(step), lag)
+
+
 def test_they_are_rebuilt_without_decoding_anything():
-    timers = Timers(store(a=7, b=3, c=5), GRID, lag=0)
+    timers = timers_of(store(a=7, b=3, c=5))
     timers.rebuild(0)
     assert sorted(timers.heap) == [(22, b"b"), (32, b"c"), (42, b"a")]
     assert timers.heap[0] == (22, b"b")
 
 
 def test_the_watermark_of_a_stage_is_the_tasks_less_the_delays_before_it():
-    timers = Timers(store(), GRID, lag=30)
+    timers = timers_of(store(), lag=30)
     timers.rebuild(100)
     assert timers.watermark == 70
 
 
 def test_a_value_that_is_none_of_ours_stops_the_restore():
     made = store()
-    made.committed[b"a"] = b'1J{"total":1}'
+    made.restore(b"a", b'1J{"total":1}')
     with pytest.raises(StoredValueError, match="does not hold range windows"):
-        Timers(made, GRID, lag=0).rebuild(0)
+        timers_of(made).rebuild(0)
 
 
 def test_what_a_key_holds_now_says_when_it_is_due():
     made = store(a=7)
-    timers = Timers(made, GRID, lag=0)
+    timers = timers_of(made)
     assert timers.due(b"a") == 42
     assert timers.due(b"nobody") is None
-    live = made.live[b"a"] = Contents()
+    live = Contents()
+    made.put(b"a", live)
     assert timers.due(b"a") is None
     live.window = 0
     assert timers.due(b"a") == 12
 
 
 def test_another_delay_counts_from_the_restart_on():
-    timers = Timers(store(a=7), Grid(10, 5, 500), lag=0)
+    timers = timers_of(store(a=7), delay=500)
     timers.rebuild(0)
     assert timers.heap == [(540, b"a")]

@@ -13,8 +13,9 @@ from wallaroo.service.application import Loaded
 from wallaroo.service.protocol import WorkerSpec
 from wallaroo.settings import load_settings
 from wallaroo.topology.compile import compile_topology
-from wallaroo.topology.describe import describe, format_duration
+from wallaroo.topology.describe import describe
 from wallaroo.topology.model import Timing, Upstream
+from wallaroo.topology.steps import format_duration
 from wallaroo.topology.timing import with_idle_timeout
 
 MS = 1_000_000
@@ -154,7 +155,7 @@ def test_windows_are_in_the_other_descriptions():
         (0, "0 ns"),
     ],
 )
-def test_a_span_is_told_in_its_largest_whole_unit(nanoseconds, text):
+def test_a_duration_is_shown_in_its_largest_whole_unit(nanoseconds, text):
     assert format_duration(nanoseconds) == text
 
 

@@ -3,20 +3,20 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wallaroo.windows.watermark import NEVER, NO_MARK, Mark, SourceClock, UpstreamClock
+from wallaroo.windows.watermark import NEVER, NO_WATERMARK, SourceClock, UpstreamClock, WatermarkStatus
 
 MS = 1_000_000
 
 
 def source(watermark=1_000 * MS, idle_timeout_ms=10, horizon_ms=30, position=5, idle=False):
     clock = SourceClock(idle_timeout_ms * MS, horizon_ms * MS)
-    clock.restore(Mark(watermark, idle), {}, position)
+    clock.restore(WatermarkStatus(watermark, idle), {}, position)
     return clock
 
 
 def look(clock, *times_ms, position=5, caught_up=True):
     for now_ms in times_ms:
-        clock.look(now_ms, position, caught_up=caught_up)
+        clock.advance_wall_clock(now_ms, position, caught_up=caught_up)
     return clock.watermark // MS, clock.idle
 
 
@@ -70,7 +70,7 @@ def test_a_source_that_has_never_had_a_record_does_not_count():
     assert not clock.idle
     assert look(clock, 100)[1]
     assert clock.watermark == NEVER
-    clock.look(10**9, 5, caught_up=True)
+    clock.advance_wall_clock(10**9, 5, caught_up=True)
     assert clock.watermark == NEVER
 
 
@@ -89,7 +89,7 @@ def test_a_source_that_was_idle_and_has_a_record_by_now_counts():
 def test_a_rollback_without_records_takes_no_time_away():
     clock = source()
     look(clock, 100, 112)
-    clock.restore(Mark(1_000 * MS, idle=False), {}, 5)
+    clock.restore(WatermarkStatus(1_000 * MS, idle=False), {}, 5)
     assert clock.watermark == 1_000 * MS
     assert look(clock, 113) == (1_013, False)
 
@@ -98,7 +98,7 @@ def test_a_rollback_with_records_begins_the_wait_anew():
     clock = source()
     look(clock, 100)
     look(clock, 101, position=9)
-    clock.restore(Mark(1_000 * MS, idle=False), {}, 5)
+    clock.restore(WatermarkStatus(1_000 * MS, idle=False), {}, 5)
     assert look(clock, 500) == (1_000, False)
 
 
@@ -114,20 +114,20 @@ def test_a_source_never_goes_back(looks):
     clock, now, position = source(), 0, 5
     for passed, read, caught_up in looks:
         before, now, position = clock.watermark, now + passed, position + read
-        clock.look(now, position, caught_up=caught_up)
+        clock.advance_wall_clock(now, position, caught_up=caught_up)
         assert clock.watermark >= before
 
 
 def upstreams(*names):
     clock = UpstreamClock(names)
-    clock.restore(NO_MARK, {}, 0)
+    clock.restore(NO_WATERMARK, {}, 0)
     return clock
 
 
 def hear(clock, **marks):
     for name, mark in marks.items():
         at, idle = mark if isinstance(mark, tuple) else (mark, False)
-        clock.hear(f"in/{name[1:]}", Mark(at, idle))
+        clock.update(f"in/{name[1:]}", WatermarkStatus(at, idle))
     return clock.watermark
 
 
@@ -141,14 +141,14 @@ def test_the_slowest_upstream_counts():
 def test_an_upstream_that_has_not_been_heard_holds_everything():
     clock = upstreams("in/0", "in/1")
     assert hear(clock, p0=100) == NEVER
-    clock.look(10**9, 0, caught_up=True)
+    clock.advance_wall_clock(10**9, 0, caught_up=True)
     assert clock.watermark == NEVER
 
 
 def test_an_upstream_that_says_nothing_any_more_holds_everything():
     clock = upstreams("in/0", "in/1")
     hear(clock, p0=100, p1=40)
-    clock.look(10**9, 0, caught_up=True)
+    clock.advance_wall_clock(10**9, 0, caught_up=True)
     assert hear(clock, p0=10**6) == 40
 
 
@@ -168,26 +168,26 @@ def test_an_upstream_that_wakes_counts_again_and_takes_nothing_back():
 def test_when_all_are_idle_the_furthest_counts_and_then_the_wall_clock():
     clock = upstreams("in/0", "in/1")
     assert hear(clock, p0=(100 * MS, True), p1=(40 * MS, True)) == NEVER
-    clock.look(7, 0, caught_up=False)
+    clock.advance_wall_clock(7, 0, caught_up=False)
     assert (clock.watermark, clock.idle) == (NEVER, False)
-    clock.look(8, 0, caught_up=True)
+    clock.advance_wall_clock(8, 0, caught_up=True)
     assert (clock.watermark, clock.idle) == (100 * MS, True)
-    clock.look(18, 0, caught_up=True)
+    clock.advance_wall_clock(18, 0, caught_up=True)
     assert clock.watermark == 110 * MS
 
 
 def test_when_none_has_ever_had_a_record_there_is_no_time():
     clock = upstreams("in/0")
     hear(clock, p0=(NEVER, True))
-    clock.look(1, 0, caught_up=True)
-    clock.look(10**6, 0, caught_up=True)
+    clock.advance_wall_clock(1, 0, caught_up=True)
+    clock.advance_wall_clock(10**6, 0, caught_up=True)
     assert (clock.watermark, clock.idle) == (NEVER, True)
 
 
 def test_it_stops_being_idle_with_the_first_upstream_that_wakes():
     clock = upstreams("in/0", "in/1")
     hear(clock, p0=(100, True), p1=(40, True))
-    clock.look(8, 0, caught_up=True)
+    clock.advance_wall_clock(8, 0, caught_up=True)
     hear(clock, p1=41)
     assert not clock.idle
 
@@ -196,7 +196,7 @@ def test_a_report_that_goes_back_is_not_believed():
     clock = upstreams("in/0")
     assert hear(clock, p0=100) == 100
     assert hear(clock, p0=50) == 100
-    assert clock.marks["in/0"] == Mark(100, idle=False)
+    assert clock.upstreams["in/0"] == WatermarkStatus(100, idle=False)
 
 
 def test_a_new_partition_of_a_known_upstream_is_listened_to():
@@ -208,8 +208,10 @@ def test_a_new_partition_of_a_known_upstream_is_listened_to():
 
 def test_a_sub_topology_that_is_no_upstream_any_more_is_not_waited_for():
     clock = UpstreamClock(["in/0"])
-    clock.restore(NO_MARK, {"old/0": Mark(1, idle=False), "in/0": Mark(50, idle=False)}, 0)
-    clock.hear("old/0", Mark(2, idle=False))
+    clock.restore(
+        NO_WATERMARK, {"old/0": WatermarkStatus(1, idle=False), "in/0": WatermarkStatus(50, idle=False)}, 0
+    )
+    clock.update("old/0", WatermarkStatus(2, idle=False))
     assert hear(clock, p0=100) == 100
 
 
@@ -218,5 +220,5 @@ def test_a_minimum_never_goes_back(reports):
     clock = upstreams("in/0", "in/1", "in/2")
     for number, at, idle in reports:
         before = clock.watermark
-        clock.hear(f"in/{number}", Mark(at, idle))
+        clock.update(f"in/{number}", WatermarkStatus(at, idle))
         assert clock.watermark >= before

@@ -1,9 +1,12 @@
 """A store whose objects expire: what is empty becomes a tombstone, and leaves memory."""
 
+from functools import partial
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wallaroo.state.memory import KeyedStore
+from tests.unit.state.conftest import IMPLEMENTATIONS
 
 
 class Bag:
@@ -24,45 +27,57 @@ class Text:
         return Bag(filter(None, data.decode().split(",")))
 
 
-def store(**committed):
-    made = KeyedStore("bags", Bag, Text(), lambda bag: not bag.items)
-    made.committed.update({key.encode(): text.encode() for key, text in committed.items()})
+def bags(implementation, **committed):
+    made = implementation("bags", Bag, Text(), lambda bag: not bag.items)
+    for key, text in committed.items():
+        made.restore(key.encode(), text.encode())
     return made
+
+
+@pytest.fixture
+def store(implementation):
+    """Makes a store that holds these bags, where an empty one has expired."""
+    return partial(bags, implementation)
 
 
 def commit(made):
     changes = made.collect()
-    made.commit_succeeded()
+    made.commit()
     return changes
 
 
-def test_what_is_empty_becomes_a_tombstone_and_leaves_memory():
+def assert_holds_nothing(made):
+    assert len(made) == 0
+    assert made.live(b"a") is made.find(b"a") is None
+
+
+def test_what_is_empty_becomes_a_tombstone_and_leaves_memory(store):
     made = store(a="x")
     made.touch(b"a").items.clear()
     assert commit(made) == {b"a": None}
-    assert made.committed == made.live == made.dirty == {}
+    assert_holds_nothing(made)
 
 
-def test_what_has_come_and_gone_between_two_commits_leaves_no_trace():
+def test_what_has_come_and_gone_between_two_commits_leaves_no_trace(store):
     made = store()
     made.touch(b"a").items.append("x")
     made.touch(b"a").items.clear()
     assert commit(made) == {}
-    assert made.committed == made.live == made.dirty == {}
+    assert_holds_nothing(made)
 
 
-def test_a_key_that_is_dying_is_new_when_it_is_touched():
+def test_a_key_that_is_dying_is_new_when_it_is_touched(store):
     made = store(a="x")
     made.touch(b"a").items.clear()
     assert made.collect() == {b"a": None}
     assert made.touch(b"a").items == []
     made.touch(b"a").items.append("y")
-    made.commit_succeeded()
+    made.commit()
     assert commit(made) == {b"a": b"y"}
     assert made.touch(b"a").items == ["y"]
 
 
-def test_a_rollback_brings_a_dying_key_back():
+def test_a_rollback_brings_a_dying_key_back(store):
     made = store(a="x")
     made.touch(b"a").items.clear()
     made.collect()
@@ -70,19 +85,19 @@ def test_a_rollback_brings_a_dying_key_back():
     assert made.touch(b"a").items == ["x"]
 
 
-def test_undo_puts_back_that_a_key_is_dying():
+def test_undo_puts_back_that_a_key_is_dying(store):
     made = store(a="x")
     made.touch(b"a").items.clear()
     made.collect()
     made.touch_saving(b"a").items.append("y")
     made.undo()
     assert made.touch(b"a").items == []
-    made.commit_succeeded()
+    made.commit()
     assert commit(made) == {}
-    assert made.committed == made.live == {}
+    assert_holds_nothing(made)
 
 
-def test_undo_puts_back_that_a_key_is_empty_and_not_committed():
+def test_undo_puts_back_that_a_key_is_empty_and_not_committed(store):
     made = store(a="x")
     made.touch(b"a").items.clear()
     made.touch_saving(b"a").items.append("y")
@@ -90,19 +105,19 @@ def test_undo_puts_back_that_a_key_is_empty_and_not_committed():
     assert commit(made) == {b"a": None}
 
 
-def test_freeze_shows_what_is_there_now():
+def test_the_current_bytes_are_those_of_what_is_there_now(store):
     made = store(a="x")
-    assert made.freeze(b"a") == b"x"
+    assert made.current(b"a") == b"x"
     made.touch(b"a").items.append("y")
-    assert made.freeze(b"a") == b"x,y"
-    assert made.freeze(b"b") is None
+    assert made.current(b"a") == b"x,y"
+    assert made.current(b"b") is None
 
 
 class Twins:
     """A store, and the dictionaries that it is compared with."""
 
-    def __init__(self):
-        self.store = store()
+    def __init__(self, implementation):
+        self.store = bags(implementation)
         self.now, self.committed, self.flying = {}, {}, None
 
     def add(self, key):
@@ -124,7 +139,7 @@ class Twins:
 
     def land(self, _key=None):
         if self.flying is not None:
-            self.store.commit_succeeded()
+            self.store.commit()
             self.committed, self.flying = self.flying, None
 
     def collect(self, _key=None):
@@ -140,13 +155,14 @@ class Twins:
 events = st.sampled_from(["add", "clear", "keep", "fail", "land", "collect", "rollback"])
 
 
-@given(st.lists(st.tuples(events, st.sampled_from([b"a", b"b"])), max_size=40))
-def test_it_holds_what_a_dictionary_would(script):
-    twins = Twins()
+@pytest.mark.parametrize("implementation", IMPLEMENTATIONS)
+@given(script=st.lists(st.tuples(events, st.sampled_from([b"a", b"b"])), max_size=40))
+def test_it_holds_what_a_dictionary_would(implementation, script):
+    twins = Twins(implementation)
     for event, key in script:
         getattr(twins, event)(key)
     twins.collect()
     twins.land()
     made = twins.store
-    assert {key: Text().decode(data).items for key, data in made.committed.items()} == twins.now
-    assert all(bag.items for bag in made.live.values())
+    assert {key: Text().decode(data).items for key, data in made.items()} == twins.now
+    assert {key for key in (b"a", b"b") if (bag := made.live(key)) and not bag.items} == set()

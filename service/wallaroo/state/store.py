@@ -1,0 +1,84 @@
+"""The port of a store: keyed state of one stage in one partition, whatever keeps it.
+
+A key has bytes, as they were last committed, and once it is touched a live object, which user code changes.
+Everything outside of `state/` goes through these methods.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple, Protocol
+
+from wallaroo.serde.object_codec import Codec
+
+
+class KeyedStore(Protocol):
+    """The number of committed keys is its length; an empty store is falsy, so compare with None."""
+
+    @property
+    def name(self) -> str: ...
+
+    def __len__(self) -> int: ...
+
+    @property
+    def find(self) -> Callable[[bytes], Any]:
+        """Returns the live object of a key that is dirty, else None; a stage asks for this function once."""
+
+    def touch(self, key: bytes) -> Any:
+        """Make a key dirty and return its live object: decoded if it is stored, else new."""
+
+    def put(self, key: bytes, value: Any) -> None:
+        """Replace the object of a key."""
+
+    def live(self, key: bytes) -> Any:
+        """The live object of a key, dirty or not; None where nobody has touched it."""
+
+    def current(self, key: bytes) -> bytes | None:
+        """The bytes of a key as it is now, committed or not; None where it has nothing."""
+
+    def get(self, key: bytes) -> bytes | None:
+        """The committed bytes of a key."""
+
+    def peek(self, key: bytes) -> Any:
+        """A copy of the committed state of a key; KeyError where there is none."""
+
+    def items(self) -> Iterable[tuple[bytes, bytes]]:
+        """Every committed key and its bytes."""
+
+    def restore(self, key: bytes, data: bytes | None) -> None:
+        """Take over one record of the changelog; None removes the key."""
+
+    def collect(self) -> Mapping[bytes, bytes | None]:
+        """Freeze the dirty keys; StateError, with nothing changed, where one cannot be encoded."""
+
+    def commit(self) -> None:
+        """What was collected last has been committed."""
+
+    def rollback(self) -> None:
+        """Go back to what is committed."""
+
+    def touch_saving(self, key: bytes) -> Any:
+        """As `touch`, so that `undo` can put the object back as it is now."""
+
+    @property
+    def touched(self) -> Iterable[bytes]:
+        """The keys that were touched since the last `keep` or `undo`."""
+
+    def keep(self) -> None:
+        """Accept what was done since the last `keep` or `undo`; StateError if it cannot be encoded."""
+
+    def undo(self) -> None:
+        """Put every key touched since the last `keep` or `undo` back as it was."""
+
+
+class StoreFormat(NamedTuple):
+    """What a store knows of its objects: how to make one, its bytes, and whether its key can go."""
+
+    initial: Callable[[], Any]
+    codec: Codec
+    expired: Callable[[Any], bool] | None = None
+
+
+class Access(NamedTuple):
+    """How a stage gets at its state: `find` a live object that is dirty already, or else `touch` it."""
+
+    find: Callable[[bytes], Any]
+    touch: Callable[[bytes], Any]
