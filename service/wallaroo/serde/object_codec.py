@@ -38,12 +38,10 @@ class Codec(Protocol):
 
 
 class TopicCodec(Codec, Protocol):
-    """The same the other way for many values; where one of them fails, the others are lost with it.
+    """A Codec with batch decoding; `decode_all` raises if any value fails, and is None where there is none.
 
-    `afresh` says that what is decoded never is an object again that has been before.
+    Batch decoding is for those whose `decode` makes a new object each time.
     """
-
-    afresh: bool
 
     def decode_all(self, data: Sequence[bytes]) -> list[Any]: ...
 
