@@ -38,12 +38,13 @@ class Codec(Protocol):
 
 
 class TopicCodec(Codec, Protocol):
-    """A Codec with batch decoding; `decode_all` raises if any value fails, and is None where there is none.
+    """A Codec that may have batch decoding, if `decode` makes a new object each time.
 
-    Batch decoding is for those whose `decode` makes a new object each time.
+    `decode_all` raises if any value fails.
     """
 
-    def decode_all(self, data: Sequence[bytes]) -> list[Any]: ...
+    @property
+    def decode_all(self) -> Callable[[Sequence[bytes]], list[Any]] | None: ...
 
 
 class StateCodec:
@@ -136,7 +137,7 @@ class StateCodec:
 class UserCodec:
     """The application's own `serialize` and `deserialize`, for state and for what crosses a topic."""
 
-    afresh = False
+    decode_all = None
 
     def __init__(self, serialize: Encode, deserialize: Decode) -> None:
         self._serialize = serialize
@@ -158,6 +159,3 @@ class UserCodec:
 
     def encode_all(self, values: Sequence[Any]) -> list[bytes]:
         return [self.encode(value) for value in values]
-
-    def decode_all(self, data: Sequence[bytes]) -> list[Any]:
-        return [self.decode(each) for each in data]
