@@ -2,7 +2,7 @@
 
 No dead letters, metrics, rebalances, restores or rollbacks: about what a person would write in an afternoon.
 There are three. `bare` has the application inline, keeps numbers and decodes with msgspec; `validated` is the
-same with pydantic. `with_functions` calls the application's own functions, with its decoder, key
+same with a pydantic model. `with_functions` calls the application's own functions, with its decoder, key
 extractor and encoder, and a state object for each key: no engine that has this API can do with less.
 """
 
@@ -13,11 +13,11 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from typing import Any, TypedDict
+from typing import Any
 
 import msgspec
 from confluent_kafka import Consumer, Producer, TopicPartition
-from pydantic import TypeAdapter
+from pydantic import BaseModel, ConfigDict, FiniteFloat
 
 import wallaroo
 from schemas.transaction import Transaction
@@ -28,18 +28,20 @@ COMMIT_SECONDS = 0.1
 LIMIT = 2_000
 
 
-class Plain(TypedDict):
-    """A transaction as msgspec reads it."""
+class Validated(BaseModel):
+    """A transaction as pydantic reads it."""
+
+    model_config = ConfigDict(strict=True, cache_strings="keys")
 
     user: str
-    amount: int | float
+    amount: FiniteFloat | int
 
 
 Decode = Callable[[bytes], Any]
 
-_with_msgspec: Decode = msgspec.json.Decoder(Plain).decode
-_with_pydantic: Decode = TypeAdapter(Transaction).validator.validate_json
-_as_the_application = wallaroo.json_decoder(Transaction).decode_all
+_with_msgspec: Decode = msgspec.json.Decoder(Transaction).decode
+_with_pydantic: Decode = Validated.__pydantic_validator__.validate_json
+_as_the_application: Decode = wallaroo.json_decoder(Transaction).decode
 
 
 def main(bootstrap_servers: str, count: int, kind: str = "bare") -> dict[str, Any]:
@@ -112,7 +114,7 @@ class Bare(Work):
                 continue
             transaction = decode(message.value())
             key = message.key()
-            total = totals[key] = totals.get(key, 0) + transaction["amount"]
+            total = totals[key] = totals.get(key, 0) + transaction.amount
             dirty[key] = message.partition()
             if total > LIMIT or total < -LIMIT:
                 alerts.append((b'{"kind":"deposit","user":"%s","total":%r}' % (key, total), key))
@@ -137,7 +139,8 @@ class WithFunctions(Work):
         find = dirty.get
         done = 0
         good = [message for message in messages if message.error() is None]
-        transactions = _as_the_application([message.value() for message in good])
+        decode = _as_the_application
+        transactions = [decode(message.value()) for message in good]
         for transaction, message in zip(transactions, good, strict=True):
             key = message.key()
             if extract(transaction).encode() != key:

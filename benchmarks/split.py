@@ -15,7 +15,9 @@ from typing import Any
 
 from confluent_kafka import Consumer, TopicPartition
 
+import wallaroo
 from benchmarks.transactions import PARTITIONS, TOPIC
+from schemas.transaction import Transaction
 from topologies.alerts_stateful import TransactionTotal, check_transaction_total, extract_user
 from wallaroo.record import Partition
 from wallaroo.service.application import Loaded, load
@@ -37,9 +39,9 @@ def main(bootstrap_servers: str) -> dict[str, float]:
     gc.set_threshold(50_000, 20, 20)
     slices = _read(bootstrap_servers)
     loaded = load(APPLICATION, (APPLICATION, "--partitioned-by-user"), "split")
-    decode_all = loaded.topology.sub_topologies[0].input.decode_all
-    decoding = _best(lambda: _decode(slices, decode_all))
-    values = decode_all([record.value() for _, records in slices for record in records])
+    decode = wallaroo.json_decoder(Transaction).decode
+    decoding = _best(lambda: _decode(slices, decode))
+    values = [decode(record.value()) for _, records in slices for record in records]
     user_code = _best(partial(_user_code, values))
     whole = _best(lambda: _task(slices, loaded))
     return {
@@ -69,9 +71,9 @@ def _best(work: Callable[[], int]) -> float:
     return round(min(once() for _ in range(ROUNDS)), 3)
 
 
-def _decode(slices: Slices, decode_all: Callable[[list[bytes]], Any]) -> int:
+def _decode(slices: Slices, decode: Callable[[bytes], Any]) -> int:
     for _, records in slices:
-        decode_all([record.value() for record in records])
+        _ = [decode(record.value()) for record in records]
     return sum(len(records) for _, records in slices)
 
 

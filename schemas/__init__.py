@@ -1,1 +1,1 @@
-"""What is on the topics, as pydantic reads, writes and describes it; its JSON Schemas are in json/."""
+"""What is on the topics, in classes that msgspec or pydantic reads and describes; their schemas: json/."""

@@ -5,7 +5,9 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+import msgspec
 from pydantic import TypeAdapter
 
 from schemas.alert import AmountAlert, TotalAlert
@@ -53,11 +55,16 @@ def main(argv: Sequence[str] | None = None, folder: Path = FOLDER) -> int:
 
 
 def _text(model: type) -> str:
-    schema = {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        **TypeAdapter(model).json_schema(mode="validation"),
-    }
+    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **_schema(model)}
     return json.dumps(schema, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def _schema(model: type) -> dict[str, Any]:
+    if not issubclass(model, msgspec.Struct):
+        return TypeAdapter(model).json_schema(mode="validation")
+    _, definitions = msgspec.json.schema_components([model])
+    schema: dict[str, Any] = definitions[model.__name__]
+    return schema
 
 
 def _files(folder: Path) -> dict[str, str]:

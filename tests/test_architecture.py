@@ -17,7 +17,7 @@ SCHEMAS = sorted((ROOT / "schemas").rglob("*.py"))
 MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 40
 
-PURE = {"errors", "record", "clock", "core_schemas"}
+PURE = {"errors", "record", "clock"}
 BASE = {"errors", "record", "clock"}
 CORE = BASE | {"topology", "serde", "state", "windows", "task"}
 EDGE = CORE | {"settings", "observability", "kafka"}
@@ -26,12 +26,11 @@ MAY_IMPORT = {
     "errors": set(),
     "record": set(),
     "clock": set(),
-    "core_schemas": set(),
     "settings": {"errors"},
-    "api": {"errors", "record", "core_schemas"},
+    "api": {"errors", "record"},
     "experimental": {"errors", "record", "api"},
     "topology": {"errors", "record", "api"},
-    "serde": {"errors", "record", "core_schemas"},
+    "serde": {"errors", "record"},
     "state": BASE | {"serde", "topology"},
     "windows": BASE | {"serde", "state", "topology"},
     "task": BASE | {"serde", "state", "topology", "windows"},

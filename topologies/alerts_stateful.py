@@ -37,16 +37,16 @@ class TransactionTotal:
 
 @wallaroo.key_extractor
 def extract_user(transaction):
-    return transaction["user"]
+    return transaction.user
 
 
 @wallaroo.state_computation(name="check transaction total", state=TransactionTotal)
 def check_transaction_total(transaction, state):
-    state.total += transaction["amount"]
+    state.total += transaction.amount
     if state.total > LIMIT:
-        return TotalAlert("deposit", transaction["user"], state.total)
+        return TotalAlert("deposit", transaction.user, state.total)
     if state.total < -LIMIT:
-        return TotalAlert("withdrawal", transaction["user"], state.total)
+        return TotalAlert("withdrawal", transaction.user, state.total)
     return None
 
 

@@ -22,10 +22,10 @@ def application_setup(args):
 
 @wallaroo.computation(name="check transaction")
 def check_transaction(transaction):
-    if transaction["amount"] > LIMIT:
-        return AmountAlert("deposit", transaction["user"], transaction["amount"])
-    if transaction["amount"] < -LIMIT:
-        return AmountAlert("withdrawal", transaction["user"], transaction["amount"])
+    if transaction.amount > LIMIT:
+        return AmountAlert("deposit", transaction.user, transaction.amount)
+    if transaction.amount < -LIMIT:
+        return AmountAlert("withdrawal", transaction.user, transaction.amount)
     return None
 
 

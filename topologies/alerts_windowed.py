@@ -42,7 +42,7 @@ class SumOfTransactions(wallaroo.Aggregation):
         return TransactionTotal()
 
     def update(self, transaction, acc):
-        acc.total += transaction["amount"]
+        acc.total += transaction.amount
 
     def combine(self, acc1, acc2):
         return TransactionTotal(acc1.total + acc2.total)
@@ -57,7 +57,7 @@ class SumOfTransactions(wallaroo.Aggregation):
 
 @wallaroo.key_extractor
 def extract_user(transaction):
-    return transaction["user"]
+    return transaction.user
 
 
 @wallaroo.encoder

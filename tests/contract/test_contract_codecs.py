@@ -5,6 +5,7 @@ import json
 import pickle
 from datetime import UTC, datetime, timedelta, timezone
 
+import msgspec
 import pydantic
 import pytest
 from hypothesis import given
@@ -21,6 +22,11 @@ class Transaction(pydantic.BaseModel):
 @pydantic.dataclasses.dataclass
 class Point:
     x: int
+
+
+class Reading(msgspec.Struct):
+    sensor: str
+    celsius: float | int
 
 
 class Plain:
@@ -49,6 +55,35 @@ def test_decoding_is_the_models_own_validator():
 
 def test_a_pydantic_dataclass_is_decoded_as_well():
     assert wallaroo.json_decoder(Point).decode(b'{"x": 1}') == Point(1)
+
+
+def test_a_struct_is_decoded_by_msgspec():
+    decoder = wallaroo.json_decoder(Reading)
+    assert decoder.decode(b'{"sensor":"a","celsius":3,"id":7}') == Reading("a", 3)
+    assert type(decoder.decode(b'{"sensor":"a","celsius":3}').celsius) is int
+    assert decoder.name() == "json_decoder(Reading)"
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b"",
+        b"null",
+        b"{}",
+        b"[]",
+        b"{",
+        b'{"sensor":"\xff","celsius":1}',
+        b'{"sensor":1,"celsius":1}',
+        b'{"sensor":"a","celsius":"1"}',
+        b'{"sensor":"a","celsius":true}',
+        b'{"sensor":"a","celsius":NaN}',
+        b'{"sensor":"a","celsius":-Infinity}',
+        b'{"sensor":"a","celsius":1e999}',
+    ],
+)
+def test_what_is_no_struct_does_not_decode(payload):
+    with pytest.raises(msgspec.DecodeError):
+        wallaroo.json_decoder(Reading).decode(payload)
 
 
 @pytest.mark.parametrize(
@@ -88,6 +123,32 @@ def test_an_incomplete_model_is_refused():
 
     with pytest.raises(wallaroo.WallarooParameterError, match="needs a complete pydantic model class"):
         wallaroo.json_decoder(Incomplete)
+
+
+def test_an_incomplete_struct_is_refused():
+    class Incomplete(msgspec.Struct):
+        later: "Later"  # noqa: F821
+
+    with pytest.raises(wallaroo.WallarooParameterError, match=r"needs a complete msgspec\.Struct: .*Later"):
+        wallaroo.json_decoder(Incomplete)
+
+
+def test_a_struct_that_msgspec_cannot_read_is_refused():
+    class Odd(msgspec.Struct):
+        either: Reading | Transaction | dict
+
+    with pytest.raises(
+        wallaroo.WallarooParameterError, match=r"json_decoder\(Odd\) needs a complete msgspec"
+    ):
+        wallaroo.json_decoder(Odd)
+
+
+def test_a_struct_becomes_json_with_models_in_it_or_in_models_company():
+    value = [Reading("é", 1), Transaction(user="a", amount=1)]
+    assert (
+        wallaroo.json_encoder.encode(value) == '[{"sensor":"é","celsius":1},{"user":"a","amount":1}]'.encode()
+    )
+    assert wallaroo.json_encoder.encode(Reading("a", 2.5)) == b'{"sensor":"a","celsius":2.5}'
 
 
 def test_a_model_becomes_json():

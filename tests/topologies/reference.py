@@ -1,16 +1,14 @@
 """What the alerts applications must do, in as few words as possible and with nothing of theirs.
 
 JSON is read here by the standard library, under the rules of RFC 8259 and these:
-1. UTF-8 and nothing else, without a byte order mark; no lone surrogate, however it is written.
-2. Of equal names in an object the last one counts.
-3. More than 200 containers in each other are refused (an empty one does not count), as is a number with
-   more than 4300 digits before the point.
-4. NaN and the infinities are read, so that a field nobody asks for may hold them; as an amount they are
-   refused.
+1. User and amount are UTF-8, without a byte order mark; other fields may hold any bytes. A lone surrogate
+   that is written as an escape is refused everywhere.
+2. Of equal names in an object the last one counts, but each user and each amount must be one.
+3. An integer of more than 4300 characters is no amount. Containers may be nested 200 deep, not 100,000.
+4. NaN and the infinities are no JSON, and a number beyond a float is no amount.
 """
 
 import json
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from math import isfinite
@@ -20,8 +18,7 @@ Number = int | float
 Pair = tuple[bytes | None, bytes | None]
 Alerts = dict[str, list[dict[str, Any]]]
 
-DEEPEST = 200
-MOST_DIGITS = 4300
+LONGEST_INTEGER = 4300
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,32 +71,39 @@ def expected_stateless(transactions: Iterable[Pair], *, limit: int = 1000) -> Ex
 def parse(value: bytes | None) -> tuple[str, Number] | None:
     """User and amount, or None where the value is malformed."""
     try:
-        found = read_json(value)
-    except ValueError:
+        # Not only user and amount: what is not UTF-8 has been replaced, what cannot be encoded is an escape.
+        json.dumps(read_json(value, "replace"), ensure_ascii=False).encode()
+        found = read_json(value, "surrogateescape")
+    except (ValueError, RecursionError):
         return None
-    if type(found) is not dict:
+    if type(found) is not Members:
         return None
-    user, amount = found.get("user"), found.get("amount")
-    if type(user) is not str or type(amount) not in (int, float):
+    users, amounts = found.all("user"), found.all("amount")
+    if not users or not amounts or not all(map(_is_user, users)) or not all(map(_is_amount, amounts)):
         return None
-    return (user, amount) if type(amount) is int or isfinite(amount) else None
+    return users[-1], amounts[-1]
 
 
-def read_json(value: bytes | None) -> Any:
-    """The value; ValueError where it is not JSON under the rules above."""
+class Members(list[tuple[str, Any]]):
+    """An object in JSON: its names and values in order, equal names and all."""
+
+    def all(self, name: str) -> list[Any]:
+        return [value for its_name, value in self if its_name == name]
+
+
+def read_json(value: bytes | None, errors: str = "strict") -> Any:
+    """The value, with objects as Members; ValueError where it is not JSON under the rules above."""
     if value is None:
         raise ValueError("there is no value")
-    text = value.decode("utf-8")
-    if _depth(text) > DEEPEST:
-        raise ValueError("too many containers in each other")
-    return json.loads(text, object_pairs_hook=_object, parse_float=_float, parse_int=_int)
+    text = value.decode("utf-8", errors)
+    return json.loads(text, object_pairs_hook=Members, parse_int=_int, parse_constant=_constant)
 
 
 def read_alerts(records: Iterable[Pair]) -> Alerts:
     """The alerts in (key, value) pairs of the topic `alerts`, by user; each must be keyed by its user."""
     alerts: Alerts = {}
     for key, value in records:
-        alert = read_json(value)
+        alert = dict(read_json(value))
         assert key == alert["user"].encode()
         alerts.setdefault(alert["user"], []).append(alert)
     return alerts
@@ -125,32 +129,17 @@ def _alert(result: Expected, user: str, name: str, number: Number, limit: int) -
         result.alerts_by_user.setdefault(user, []).append(alert)
 
 
-def _depth(text: str) -> int:
-    """How deep it goes, or 0 where that is no matter."""
-    if text.count("[") + text.count("{") <= DEEPEST:
-        return 0
-    without_strings = re.sub(r'"[^"\\]*(?:\\.[^"\\]*)*"', "0", text, flags=re.DOTALL)
-    depth = deepest = 0
-    for bracket in re.findall(r"[\[\]{}]", re.sub(r"\[\s*\]|\{\s*\}", "0", without_strings)):
-        depth += 1 if bracket in "[{" else -1
-        deepest = max(deepest, depth)
-    return deepest
+def _is_user(value: Any) -> bool:
+    return type(value) is str and value.encode(errors="ignore").decode() == value
 
 
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    # A lone surrogate cannot be encoded, and hides nowhere from this: not behind an equal name either.
-    json.dumps(pairs, ensure_ascii=False).encode("utf-8")
-    return dict(pairs)
+def _is_amount(value: Any) -> bool:
+    return type(value) is int or (type(value) is float and isfinite(value))
 
 
-def _float(text: str) -> float:
-    whole = re.match(r"-?(\d*)", text)
-    if whole is None or len(whole[1]) > MOST_DIGITS:
-        raise ValueError("too many digits")
-    return float(text)
+def _int(text: str) -> int | None:
+    return int(text) if len(text) <= LONGEST_INTEGER else None
 
 
-def _int(text: str) -> int:
-    if len(text.lstrip("-")) > MOST_DIGITS:
-        raise ValueError("too many digits")
-    return int(text)
+def _constant(text: str) -> Any:
+    raise ValueError(f"{text} is no JSON")

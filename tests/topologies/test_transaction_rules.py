@@ -24,10 +24,11 @@ GOOD = {
     b'{"user":"Fido","amount":0.0e400}': ("Fido", 0.0),
     b'{"user":"Fido","amount":1.7976931348623157e308}': ("Fido", 1.7976931348623157e308),
     b'{"user":"Fido","amount":18446744073709551616}': ("Fido", 2**64),
-    b'{"user":"Fido","amount":-%b}' % (b"9" * 4300): ("Fido", 1 - 10**4300),
+    b'{"user":"Fido","amount":-%b}' % (b"9" * 4299): ("Fido", 1 - 10**4299),
     b'\r\n\t {"amount":5,\n"user":""} ': ("", 5),
-    b'{"user":"Fido","amount":5,"rate":NaN,"more":[{"user":7},-Infinity,1e999]}': ("Fido", 5),
-    b'{"user":7,"user":"Fido","amount":"no","amount":5}': ("Fido", 5),
+    b'{"user":"Fido","amount":5,"more":[{"user":7},1e999],"id":%b}' % (b"9" * 4301): ("Fido", 5),
+    b'{"user":"Rex","user":"Fido","amount":7,"amount":5}': ("Fido", 5),
+    b'{"user":"Fido","amount":5,"note":"\xff","\xff":1}': ("Fido", 5),
     b'{"us\\u0065r":"\\ud83d\\ude00\\n\\u0000","amount":5}': ("😀\n\x00", 5),
     '{"user":"Zoë 日本\x7f\u2028","amount":5}'.encode(): ("Zoë 日本\x7f\u2028", 5),
     b'{"user":"Fido","amount":5,"deep":%b%b}' % (b"[" * 200, b"]" * 200): ("Fido", 5),
@@ -39,9 +40,9 @@ def decoded(value):
     """What the application's decoder makes of it; None where it is malformed."""
     try:
         made = decode(value)
-    except ValueError:
+    except (ValueError, TypeError):
         return None
-    return made["user"], made["amount"]
+    return made.user, made.amount
 
 
 @pytest.mark.parametrize("value", GOOD, ids=range(len(GOOD)))
@@ -120,18 +121,24 @@ def test_model_and_decoder_agree_on_damaged_transactions(value, damages):
     assert repr(decoded(bad)) == repr(parse(bad))
 
 
-@pytest.mark.parametrize("amount", [b"1" + b"0" * 4299, b"9" * 4300, b"9" * 4300 + b".5e-4299"])
-def test_numbers_are_read_up_to_4300_digits(amount):
+@pytest.mark.parametrize("amount", [b"1" + b"0" * 4299, b"9" * 4300])
+def test_integers_are_read_up_to_4300_digits(amount):
     longest = b'{"user":"a","amount":%b}' % amount
     too_long = b'{"user":"a","amount":1%b}' % amount
     assert repr(decoded(longest)) == repr(parse(longest)) != "None"
     assert decoded(too_long) is parse(too_long) is None
 
 
+@pytest.mark.parametrize("amount", [b"9" * 4300 + b".5e-4299", b"1" + b"9" * 4300 + b".5e-4299"])
+def test_a_number_with_a_fraction_may_have_more_digits(amount):
+    value = b'{"user":"a","amount":%b}' % amount
+    assert repr(decoded(value)) == repr(parse(value)) != "None"
+
+
 @given(
     st.integers(195, 205), st.sampled_from([(b"[", b"]"), (b'{"a":', b"}"), (b"[0,", b"]")]), st.booleans()
 )
-def test_model_and_decoder_agree_on_how_deep_is_too_deep(depth, brackets, full):
+def test_model_and_decoder_agree_on_deep_nesting(depth, brackets, full):
     opening, closing = brackets
     inner = b"1" if full or opening != b"[" else b""
     value = b'{"user":"a","amount":1,"deep":%b}' % (opening * depth + inner + closing * depth)

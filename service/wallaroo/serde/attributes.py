@@ -11,6 +11,8 @@ from operator import attrgetter
 from types import MemberDescriptorType
 from typing import Any, Protocol
 
+import msgspec
+
 from wallaroo.errors import StoredValueError
 
 # Defined by a class, any of these says that its attributes alone are not the object.
@@ -31,6 +33,8 @@ class Attributes(Protocol):
 @cache
 def attributes_of(kind: type) -> Attributes | None:
     """Those of objects that are nothing more; None for any other class."""
+    if issubclass(kind, msgspec.Struct):
+        return _fields_of(kind)
     parents = kind.__mro__[:-1]
     if kind in copyreg.dispatch_table or any(not _OWN_PICKLING.isdisjoint(vars(each)) for each in parents):
         return None
@@ -93,6 +97,30 @@ class InSlots:
             # A __setattr__ of its own is for whoever changes an object, not for one that is made again.
             object.__setattr__(made, name, held)
         return made
+
+
+class InStruct(InSlots):
+    """The fields of a `msgspec.Struct`, which is made by its constructor, as it would be by pickle."""
+
+    def of_all(self, values: Sequence[Any]) -> list[dict[str, Any]]:
+        return [*map(msgspec.structs.asdict, values)]
+
+    def make(self, attributes: Any) -> Any:
+        """A struct; StoredValueError where these are not its fields."""
+        if type(attributes) is not dict:
+            raise StoredValueError(f"what is stored of a {self._kind.__qualname__} are no attributes")
+        try:
+            return self._kind(**attributes)
+        except TypeError as error:
+            raise StoredValueError(f"a stored {self._kind.__qualname__} cannot be made: {error}") from error
+
+
+def _fields_of(kind: type[msgspec.Struct]) -> InStruct | None:
+    own = kind.__mro__[: kind.__mro__.index(msgspec.Struct)]
+    more = _OWN_PICKLING | {"__post_init__", "__init__", "__new__"}
+    if kind in copyreg.dispatch_table or any(not more.isdisjoint(vars(each)) for each in own):
+        return None
+    return None if kind.__dictoffset__ else InStruct(kind, kind.__struct_fields__)
 
 
 def _new(kind: Any, attributes: Any) -> Any:

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from types import NoneType
 from typing import Any
 
 import msgspec
 from pydantic import BaseModel
 
 from wallaroo.errors import StoredValueError
-from wallaroo.serde.scalars import scalar_fields
 
 # The JSON of a model, or None where JSON would lose something.
 Dump = Callable[[Any], bytes | None]
@@ -17,7 +17,18 @@ _json_encode = msgspec.json.Encoder().encode
 # Longer than this, an integer in it may have too many digits to be read back.
 _LONGEST_JSON_BYTES = 4000
 # Of these, values that are equal are the same.
-_SIMPLE = frozenset({int, float, str, bool, bytes, type(None)})
+_SIMPLE = frozenset({int, float, str, bool, bytes, NoneType})
+
+# Pydantic's core schemas of scalars, and what else a schema may say without changing or refusing a value.
+_SCALARS = {"str": str, "int": int, "float": float, "bool": bool, "none": NoneType}
+_SAID_OF_SCALARS = {"type", "strict", "allow_inf_nan", "metadata", "ref"}
+_SAID_OF_FIELDS = {"validation_alias", "serialization_alias", "default", "default_factory", "choices"}
+_SAID_OF_MODELS = {"schema", "fields", "model_name", "cls", "custom_init", "root_model", "config", "frozen"}
+_SAID_BY_PYDANTIC = {"auto_collapse", "computed_fields", "default_factory_takes_data"}
+_HARMLESS = _SAID_OF_SCALARS | _SAID_OF_FIELDS | _SAID_OF_MODELS | _SAID_BY_PYDANTIC
+_OF_READING = {"strict", "validate_by_name", "validate_by_alias", "from_attributes", "extra_fields_behavior"}
+_OF_ERRORS = {"title", "hide_input_in_errors", "loc_by_alias"}
+_HARMLESS_SETTINGS = _OF_READING | _OF_ERRORS | {"frozen", "cache_strings", "allow_inf_nan"}
 
 
 def model_dump(kind: type[BaseModel]) -> Dump | None:
@@ -25,7 +36,7 @@ def model_dump(kind: type[BaseModel]) -> Dump | None:
     excluded = any(field.exclude for field in kind.model_fields.values())
     if kind.__private_attributes__ or excluded:
         return None
-    scalars = scalar_fields(kind)
+    scalars = _scalar_fields(kind)
     return _compared if scalars is None else _flat(scalars)
 
 
@@ -56,6 +67,49 @@ def _flat(types: Mapping[str, frozenset[type]]) -> Dump:
         return made if len(made) <= _LONGEST_JSON_BYTES else _compared(model)
 
     return dump
+
+
+def _scalar_fields(kind: type[BaseModel]) -> dict[str, frozenset[type]] | None:
+    """The types each field may hold; None where a field is more than a scalar, or is validated further."""
+    model: Mapping[str, Any] = kind.__pydantic_core_schema__
+    if not _says_only(model, "model") or not _says_only(model["schema"], "model-fields"):
+        return None
+    if model["cls"] is not kind or model["custom_init"] or model["root_model"]:
+        return None
+    if model["config"].get("extra_fields_behavior") == "allow":
+        return None
+    found: dict[str, frozenset[type]] = {}
+    for name, field in model["schema"]["fields"].items():
+        types = _scalar_types(field["schema"]) if _says_only(field, "model-field") else None
+        if types is None:
+            return None
+        found[name] = types
+    return found
+
+
+def _scalar_types(schema: Mapping[str, Any]) -> frozenset[type] | None:
+    kind = schema["type"]
+    if not _says_only(schema, kind):
+        return None
+    if kind in _SCALARS:
+        return frozenset({_SCALARS[kind]})
+    if kind == "union":
+        choices = [_scalar_types(choice) for choice in schema["choices"] if isinstance(choice, dict)]
+        known = [choice for choice in choices if choice is not None]
+        return frozenset().union(*known) if len(known) == len(schema["choices"]) else None
+    if kind not in ("default", "nullable"):
+        return None
+    inner = _scalar_types(schema["schema"])
+    return inner and (inner | {NoneType} if kind == "nullable" else inner)
+
+
+def _says_only(schema: Mapping[str, Any], kind: str) -> bool:
+    """Whether a schema is of this type and says nothing but what is harmless, its configuration included."""
+    return (
+        schema["type"] == kind
+        and schema.keys() <= _HARMLESS
+        and schema.get("config", {}).keys() <= _HARMLESS_SETTINGS
+    )
 
 
 def _compared(model: BaseModel) -> bytes | None:

@@ -38,14 +38,13 @@ class Codec(Protocol):
 
 
 class TopicCodec(Codec, Protocol):
-    """The same the other way for many values; where one of them fails, the others are lost with it.
+    """A Codec that may have batch decoding, if `decode` makes a new object each time.
 
-    `afresh` says that what is decoded never is an object again that has been before.
+    `decode_all` raises if any value fails.
     """
 
-    afresh: bool
-
-    def decode_all(self, data: Sequence[bytes]) -> list[Any]: ...
+    @property
+    def decode_all(self) -> Callable[[Sequence[bytes]], list[Any]] | None: ...
 
 
 class StateCodec:
@@ -138,7 +137,7 @@ class StateCodec:
 class UserCodec:
     """The application's own `serialize` and `deserialize`, for state and for what crosses a topic."""
 
-    afresh = False
+    decode_all = None
 
     def __init__(self, serialize: Encode, deserialize: Decode) -> None:
         self._serialize = serialize
@@ -160,6 +159,3 @@ class UserCodec:
 
     def encode_all(self, values: Sequence[Any]) -> list[bytes]:
         return [self.encode(value) for value in values]
-
-    def decode_all(self, data: Sequence[bytes]) -> list[Any]:
-        return [self.decode(each) for each in data]

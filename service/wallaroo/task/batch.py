@@ -2,12 +2,15 @@
 
 Rules for whoever edits this file:
 1. No metric, log, clock read or callback per record.
-2. A record that cannot be decoded has touched no state: `refuse` deals with it in place. On an internal
+2. A slice is decoded ahead of its processing only where decoding is ours: by a decoder of `json_decoder`, or
+   of our own wire format. A user's own decoder may fill one object again and again: it goes record by record.
+3. A record that cannot be decoded has touched no state: `refuse` deals with it in place. On an internal
    topic it may be a control record, and then it has its place between the others.
-3. Once user code has raised, nothing of the slice can be trusted.
+4. Once user code has raised, nothing of the slice can be trusted.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from operator import length_hint
 from typing import Any
 
@@ -18,8 +21,6 @@ from wallaroo.task.steps import Composed
 from wallaroo.topology.model import Input
 
 _NONE = type(None)
-# One object of these is as good as another.
-_UNCHANGEABLE = frozenset({str, bytes, int, float, bool, _NONE})
 
 
 class BatchExecutor:
@@ -34,61 +35,46 @@ class BatchExecutor:
         drop: Callable[[], None],
     ) -> None:
         self._decode = read.decode or codec.decode
-        self._decode_all = codec.decode_all if read.internal else read.decode_all
-        self._afresh = codec.afresh if read.internal else read.afresh
-        self._internal = read.internal
+        self._decode_all = codec.decode_all if read.internal else None
+        self._by_slice = read.by_slice
         self._emit, self._each = composed
         self._refuse = refuse
         self._drop = drop
 
     def process(self, records: Sequence[RawRecord]) -> RawRecord | None:
         """Take a slice all the way, or return the record on which user code has raised."""
-        values, records = self._decoded(records)
-        left = iter(records)
-        try:
-            if values is None:
-                self._one_by_one(left)
-            else:
-                self._together(values, records, left)
-        except (StoredValueError, StopProcessing):
-            raise
-        except Exception:
-            return records[-1 - length_hint(left)]
-        return None
+        if self._by_slice:
+            return self._process_runs(records)
+        if self._decode_all is not None:
+            try:
+                values = self._decode_all([record.value() for record in records])
+            except Exception:  # one of them cannot be decoded, or is a control record
+                return _failing(self._one_by_one, records)
+            return _failing(partial(self._together, values, records), records)
+        return _failing(self._one_by_one, records)
 
-    def _decoded(self, records: Sequence[RawRecord]) -> tuple[Sequence[Any] | None, Sequence[RawRecord]]:
-        """The values of a slice and their records; None where they are to be decoded one by one."""
-        values = self._at_once(records)
-        if values is None:
-            # Which record it was on an internal topic, and whether a control record, is seen one by one.
-            if self._internal:
-                return None, records
-            values, records = self._readable(records)
-        if not self._afresh and not _UNCHANGEABLE.issuperset(map(type, values)) and not _apart(values):
-            return None, records
-        return values, records
+    def _process_runs(self, records: Sequence[RawRecord]) -> RawRecord | None:
+        """Decode up to a record that cannot be, process those, refuse it, and go on behind it."""
+        while True:
+            values, error = self._decode_run(records)
+            run = records if error is None else records[: len(values)]
+            failing = _failing(partial(self._together, values, run), run)
+            if error is None or failing is not None:
+                return failing
+            self._refuse(records[len(values)], error)
+            records = records[len(values) + 1 :]
 
-    def _at_once(self, records: Sequence[RawRecord]) -> Sequence[Any] | None:
-        if self._decode_all is None:
-            return None
-        try:
-            return self._decode_all([record.value() for record in records])
-        except Exception:  # one of them cannot be decoded
-            return None
-
-    def _readable(self, records: Sequence[RawRecord]) -> tuple[list[Any], Sequence[RawRecord]]:
-        decode, refused = self._decode, set()
+    def _decode_run(self, records: Sequence[RawRecord]) -> tuple[list[Any], Exception | None]:
+        """The values of the records up to the first that cannot be decoded, and why it cannot."""
+        decode = self._decode
         values: list[Any] = []
         keep = values.append
-        for record in records:
-            try:
+        try:
+            for record in records:
                 keep(decode(record.value()))
-            except Exception as error:  # whatever the user's decoder raises
-                self._refuse(record, error)
-                refused.add(record.offset())
-        if refused:
-            records = [record for record in records if record.offset() not in refused]
-        return values, records
+        except Exception as error:  # of msgspec or pydantic, or what a validator of the user's has raised
+            return values, error
+        return values, None
 
     def _together(
         self, values: Sequence[Any], records: Sequence[RawRecord], left: Iterator[RawRecord]
@@ -117,7 +103,15 @@ class BatchExecutor:
             self._emit(value, key, record)
 
 
-def _apart(values: Sequence[Any]) -> bool:
-    """Whether no object is there twice: a decoder may fill the same one again and again."""
-    there = [value for value in values if value is not None]
-    return len({*map(id, there)}) == len(there)
+def _failing(
+    process: Callable[[Iterator[RawRecord]], None], records: Sequence[RawRecord]
+) -> RawRecord | None:
+    """Have the records processed; returns the one on which user code has raised."""
+    left = iter(records)
+    try:
+        process(left)
+    except (StoredValueError, StopProcessing):
+        raise
+    except Exception:
+        return records[-1 - length_hint(left)]
+    return None

@@ -124,8 +124,8 @@ class Input:
 
     `ingest` says that we write the topic, but no sub-topology does: a TCP port or a generator. `event_time`
     finds the time of a message, in nanoseconds; without it the record's own counts. `upstreams` are those
-    that tell how far they have come. `afresh` says that `decode` never returns an object again that it has
-    returned before; `decode_all`, where there is one, is `decode` of many.
+    that tell how far they have come. `by_slice` says that a slice may be decoded before its first message is
+    processed: `decode` is ours, and makes a new object each time.
     """
 
     name: str
@@ -135,8 +135,7 @@ class Input:
     ingest: bool = False
     event_time: Callable[[Any], Any] | None = None
     upstreams: tuple[Upstream, ...] = ()
-    afresh: bool = False
-    decode_all: Callable[[Sequence[bytes]], Sequence[Any]] | None = None
+    by_slice: bool = False
 
     @property
     def internal(self) -> bool:

@@ -83,9 +83,7 @@ def _tcp(source: str, name: str, config: TCPSourceConfig, names: Names) -> Compi
 
 
 def _read_by(decoder: Decoder, read: Input) -> Input:
-    if isinstance(decoder, JsonDecoder):
-        return replace(read, decode=decoder.decode, decode_all=decoder.decode_all, afresh=True)
-    return replace(read, decode=decoder.decode)
+    return replace(read, decode=decoder.decode, by_slice=isinstance(decoder, JsonDecoder))
 
 
 def _generator(source: str, name: str, instance: object, names: Names) -> CompiledSource:

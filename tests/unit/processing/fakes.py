@@ -27,9 +27,9 @@ def stores(*declared):
     return {s.name: MemoryStore(s.name, s.initial, StateCodec(s.initial, PICKLES)) for s in declared}
 
 
-def sub_topology(*steps, targets=None, decode=bytes.decode, decode_all=None):
+def sub_topology(*steps, targets=None, decode=bytes.decode, by_slice=True):
     ends = targets or (ToTopic("encode", "out", str.encode),)
-    return SubTopology("sub", "app-sub", Input("source", "in", decode, decode_all=decode_all), steps, ends)
+    return SubTopology("sub", "app-sub", Input("source", "in", decode, by_slice=by_slice), steps, ends)
 
 
 def task(*steps, start=0, on_error=OnError.DEAD_LETTER, room=None, **rest):

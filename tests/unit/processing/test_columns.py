@@ -1,6 +1,8 @@
 """A slice by columns does what its records do one after the other, and says which of them has failed."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.unit.processing.fakes import PICKLES, record, records, task, written
 from tests.unit.processing.steps import ADD, TOTALS, carefully
@@ -91,26 +93,47 @@ def test_the_record_that_fails_is_the_one_after_those_that_went_through():
     assert task(ADD).process(records(b"1", b"2", b"3", b"bad", b"4", start=10)) == Rewind(PLACE, 13)
 
 
-def decode_all(values):
-    return [value.decode() for value in values]
-
-
-@pytest.mark.parametrize("many", [None, decode_all], ids=["one by one", "together"])
-def test_records_that_cannot_be_decoded_leave_the_others_of_their_slice_alone(many):
-    made = carefully(task(ADD, decode_all=many), records(b"1", b"\xff", b"2", b"\xfe"))
+@pytest.mark.parametrize("by_slice", [False, True], ids=["one by one", "by slice"])
+def test_records_that_cannot_be_decoded_leave_the_others_of_their_slice_alone(by_slice):
+    made = carefully(task(ADD, by_slice=by_slice), records(b"1", b"\xff", b"2", b"\xfe"))
     batch = made.collect()
     assert written(batch) == [b"1", b"3"]
     assert written(batch, "dlq") == [b"\xff", b"\xfe"]
 
 
-def test_a_decoder_is_asked_once_a_record_whether_it_filters_or_fails():
+@given(st.lists(st.sampled_from([b"1", b"2", b"\xff", b"no", b"bad"]), min_size=1, max_size=8))
+def test_a_slice_is_what_its_records_are_one_after_the_other(values):
+    def outcome(by_slice):
+        made = task(ADD, decode=decode_unless_no, by_slice=by_slice)
+        rewind = made.process(records(*values))
+        if rewind:
+            return rewind
+        batch = made.collect()
+        outputs = [output[:3] for output in batch.outputs]
+        return outputs, batch.dropped, batch.dead_letters, batch.next_offset
+
+    assert outcome(by_slice=True) == outcome(by_slice=False)
+
+
+def test_a_dead_letter_stands_between_what_its_neighbours_have_sent():
+    made = task(ADD)
+    made.process(records(b"1", b"\xff", b"\xfe", b"2"))
+    assert [output[0] for output in made.collect().outputs] == ["out", "dlq", "dlq", "out"]
+
+
+def decode_unless_no(data):
+    return None if data == b"no" else data.decode()
+
+
+@pytest.mark.parametrize("by_slice", [False, True], ids=["one by one", "by slice"])
+def test_a_decoder_is_asked_once_a_record_whether_it_filters_or_fails(by_slice):
     asked = []
 
     def decode(data):
         asked.append(data)
-        return None if data == b"no" else data.decode()
+        return decode_unless_no(data)
 
-    made = task(ADD, decode=decode)
+    made = task(ADD, decode=decode, by_slice=by_slice)
     made.process(records(b"1", b"no", b"\xff", b"2"))
     batch = made.collect()
     assert asked == [b"1", b"no", b"\xff", b"2"]
@@ -119,12 +142,20 @@ def test_a_decoder_is_asked_once_a_record_whether_it_filters_or_fails():
     assert batch.dropped == {("source", "filtered"): 1}
 
 
-def test_a_decoder_of_many_is_asked_once_a_slice():
-    asked = []
-    made = task(ADD, decode_all=lambda values: asked.append(values) or decode_all(values))
+@pytest.mark.parametrize(
+    ("by_slice", "order"),
+    [(True, ["decode", "decode", "stage", "stage"]), (False, ["decode", "stage", "decode", "stage"])],
+)
+def test_only_a_decoder_of_ours_is_ahead_of_the_first_stage(by_slice, order):
+    seen = []
+
+    def decode(data):
+        seen.append("decode")
+        return data.decode()
+
+    made = task(Apply("note", lambda value: seen.append("stage")), decode=decode, by_slice=by_slice)
     made.process(records(b"1", b"2"))
-    assert asked == [[b"1", b"2"]]
-    assert written(made.collect()) == [b"1", b"3"]
+    assert seen == order
 
 
 def test_a_decoder_may_fill_one_object_again_and_again():
@@ -134,7 +165,7 @@ def test_a_decoder_may_fill_one_object_again_and_again():
         box[:] = [data.decode()]
         return box if data != b"no" else None
 
-    made = task(Apply("show", "".join), decode=decode)
+    made = task(Apply("show", "".join), decode=decode, by_slice=False)
     made.process(records(b"a", b"no", b"b", b"c"))
     batch = made.collect()
     assert written(batch) == [b"a", b"b", b"c"]

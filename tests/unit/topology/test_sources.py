@@ -2,6 +2,7 @@
 
 import json
 
+import msgspec
 import pydantic
 import pytest
 from typing_extensions import TypedDict
@@ -35,6 +36,10 @@ NUMBERS = Numbers()
 
 
 class Plain(TypedDict):
+    number: int
+
+
+class Fields(msgspec.Struct):
     number: int
 
 
@@ -161,13 +166,16 @@ def read_from(config):
 
 @pytest.mark.parametrize("config", [of_kafka, of_tcp])
 @pytest.mark.parametrize(
-    ("decoder", "afresh"), [(wallaroo.json_decoder(Box), True), (decode_text, False)], ids=["json", "own"]
+    ("decoder", "by_slice"),
+    [
+        (wallaroo.json_decoder(Box), True),
+        (wallaroo.json_decoder(Plain), True),
+        (wallaroo.json_decoder(Fields), True),
+        (decode_text, False),
+    ],
+    ids=["model", "dictionary", "struct", "own"],
 )
-def test_only_of_our_own_decoder_it_is_known_that_each_message_is_another_object(config, decoder, afresh):
-    assert read_from(config(decoder)).afresh is afresh
-
-
-@pytest.mark.parametrize("config", [of_kafka, of_tcp])
-def test_plain_dictionaries_are_read_many_at_once(config):
-    decode_all = read_from(config(wallaroo.json_decoder(Plain))).decode_all
-    assert decode_all([b'{"number": 1}', b'{"number": 2}']) == [{"number": 1}, {"number": 2}]
+def test_only_a_decoder_of_ours_decodes_a_slice_ahead(config, decoder, by_slice):
+    source = read_from(config(decoder))
+    assert source.decode is decoder.decode
+    assert source.by_slice is by_slice

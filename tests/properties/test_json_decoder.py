@@ -1,7 +1,8 @@
-"""A typed dictionary is read as by pydantic alone, one value or many, whoever has written the bytes."""
+"""What `json_decoder` reads: by pydantic what pydantic alone reads, by msgspec what strict pydantic reads."""
 
 from typing import Annotated, NotRequired
 
+import msgspec
 import pydantic
 import pytest
 from hypothesis import example, given
@@ -46,7 +47,7 @@ class Empty(TypedDict):
     pass
 
 
-QUICK = [Strict, Lax, Switch, Measure, Void, Empty]
+TYPED = [Strict, Lax, Switch, Measure, Void, Empty]
 
 
 class Usual(TypedDict):
@@ -95,7 +96,43 @@ class Model(pydantic.BaseModel):
     a: int
 
 
-PYDANTICS = [Usual, Part, Bounded, Named, Closed, Open, Trimmed, Chosen, Nested, Model]
+OTHERS = [Usual, Part, Bounded, Named, Closed, Open, Trimmed, Chosen, Nested, Model]
+
+
+class StrictSwitch(TypedDict):
+    __pydantic_config__ = ConfigDict(strict=True)  # type: ignore[misc]
+
+    a: bool | int | None
+    b: str | None
+
+
+class StrictVoid(TypedDict):
+    __pydantic_config__ = ConfigDict(strict=True)  # type: ignore[misc]
+
+    a: int | str
+    b: str
+
+
+class Struct(msgspec.Struct):
+    a: float | int
+    b: str
+
+
+class Choice(msgspec.Struct):
+    a: bool | int | None
+    b: str | None
+
+
+class Text(msgspec.Struct, frozen=True, kw_only=True):
+    a: int | str
+    b: str
+
+
+class ClosedStruct(msgspec.Struct, forbid_unknown_fields=True):
+    a: int
+
+
+STRUCTS = [(Struct, Strict), (Choice, StrictSwitch), (Text, StrictVoid)]
 
 digits = st.text("0123456789", min_size=1, max_size=45)
 numbers = st.one_of(
@@ -135,16 +172,28 @@ around = st.sampled_from([b"", b"", b"", b" ", b"\n", b"x", b"\xef\xbb\xbf", b",
 payloads = st.one_of(good, objects, st.builds(b"%b%b%b".__mod__, st.tuples(around, good, around)), st.none())
 
 
+plain = st.builds(
+    b'{"a":%b,"b":%b,"c":%b}'.__mod__,
+    st.tuples(
+        numbers | texts | others,
+        numbers | texts | others,
+        st.sampled_from([b"1", b'"x"', b"null", b'[{"a":[true]}]', b"1e999"]),
+    ),
+)
+
+
 def reading(decode, payload) -> Reading:
     """What becomes of a payload: its fields by name with their types, or that it is refused."""
     try:
         made = decode(payload)
-    except pydantic.ValidationError:
+    except (pydantic.ValidationError, msgspec.DecodeError):
         return ("refused",)
+    if isinstance(made, msgspec.Struct):
+        made = msgspec.structs.asdict(made)
     return ("read", *((name, picture(made[name])) for name in sorted(made)))
 
 
-@pytest.mark.parametrize("kind", QUICK)
+@pytest.mark.parametrize("kind", TYPED)
 @given(payload=payloads)
 @example(payload=b'{"a":347750815508893759382153994388263466674,"b":1}')
 @example(payload=b'{"a":1,"b":"","c":"\xff"}')
@@ -153,36 +202,58 @@ def reading(decode, payload) -> Reading:
 @example(payload=b'{"a":1,"b":"","c":NaN}')
 @example(payload=b'{"a":"no","b":"","a":1}')
 @example(payload=b'{"a":1e300,"b":1e300}')
-def test_a_value_is_read_as_by_pydantic_alone(kind, payload):
+def test_a_dictionary_is_read_as_by_pydantic_alone(kind, payload):
     alone = TypeAdapter(kind).validator.validate_json
     assert reading(wallaroo.json_decoder(kind).decode, payload) == reading(alone, payload)
 
 
-@pytest.mark.parametrize("kind", QUICK)
-@given(some=st.lists(payloads, max_size=4))
-@example(some=[b'{"a":1,"b":"","c":"\xe2\x82', b'\xac"}'])
-@example(some=[b'{"a":1,"b":""', b"}"])
-@example(some=[b'{"a":1,"b":"","c":"%b"}' % (b"x" * 400), b'{"a":2,"b":""}'])
-@example(some=[b'{"a":1,"b":"","c":"%b"}' % (b"x" * 400), None])
-@example(some=[])
-def test_many_values_are_read_as_each_by_itself(kind, some):
-    decoder = wallaroo.json_decoder(kind)
-    one_by_one = [reading(decoder.decode, payload) for payload in some]
-    try:
-        together = [reading(lambda made: made, made) for made in decoder.decode_all(some)]
-    except pydantic.ValidationError:
-        assert ("refused",) in one_by_one
-    else:
-        assert together == one_by_one
+@pytest.mark.parametrize("kind", [*TYPED, *OTHERS])
+def test_what_is_no_struct_is_left_to_pydantic(kind):
+    assert wallaroo.json_decoder(kind).decode.__name__ == "validate_json"
 
 
-@pytest.mark.parametrize("kind", QUICK)
-def test_a_dictionary_of_scalars_is_read_in_one_go(kind):
-    assert wallaroo.json_decoder(kind).decode_all is not None
+@pytest.mark.parametrize(("kind", "strict"), STRUCTS)
+@given(payload=plain)
+@example(payload=b'{"a":347750815508893759382153994388263466674,"b":""}')
+@example(payload=b'{"a":1e300,"b":""}')
+@example(payload=b'{"a":-0.0,"b":""}')
+@example(payload=b'{"a":true,"b":""}')
+@example(payload=b'{"a":"1","b":""}')
+@example(payload=b'{"a":NaN,"b":""}')
+@example(payload=b'{"a":1e999,"b":""}')
+def test_a_struct_is_read_as_by_strict_pydantic(kind, strict, payload):
+    alone = TypeAdapter(strict).validator.validate_json
+    assert reading(wallaroo.json_decoder(kind).decode, payload) == reading(alone, payload)
 
 
-@pytest.mark.parametrize("kind", PYDANTICS)
-def test_what_says_more_than_its_scalars_is_left_to_pydantic(kind):
-    decoder = wallaroo.json_decoder(kind)
-    assert decoder.decode_all is None
-    assert decoder.decode.__name__ == "validate_json"
+@pytest.mark.parametrize(("kind", "strict"), STRUCTS)
+@given(payload=payloads.filter(lambda payload: payload is not None))
+def test_whatever_a_struct_reads_has_its_types_and_no_number_without_end(kind, strict, payload):
+    found = reading(wallaroo.json_decoder(kind).decode, payload)
+    if found != ("refused",):
+        fields = msgspec.structs.asdict(wallaroo.json_decoder(kind).decode(payload))
+        assert TypeAdapter(strict).validate_python(fields, strict=True) == fields
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b'{"a":1,"b":"","c":NaN}',
+        b'{"a":1,"b":"","c":-Infinity}',
+        b'{"a":"no","b":"","a":1}',
+        b'{"a":1,"b":""} x',
+        b'{"a":1}',
+        b'{"b":""}',
+        b"null",
+        b'[1,""]',
+    ],
+)
+def test_a_struct_is_not_read_from(payload):
+    with pytest.raises(msgspec.DecodeError):
+        wallaroo.json_decoder(Struct).decode(payload)
+
+
+def test_a_struct_ignores_other_fields_unless_it_forbids_them():
+    assert wallaroo.json_decoder(Struct).decode(b'{"a":1,"b":"","c":2}') == Struct(1, "")
+    with pytest.raises(msgspec.ValidationError, match="unknown field `c`"):
+        wallaroo.json_decoder(ClosedStruct).decode(b'{"a":1,"c":2}')

@@ -1,0 +1,175 @@
+"""A msgspec.Struct is stored as its fields where that is exact, and comes back as it was."""
+
+import copyreg
+import sys
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from wallaroo.serde.pickling.restricted import RestrictedPickle
+
+import wallaroo
+from tests.properties.values import json_scalars, picture, values
+from wallaroo.errors import StoredValueError
+from wallaroo.serde.attributes import attributes_of
+from wallaroo.serde.object_codec import StateCodec
+from wallaroo.serde.values import ValueCodec
+from wallaroo.testing import ApplicationDriver
+
+PICKLES = RestrictedPickle(["tests"])
+VALUES = ValueCodec(PICKLES)
+
+
+class Amount(msgspec.Struct):
+    user: Any
+    total: Any = 0
+
+
+class Renamed(msgspec.Struct, rename="camel", tag="kind", omit_defaults=True, frozen=True):
+    user_name: Any
+    total: Any = 0
+
+
+class Keywords(msgspec.Struct, kw_only=True):
+    user: Any
+    total: Any = 0
+
+
+class Row(msgspec.Struct, array_like=True):
+    user: Any
+    total: Any = 0
+
+
+class Child(Amount):
+    more: Any = None
+
+
+class Checked(msgspec.Struct):
+    user: Any
+
+    def __post_init__(self):
+        self.user = f"checked {self.user}"
+
+
+class WithDict(msgspec.Struct, dict=True):
+    user: Any
+
+
+class OwnReduce(msgspec.Struct):
+    user: Any
+
+    def __reduce__(self):
+        return OwnReduce, (self.user,)
+
+
+class Registered(msgspec.Struct):
+    user: Any
+
+
+copyreg.pickle(Registered, lambda made: (Registered, (made.user,)))
+
+
+def structs(items):
+    return st.one_of(
+        st.builds(Amount, items, items),
+        st.builds(Renamed, user_name=items, total=items),
+        st.builds(Row, items, items),
+        st.builds(Child, items, items, items),
+    )
+
+
+keywords = st.builds(Keywords, user=json_scalars, total=json_scalars)
+any_structs = structs(json_scalars) | structs(values) | keywords
+
+
+def fields(made):
+    return type(made), picture(msgspec.structs.asdict(made))
+
+
+@given(any_structs)
+def test_a_struct_comes_back_from_a_topic(made):
+    assert fields(VALUES.decode(VALUES.encode(made))) == fields(made)
+
+
+@given(any_structs)
+def test_a_struct_comes_back_from_a_store(made):
+    codec = StateCodec(lambda: made, PICKLES)
+    assert fields(codec.decode(codec.encode(made))) == fields(made)
+
+
+@given(st.lists(any_structs, max_size=4) | st.lists(st.builds(Amount, json_scalars)))
+def test_many_structs_are_written_and_read_as_each_alone(some):
+    data = VALUES.encode_all(some)
+    assert data == [VALUES.encode(made) for made in some]
+    for _ in range(2):
+        assert list(map(fields, VALUES.decode_all(data))) == list(map(fields, some))
+
+
+def test_a_struct_can_be_read_in_a_topic_and_in_a_store():
+    assert VALUES.encode(Renamed(user_name="a")) == (
+        b'1Jtests.unit.state.test_structs:Renamed\n{"user_name":"a","total":0}'
+    )
+    assert StateCodec(lambda: Amount(""), PICKLES).encode(Amount("a", 2)) == b'1J{"user":"a","total":2}'
+
+
+@pytest.mark.parametrize("kind", [Amount, Row, Child])
+def test_what_was_pickled_before_is_read(kind):
+    stored = b"1P" + PICKLES.dumps(kind("a", 2))
+    assert VALUES.decode(stored) == kind("a", 2)
+    assert StateCodec(lambda: kind("", 0), PICKLES).decode(stored) == kind("a", 2)
+
+
+@pytest.mark.parametrize("kind", [Checked, WithDict, OwnReduce, Registered])
+def test_a_struct_that_is_more_than_its_fields_is_left_to_pickle(kind):
+    assert attributes_of(kind) is None
+
+
+@pytest.mark.parametrize("stored", [b'{"user":1,"other":2}', b"{}", b'{"total":1}', b"[1]", b"1"])
+def test_fields_that_a_struct_does_not_have_are_refused(stored):
+    data = b"1Jtests.unit.state.test_structs:Amount\n" + stored
+    VALUES.decode(VALUES.encode(Amount("a")))
+    with pytest.raises(StoredValueError):
+        VALUES.decode(data)
+    with pytest.raises(StoredValueError):
+        VALUES.decode_all([VALUES.encode(Amount("a")), data])
+    with pytest.raises(StoredValueError):
+        StateCodec(lambda: Amount(""), PICKLES).decode(b"1J" + stored)
+
+
+class Payment(msgspec.Struct):
+    user: str
+    amount: float | int
+
+
+class Balance(msgspec.Struct):
+    total: float | int = 0
+
+
+@wallaroo.key_extractor
+def extract_user(payment):
+    return payment.user
+
+
+@wallaroo.state_computation(name="add up", state=Balance)
+def add_up(payment, balance):
+    balance.total += payment.amount
+    return Payment(payment.user, balance.total)
+
+
+def test_structs_cross_a_topic_are_a_state_and_become_json():
+    source = wallaroo.KafkaSourceConfig("payments", decoder=wallaroo.json_decoder(Payment))
+    sink = wallaroo.KafkaSinkConfig("totals", encoder=wallaroo.json_encoder)
+    pipeline = wallaroo.source("payments", source).key_by(extract_user).to(add_up).to_sink(sink)
+    driver = ApplicationDriver(wallaroo.build_application("bank", pipeline), module=sys.modules[__name__])
+    for amount in ("1", '"2"', "1e999", "2.5"):
+        driver.send("payments", f'{{"user":"rex","amount":{amount}}}', key="rex")
+    driver.run()
+    assert driver.read("totals") == [b'{"user":"rex","amount":1}', b'{"user":"rex","amount":3.5}']
+    assert driver.state("add up", "rex") == Balance(3.5)
+    letters = driver.dead_letters()
+    assert [letter.value for letter in letters] == [
+        b'{"user":"rex","amount":"2"}',
+        b'{"user":"rex","amount":1e999}',
+    ]
