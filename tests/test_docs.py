@@ -39,6 +39,13 @@ def test_every_setting_has_a_line_in_its_page():
     assert [name for name in Settings.model_fields if f"| `{name}` |" not in page] == []
 
 
+@pytest.mark.parametrize(("name", "field"), Settings.model_fields.items())
+def test_the_page_of_settings_begins_each_line_with_the_sentence_of_the_help(name, field):
+    page = (ROOT / "docs" / "settings.md").read_text().replace("`", "")
+    (explained,) = re.findall(rf"^\| {name} \|[^|]*\| (.*) \|$", page, re.MULTILINE)
+    assert f"{explained} ".startswith(f"{field.description}. ")
+
+
 def test_every_make_target_that_a_page_names_exists():
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     text = "\n".join(page.read_text() for page in PAGES)

@@ -17,11 +17,14 @@ from pydantic_settings.exceptions import SettingsError as UnreadableVariableErro
 
 from wallaroo.errors import SettingsError
 
-# What a dead letter has more than the record that it is about: why it failed, in headers.
+# Bytes by which a dead letter may exceed the record that failed: its headers say why.
 DEAD_LETTER_BYTES = 131_072
 
 Properties = dict[str, str]
-_MAPPINGS = ("kafka", "consumer", "producer", "delivery", "topic_config")
+# The settings whose values are such properties.
+MAPPINGS = ("kafka", "consumer", "producer", "delivery", "topic_config")
+
+_NAME = r"^[a-zA-Z0-9._-]{1,200}$"
 
 
 class Guarantee(StrEnum):
@@ -32,52 +35,99 @@ class Guarantee(StrEnum):
 
 
 class Settings(BaseSettings):
-    """Everything an operator can set; see docs/settings.md. Times end in their unit."""
+    """Everything an operator can set; docs/settings.md explains it. Names of times end in their unit."""
 
     model_config = SettingsConfigDict(
         env_prefix="WALLAROO_", env_nested_delimiter="__", extra="forbid", frozen=True
     )
 
-    bootstrap_servers: str = "localhost:9092"
-    application_id: str | None = Field(default=None, pattern=r"^[a-zA-Z0-9._-]{1,200}$")
-    instance: str | None = Field(default=None, pattern=r"^[a-zA-Z0-9._-]{1,200}$")
-    workers: int = Field(default=1, ge=1, le=512)
+    bootstrap_servers: str = Field("localhost:9092", description="Brokers of the application's own cluster")
+    application_id: str | None = Field(
+        None, pattern=_NAME, description="Prefix of every consumer group, internal topic and transactional id"
+    )
+    instance: str | None = Field(None, pattern=_NAME, description="Name of this process group on the cluster")
+    workers: int = Field(1, ge=1, le=512, description="Number of worker processes")
 
-    processing_guarantee: Guarantee = Guarantee.EXACTLY_ONCE
-    commit_interval_ms: int = Field(default=100, ge=1, le=600_000)
-    commit_linger_ms: int = Field(default=0, ge=0, le=600_000)
-    commit_every: int = Field(default=200_000, ge=1)
-    on_error: Literal["dead_letter", "skip", "stop"] = "dead_letter"
-    idle_timeout_ms: int | None = Field(default=None, ge=1, le=2**53)
-    auto_offset_reset: Literal["earliest", "latest"] = "earliest"
-    on_offset_out_of_range: Literal["fail", "earliest", "latest"] = "fail"
+    processing_guarantee: Guarantee = Field(
+        Guarantee.EXACTLY_ONCE, description="What a crash may do to results: exactly_once or at_least_once"
+    )
+    commit_interval_ms: int = Field(100, ge=1, le=600_000, description="Time between two commits under load")
+    commit_linger_ms: int = Field(
+        0, ge=0, le=600_000, description="How long to wait for more records when input is scarce"
+    )
+    commit_every: int = Field(200_000, ge=1, description="Maximum number of records in one commit")
+    on_error: Literal["dead_letter", "skip", "stop"] = Field(
+        "dead_letter", description="What happens to a record that fails: dead_letter, skip or stop"
+    )
+    idle_timeout_ms: int | None = Field(
+        None, ge=1, le=2**53, description="How long a source partition without input holds windows open"
+    )
+    auto_offset_reset: Literal["earliest", "latest"] = Field(
+        "earliest",
+        description="Where to start in a source that the group has never read: earliest or latest",
+    )
+    on_offset_out_of_range: Literal["fail", "earliest", "latest"] = Field(
+        "fail",
+        description="What to do when a topic no longer holds the next offset: fail, earliest or latest",
+    )
 
-    group_protocol: Literal["classic", "consumer"] = "classic"
-    session_timeout_ms: int = Field(default=10_000, ge=6_000)
-    transaction_timeout_ms: int = Field(default=10_000, ge=1_000)
-    consume_batch: int = Field(default=1_000, ge=1, le=100_000)
+    group_protocol: Literal["classic", "consumer"] = Field(
+        "classic",
+        description="Protocol of the consumer groups: classic, or consumer (KIP-848, brokers from 4.0 on)",
+    )
+    session_timeout_ms: int = Field(
+        10_000,
+        ge=6_000,
+        description="Classic groups: how long the partitions of a vanished worker wait for it to come back",
+    )
+    transaction_timeout_ms: int = Field(
+        10_000,
+        ge=1_000,
+        description="How long the open transaction of a vanished worker may block readers",
+    )
+    consume_batch: int = Field(
+        1_000, ge=1, le=100_000, description="Maximum number of messages taken from the client at once"
+    )
 
-    create_topics: bool = True
-    partitions: int = Field(default=4, ge=1)
-    replication_factor: int = Field(default=-1, ge=-1)
-    max_message_bytes: int = Field(default=10_485_760, ge=1_000)
-    topic_config: Properties = {}
-    embedded_broker: bool = False
+    create_topics: bool = Field(True, description="Create missing topics")
+    partitions: int = Field(
+        4, ge=1, description="Number of partitions of the source and sink topics that the service creates"
+    )
+    replication_factor: int = Field(
+        -1,
+        ge=-1,
+        description="Replication factor of the topics that the service creates; -1 is the broker's default",
+    )
+    max_message_bytes: int = Field(
+        10_485_760,
+        ge=1_000,
+        description="max.message.bytes of created topics, and the largest record that the service writes",
+    )
+    topic_config: Properties = Field(
+        {}, description="Further properties of the topics that the service creates"
+    )
+    embedded_broker: bool = Field(
+        False, description="The brokers are librdkafka's mock cluster: for the demo only"
+    )
 
-    http_host: str = "127.0.0.1"
-    http_port: int = Field(default=8080, ge=0, le=65_535)
-    expose_state: bool = True
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
-    log_format: Literal["text", "json"] = "text"
+    http_host: str = Field("127.0.0.1", description="Address on which HTTP is served; 0.0.0.0 in a container")
+    http_port: int = Field(8080, ge=0, le=65_535, description="Port on which HTTP is served")
+    expose_state: bool = Field(True, description="Whether /state/STAGE/KEY is answered")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="Lowest level that is logged: DEBUG, INFO, WARNING or ERROR"
+    )
+    log_format: Literal["text", "json"] = Field(
+        "text", description="Form of the log lines on stderr: text or json"
+    )
 
-    kafka: Properties = {}
-    consumer: Properties = {}
-    producer: Properties = {}
-    delivery: Properties = {}
+    kafka: Properties = Field({}, description="Properties of all Kafka clients, under librdkafka's names")
+    consumer: Properties = Field({}, description="Properties of consumers only")
+    producer: Properties = Field({}, description="Properties of producers only")
+    delivery: Properties = Field({}, description="Properties of producers for sinks on other clusters")
 
     @property
     def chosen_servers(self) -> str | None:
-        """The cluster, where the operator has named one."""
+        """The brokers, if the operator has named any."""
         return self.bootstrap_servers if "bootstrap_servers" in self.model_fields_set else None
 
     @classmethod
@@ -98,7 +148,10 @@ class Settings(BaseSettings):
 
 
 def load_settings(options: dict[str, Any], file: str | None = None) -> Settings:
-    """Settings from options, environment and file; SettingsError names what is wrong and where."""
+    """Read settings from options, environment and file.
+
+    Raises SettingsError, which names each setting that is wrong and where to set it.
+    """
     given: dict[str, Any] = {**options, "config_file": {} if file is None else _read(file)}
     try:
         return Settings(**given)
@@ -119,15 +172,15 @@ def _read(file: str) -> dict[str, Any]:
 
 
 def _dotted(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Client properties under their own names, wherever they come from."""
+    """Give client properties their own names, whichever source they come from."""
     return {
-        name: dict(_properties(value)) if name in _MAPPINGS and isinstance(value, Mapping) else value
+        name: dict(_properties(value)) if name in MAPPINGS and isinstance(value, Mapping) else value
         for name, value in values.items()
     }
 
 
 def _properties(given: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, str]]:
-    """A TOML file's dotted names are tables in tables; variables cannot hold dots: LINGER_MS is linger.ms."""
+    """Flatten the tables that TOML makes of dotted names; a variable's LINGER_MS is linger.ms."""
     for name, value in given.items():
         dotted = before + str(name).lower().replace("_", ".")
         if isinstance(value, Mapping):

@@ -8,6 +8,7 @@ import pytest
 from wallaroo.cli import main
 from wallaroo.cli.options import parse, parser
 from wallaroo.errors import SettingsError
+from wallaroo.settings import MAPPINGS, Settings
 
 APPLICATION = """
 import wallaroo
@@ -121,6 +122,19 @@ def test_properties_of_the_client_are_given_one_by_one():
     given = settings("--kafka", "acks=all", "--kafka", "sasl.password=a=b", "--producer", "linger.ms=5")
     assert given.kafka == {"acks": "all", "sasl.password": "a=b"}
     assert given.producer == {"linger.ms": "5"}
+
+
+@pytest.mark.parametrize("name", MAPPINGS)
+def test_every_mapping_is_given_by_properties(name):
+    given = settings(f"--{name.replace('_', '-')}", "client.rack=a")
+    assert getattr(given, name) == {"client.rack": "a"}
+
+
+@pytest.mark.parametrize(("name", "field"), Settings.model_fields.items())
+def test_the_help_says_what_each_setting_does(name, field):
+    page = " ".join(parser("run", "").format_help().split())
+    assert f"--{name.replace('_', '-')}" in page
+    assert field.description in page.replace("- ", "-")
 
 
 def test_a_property_without_a_value_is_refused():

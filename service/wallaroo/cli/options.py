@@ -8,9 +8,8 @@ from typing import Any
 
 from wallaroo.errors import SettingsError
 from wallaroo.service.service import Program
-from wallaroo.settings import Settings, load_settings
+from wallaroo.settings import MAPPINGS, Settings, load_settings
 
-_MAPPINGS = ("kafka", "consumer", "producer", "topic_config")
 _SWITCHES = {name for name, field in Settings.model_fields.items() if field.annotation is bool}
 
 
@@ -32,13 +31,14 @@ def parser(verb: str, description: str) -> argparse.ArgumentParser:
     made.add_argument("--config", metavar="FILE", help="settings from a TOML file")
     settings = made.add_argument_group("settings", "each one is also a variable WALLAROO_<NAME>")
     for name, field in Settings.model_fields.items():
-        option = f"--{name.replace('_', '-')}"
-        if name in _MAPPINGS:
-            settings.add_argument(option, dest=name, action="append", metavar="PROPERTY=VALUE")
+        option, text = f"--{name.replace('_', '-')}", field.description
+        if name in MAPPINGS:
+            settings.add_argument(option, dest=name, action="append", metavar="PROPERTY=VALUE", help=text)
         elif name in _SWITCHES:
-            settings.add_argument(option, dest=name, action=argparse.BooleanOptionalAction, default=None)
+            switch = argparse.BooleanOptionalAction
+            settings.add_argument(option, dest=name, action=switch, default=None, help=text)
         else:
-            settings.add_argument(option, dest=name, metavar=repr(field.default))
+            settings.add_argument(option, dest=name, metavar=repr(field.default), help=text)
     return made
 
 
@@ -58,7 +58,7 @@ def parse(made: argparse.ArgumentParser, argv: Sequence[str]) -> Command:
             "no application is named; give its module first: wallaroo run topologies.alerts_stateful"
         )
     options = {name: getattr(own, name) for name in Settings.model_fields if getattr(own, name) is not None}
-    options |= {name: _properties(name, options[name]) for name in _MAPPINGS if name in options}
+    options |= {name: _properties(name, options[name]) for name in MAPPINGS if name in options}
     settings = load_settings(options, own.config)
     return Command(Program(module, (sys.argv[0], *rest, *behind)), settings, own)
 
