@@ -1,16 +1,19 @@
 """`python -m scripts.reference` writes docs/reference.md; with --check it only says whether it drifted."""
 
 import argparse
+import doctest
 import inspect
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from enum import Enum
+from itertools import groupby
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import wallaroo
-from scripts.signatures import declaration, signature
+from scripts.signatures import LONGEST_LINE, declaration, signature
 from wallaroo import testing
 
 PAGE = Path(__file__).parent.parent / "docs" / "reference.md"
@@ -35,7 +38,12 @@ OPENING = """\
 
 Made from the docstrings by `python -m scripts.reference`; change them, not this page. Everything under
 `wallaroo` and `wallaroo.testing` that is not here may change without notice. Times are nanoseconds unless a
-name says otherwise. A use that cannot run raises `WallarooParameterError` at once.
+name says otherwise. A use that cannot run raises `WallarooParameterError` at once. The tests run the
+examples; a comment behind a line is its result.
+
+```python
+import wallaroo
+```
 """
 
 
@@ -78,13 +86,13 @@ def _home(value: Any) -> str:
 
 
 def _entry(name: str, value: Any) -> str:
-    text = f"### `{name}`\n\n{_code(declaration(name, value))}{inspect.getdoc(value)}\n"
+    text = f"### `{name}`\n\n{_code(declaration(name, value))}{markdown(inspect.getdoc(value) or '')}\n"
     if not isinstance(value, type) or issubclass(value, Enum | Exception):
         return text
     bases = [f"`{base.__name__}`" for base in value.__bases__ if _is_public(base)]
     kind = f"\nAlso a {' and a '.join(bases)}.\n" if bases else ""
-    members = "".join(_member(*found) for found in _members(value))
-    return f"{text}{kind}\n{members}" if members else text + kind
+    entries = "".join(_member(*found) for found in members(value))
+    return f"{text}{kind}\n{entries}" if entries else text + kind
 
 
 def _member(name: str, value: Any) -> str:
@@ -92,7 +100,7 @@ def _member(name: str, value: Any) -> str:
     return f"- `.{head}`: {' '.join((inspect.getdoc(value) or '').split())}\n"
 
 
-def _members(cls: type) -> Iterator[tuple[str, Any]]:
+def members(cls: type) -> Iterator[tuple[str, Any]]:
     """Its public methods and properties, and those of bases that are not public themselves."""
     for base in cls.__mro__:
         if base is not cls and (_is_public(base) or not base.__module__.startswith("wallaroo")):
@@ -101,6 +109,34 @@ def _members(cls: type) -> Iterator[tuple[str, Any]]:
             found = getattr(cls, name) if isinstance(value, classmethod) else value
             if not name.startswith("_") and (inspect.isroutine(found) or isinstance(found, property)):
                 yield name, found
+
+
+def markdown(docstring: str) -> str:
+    """A docstring with its doctests as blocks that can be copied: without prompts, results as comments."""
+    parts = [
+        part for part in doctest.DocTestParser().parse(docstring) if not isinstance(part, str) or part.strip()
+    ]
+    blocks = [
+        "".join(map(_part, found)).strip("\n") if is_prose else _python("".join(map(_part, found)))
+        for is_prose, found in groupby(parts, lambda part: isinstance(part, str))
+    ]
+    return "\n\n".join(blocks)
+
+
+def _part(part: str | doctest.Example) -> str:
+    if isinstance(part, str):
+        return part
+    source, result = part.source.rstrip("\n"), part.want.rstrip("\n")
+    one_line = f"{source}  # {result}\n"
+    if result and one_line.count("\n") == 1 and len(one_line) <= LONGEST_LINE:
+        return one_line
+    code = f"{source}\n" + "".join(f"# {line}\n" for line in result.splitlines())
+    # Definitions and other blocks stand apart.
+    return f"\n{code}\n" if "\n" in source else code
+
+
+def _python(code: str) -> str:
+    return "```python\n{}\n```".format(re.sub(r"\n{3,}", "\n\n", code.strip("\n")))
 
 
 def _is_public(cls: type) -> bool:

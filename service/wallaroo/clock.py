@@ -1,21 +1,23 @@
-"""Where time comes from: passed in everywhere, read only here and at the edges."""
+"""Clocks: passed in everywhere, so that only this module and the edges read the time."""
 
 import time
 from typing import Protocol
 
 
 class Clock(Protocol):
+    """What tells the time."""
+
     def monotonic(self) -> float:
-        """Seconds that never go back."""
+        """Return seconds from any starting point, which never go back."""
         ...
 
     def now_ms(self) -> int:
-        """Milliseconds since the Unix epoch."""
+        """Return milliseconds since the Unix epoch."""
         ...
 
 
 class SystemClock:
-    """The machine's own time."""
+    """The clock of the machine."""
 
     def monotonic(self) -> float:
         return time.monotonic()
@@ -25,7 +27,7 @@ class SystemClock:
 
 
 class ManualClock:
-    """Time that stands still until it is moved: for drivers and tests."""
+    """A clock that stands still until it is moved: for drivers and tests."""
 
     def __init__(self, now_ms: int = 0) -> None:
         self._now_ms = now_ms

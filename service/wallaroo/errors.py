@@ -4,15 +4,26 @@ from __future__ import annotations
 
 
 class WallarooError(Exception):
-    """Base of every error of this package."""
+    """Base class of every error that this package raises on purpose; those of libraries stay their own."""
 
 
 class WallarooParameterError(WallarooError):
-    """The API was used wrongly; the text says what, where, and what to do."""
+    """The API was used wrongly; the text says what is wrong, where, and what to do.
+
+    As in Wallaroo, declarations raise it; there it had no text.
+
+    Example:
+
+    >>> try:
+    ...     wallaroo.computation(name="")
+    ... except wallaroo.WallarooParameterError as error:
+    ...     print(error)
+    @computation needs a name: a str that is not empty, not ''
+    """
 
 
 class ApplicationError(WallarooError):
-    """The application's module, or its `application_setup`, has raised something."""
+    """The application's module, or its `application_setup`, raised an error."""
 
 
 class TopologyError(WallarooParameterError):
@@ -28,7 +39,7 @@ class RecordError(WallarooError):
 
 
 class FramingError(WallarooError):
-    """The header of a frame cannot be believed, so that nobody knows where the next one begins."""
+    """The header of a frame gives no valid length, so that the next frame cannot be found."""
 
 
 class StoredValueError(WallarooError):
@@ -36,15 +47,15 @@ class StoredValueError(WallarooError):
 
 
 class KafkaSetupError(WallarooError):
-    """A topic or the broker is not set up as this application needs it."""
+    """A topic or a broker is not set up as the application needs it."""
 
 
 class CommitError(WallarooError):
-    """A worker can commit no more; another, or the same one started again, may."""
+    """A worker can no longer commit; after a restart it, or another worker, can."""
 
 
 class StopProcessing(WallarooError):  # noqa: N818 - a request, not a fault: the policy on_error=stop
-    """A record failed and the policy is to stop; nothing of its batch is committed."""
+    """A record failed and `on_error` is stop; nothing of its batch is committed."""
 
 
 class StateError(RecordError):

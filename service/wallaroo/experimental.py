@@ -1,4 +1,4 @@
-"""The original's experimental connectors: the names are known, and say so when they are used."""
+"""Wallaroo's experimental connectors: each name raises WallarooParameterError, which says what to use."""
 
 from wallaroo.errors import WallarooParameterError
 

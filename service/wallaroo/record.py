@@ -1,24 +1,24 @@
-"""The shapes of a record on its way through a task: raw bytes in, wished-for writes out."""
+"""Records as a task reads and writes them: raw records in, pending output records out."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-# A partition that the client chooses from the key.
+# The client chooses the partition from the key.
 ANY_PARTITION = -1
-# The header of a record in an outbox that says which partition of another cluster's topic it is for.
+# A header of a record in an outbox: its partition in the topic of the other cluster.
 CHOSEN_PARTITION = "partition"
 
 NANOSECONDS_PER_MS = 1_000_000
 NANOSECONDS_PER_SECOND = 1_000_000_000
 
-# One wished-for write, in the order in which confluent-kafka's `produce` takes its arguments:
-# (topic, value, key, partition), or with (..., None, None, timestamp_ms[, headers]) behind it.
+# One pending output record, in the order of the arguments of confluent-kafka's `produce`:
+# (topic, value, key, partition), or (topic, value, key, partition, None, None, timestamp_ms[, headers]).
 Output = tuple[Any, ...]
 
 
 class Origin(Protocol):
-    """What a result comes from, asked for its time where the result is written: (type, milliseconds)."""
+    """What a result stems from and takes its timestamp from: (type, milliseconds)."""
 
     def timestamp(self) -> Any: ...
 
@@ -28,7 +28,7 @@ Emit = Callable[[Any, bytes | None, Origin], None]
 
 
 class RawRecord(Origin, Protocol):
-    """One record as it was read; a `confluent_kafka.Message` is one, and just as loosely typed.
+    """One record as it was read, typed as loosely as a `confluent_kafka.Message`, which is one.
 
     `value` and `key` are bytes or None, `offset` an int, `timestamp` (type, milliseconds), `headers` a
     list of (name, bytes) or None.
@@ -41,7 +41,7 @@ class RawRecord(Origin, Protocol):
 
 
 class Moment:
-    """An event time, in nanoseconds, as the origin of a result."""
+    """An event time in nanoseconds as the origin of a result."""
 
     __slots__ = ("event_time",)
 
@@ -54,7 +54,7 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class Partition:
-    """One partition of an input topic: what a task is named after."""
+    """One partition of an input topic, which identifies a task."""
 
     topic: str
     number: int
@@ -71,7 +71,7 @@ class Changes:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """All that one task wants to have committed together."""
+    """Everything that one task wants committed together."""
 
     partition: Partition
     next_offset: int
@@ -79,19 +79,19 @@ class Batch:
     oldest_timestamp_ms: int
     outputs: Sequence[Output]
     changes: Sequence[Changes]
-    # By (stage, class of the error) and by (stage, reason).
+    # Counts by (stage, class of the error) and by (stage, reason).
     dead_letters: Mapping[tuple[str, str], int]
     dropped: Mapping[tuple[str, str], int]
-    # Late messages by stage, whatever became of them, and control records among the outputs by topic.
+    # Late messages by stage, whatever the policy, and control records among the outputs by topic.
     late: Mapping[str, int] = field(default_factory=dict)
     controls: Mapping[str, int] = field(default_factory=dict)
-    # How many more records there would be without packs, by topic.
+    # How many records batching saves, by topic.
     saved: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Rewind:
-    """User code failed on a fast slice: roll the task back and read its records again."""
+    """User code failed: roll the task back and read its records again, one at a time."""
 
     partition: Partition
     failed_offset: int

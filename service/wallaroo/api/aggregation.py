@@ -1,4 +1,4 @@
-"""The protocol by which a window folds its messages into one output."""
+"""Aggregations: how a window folds its messages into one output."""
 
 import inspect
 from typing import Any
@@ -7,7 +7,7 @@ from wallaroo.api.checks import check_factory, check_name, describe
 from wallaroo.api.stages import BaseWrapped
 from wallaroo.errors import WallarooParameterError
 
-# What each method is called with, beside self; in the order in which the original asks for them.
+# The parameters of each method beside self, in the order in which Wallaroo checks the methods.
 _METHODS: dict[str, tuple[str, ...]] = {
     "name": (),
     "initial_accumulator": (),
@@ -18,28 +18,40 @@ _METHODS: dict[str, tuple[str, ...]] = {
 
 
 class Aggregation(BaseWrapped):
-    """Base for aggregations; any class with the same methods will do.
+    """Base class of aggregations, which fold the messages of a window; a class with these methods will do.
 
-    A subclass defines:
+    - `initial_accumulator(self)` returns an empty accumulator, the identity of `combine`.
+    - `update(self, input, acc)` changes `acc` in place, or returns a new one (which Wallaroo ignored).
+    - `combine(self, acc1, acc2)` returns both as one; it is associative and changes neither.
+    - `output(self, key, acc)` returns the message of the window, or None; it does not change `acc`.
 
-    - `initial_accumulator(self)`: an empty accumulator, the identity of `combine`;
-    - `update(self, input, acc)`: change `acc` in place, or return a new one;
-    - `combine(self, acc1, acc2)`: both as one; associative, changes neither;
-    - `output(self, key, acc)`: the message that the window emits, or None; changes nothing.
+    Example:
+
+    >>> class Total(wallaroo.Aggregation):
+    ...     def initial_accumulator(self):
+    ...         return 0
+    ...     def update(self, amount, acc):
+    ...         return acc + amount
+    ...     def combine(self, acc1, acc2):
+    ...         return acc1 + acc2
+    ...     def output(self, key, acc):
+    ...         return {"user": key, "total": acc}
+    >>> wallaroo.range_windows(wallaroo.minutes(1)).over(Total).name()
+    'Total'
     """
 
     def name(self) -> str:
-        """The name of the stage; the class's unless overridden."""
+        """Return the name of the stage, which is that of the class unless overridden."""
         return type(self).__name__
 
 
 def is_aggregation_class(value: object) -> bool:
-    """Whether this is a class with an aggregation's methods."""
+    """Return whether this is a class with the methods of an aggregation."""
     return isinstance(value, type) and all(hasattr(value, method) for method in _METHODS if method != "name")
 
 
 def make_aggregation(windows: str, aggregation: Any) -> Any:
-    """The aggregation that `.over(...)` was given, made and checked."""
+    """Make and check the aggregation that `.over(...)` was given."""
     made = check_factory(f"{windows}.over: the aggregation", aggregation)()
     for method, parameters in _METHODS.items():
         _check_method(f"{windows}.over({describe(aggregation)})", made, method, parameters)

@@ -1,13 +1,9 @@
-"""The command line as applications read it: addresses and Kafka options out of `args`.
-
-A missing or malformed option prints the usage and raises SystemExit(2), as argparse does; options
-that are not asked for are left alone.
-"""
+"""Parsers of the options that applications read from `args`; options of other names are ignored."""
 
 import argparse
 from collections.abc import Sequence
 
-# (name, host, port), with the maximum size behind it where one is given; without a name (host, port)
+# (name, host, port), followed by the maximum size if one is given; without a name (host, port)
 InputAddress = tuple[str, ...]
 Address = tuple[str, str]
 SourceOptions = tuple[str | None, str, list[Address], str]
@@ -18,7 +14,15 @@ _DEFAULT_KAFKA_PORT = "9092"
 
 
 def tcp_parse_input_addrs(args: Sequence[str]) -> list[InputAddress]:
-    """The addresses of `--in Name@host:port[:max_size],...`, each a tuple of str."""
+    """Return the addresses of `--in Name@host:port[:max_size],...`, each a tuple of str, as Wallaroo does.
+
+    Raises SystemExit(2) and prints the usage if the option is missing or malformed, as argparse does.
+
+    Example:
+
+    >>> wallaroo.tcp_parse_input_addrs(["app", "--in", "Words@localhost:7010,Votes@localhost:7011:1024"])
+    [('Words', 'localhost', '7010'), ('Votes', 'localhost', '7011', '1024')]
+    """
     parser = argparse.ArgumentParser(prog="wallaroo")
     parser.add_argument("-i", "--in", dest="addresses", required=True, type=_input_addresses)
     addresses: list[InputAddress] = _known(parser, args).addresses
@@ -26,7 +30,15 @@ def tcp_parse_input_addrs(args: Sequence[str]) -> list[InputAddress]:
 
 
 def tcp_parse_output_addrs(args: Sequence[str]) -> list[Address]:
-    """The addresses of `--out host:port,...`, each a pair of str."""
+    """Return the addresses of `--out host:port,...`, each a pair of str, as Wallaroo does.
+
+    Raises SystemExit(2) and prints the usage if the option is missing or malformed, as argparse does.
+
+    Example:
+
+    >>> wallaroo.tcp_parse_output_addrs(["app", "--out", "localhost:7002"])
+    [('localhost', '7002')]
+    """
     parser = argparse.ArgumentParser(prog="wallaroo")
     parser.add_argument("-o", "--out", dest="addresses", required=True, type=_output_addresses)
     addresses: list[Address] = _known(parser, args).addresses
@@ -34,7 +46,19 @@ def tcp_parse_output_addrs(args: Sequence[str]) -> list[Address]:
 
 
 def kafka_parse_source_options(args: Sequence[str]) -> SourceOptions:
-    """`(name, topic, [(host, port)], log_level)` of the options `--kafka_source_...`."""
+    """Return `(name, topic, [(host, port)], log_level)` of the options `--kafka_source_...`.
+
+    The options end in `name`, `topic`, `brokers` and `log_level`; none is required. Port 9092 is the
+    default, and without brokers the list is `[("", "9092")]`, as in Wallaroo.
+
+    Raises SystemExit(2) and prints the usage if an option is malformed.
+
+    Example:
+
+    >>> args = ["app", "--kafka_source_topic", "words", "--kafka_source_brokers", "localhost"]
+    >>> wallaroo.kafka_parse_source_options(args)
+    (None, 'words', [('localhost', '9092')], 'Warn')
+    """
     parser = _kafka_parser("kafka_source")
     parser.add_argument("--kafka_source_name", dest="name")
     options = _known(parser, args)
@@ -42,18 +66,29 @@ def kafka_parse_source_options(args: Sequence[str]) -> SourceOptions:
 
 
 def kafka_parse_sink_options(args: Sequence[str]) -> SinkOptions:
-    """`("", topic, [(host, port)], log_level, buffer_ms, max_size)` of the options `--kafka_sink_...`."""
+    """Return `("", topic, [(host, port)], log_level, buffer_ms, max_size)` of `--kafka_sink_...`.
+
+    The options end in `topic`, `brokers`, `log_level`, `max_produce_buffer_ms` (milliseconds) and
+    `max_message_size` (bytes); none is required. Defaults are Wallaroo's.
+
+    Raises SystemExit(2) and prints the usage if an option is malformed.
+
+    Example:
+
+    >>> wallaroo.kafka_parse_sink_options(["app", "--kafka_sink_topic", "alerts"])
+    ('', 'alerts', [('', '9092')], 'Warn', 0, 100000)
+    """
     return kafka_sink_options("kafka_sink", args)
 
 
 def kafka_source_options(name: str, args: Sequence[str]) -> SourceOptions:
-    """`(name, topic, [(host, port)], log_level)` of the options `--{name}_...`."""
+    """Return `(name, topic, [(host, port)], log_level)` of the options `--{name}_...`."""
     options = _known(_kafka_parser(name), args)
     return name, options.topic, options.brokers, options.log_level
 
 
 def kafka_sink_options(name: str, args: Sequence[str]) -> SinkOptions:
-    """`("", topic, [(host, port)], log_level, buffer_ms, max_size)` of the options `--{name}_...`."""
+    """Return `("", topic, [(host, port)], log_level, buffer_ms, max_size)` of `--{name}_...`."""
     parser = _kafka_parser(name)
     parser.add_argument(f"--{name}_max_produce_buffer_ms", dest="buffer_ms", type=int, default=0)
     parser.add_argument(f"--{name}_max_message_size", dest="max_size", type=int, default=100_000)

@@ -1,4 +1,4 @@
-"""Checks of what a user hands to the API; each raises WallarooParameterError."""
+"""Checks of what a user passes to the API; each raises WallarooParameterError."""
 
 import inspect
 from collections.abc import Callable
@@ -16,14 +16,14 @@ _ASYNC_OR_GENERATOR = (
 
 
 def check_name(what: str, name: object) -> str:
-    """A name: a str that is not blank."""
+    """Return a name: a str that is not blank."""
     if not isinstance(name, str) or not name.strip():
         raise WallarooParameterError(f"{what} needs a name: a str that is not empty, not {name!r}")
     return name
 
 
 def check_whole(what: str, value: object, at_least: int, advice: str = "") -> int:
-    """An int, not a bool, that is not below `at_least`."""
+    """Return an int, not a bool, of at least `at_least`."""
     if isinstance(value, bool) or not isinstance(value, int) or value < at_least:
         hint = f"; {advice}" if advice else ""
         raise WallarooParameterError(f"{what} must be an int of at least {at_least}, not {value!r}{hint}")
@@ -31,22 +31,22 @@ def check_whole(what: str, value: object, at_least: int, advice: str = "") -> in
 
 
 def check_number_text(what: str, value: object, at_least: int) -> int:
-    """An int, or its decimal text as command lines give it."""
+    """Return an int, given as one or as decimal text from a command line."""
     if isinstance(value, str) and value.isascii() and value.isdigit():
         return int(value)
     return check_whole(what, value, at_least)
 
 
 def check_instance(what: str, value: object, kind: type | tuple[type, ...], advice: str) -> None:
-    """A value of this kind."""
+    """Check that a value is of this kind."""
     if not isinstance(value, kind):
         raise WallarooParameterError(f"{what} cannot be {describe(value)}; {advice}")
 
 
 def check_function(what: str, func: Any, parameters: tuple[str, ...]) -> None:
-    """A plain function that can be called with exactly these positional arguments.
+    """Check that this is a plain function that can be called with exactly these positional arguments.
 
-    The rule is the original's: parameters with defaults may come on top, `*args` does not count,
+    The rule is Wallaroo's: more parameters may follow if they have defaults, `*args` does not count, and
     `self` of a bound method does.
     """
     if not callable(func) or isinstance(func, type):
@@ -76,8 +76,8 @@ def _check_arity(what: str, func: Any, parameters: tuple[str, ...]) -> None:
 
 
 def _positional_parameters(what: str, func: Any) -> tuple[int, int]:
-    # Not inspect.getfullargspec where there is code to look at: it evaluates annotations, and since
-    # Python 3.14 those may name what only a type checker imports.
+    # inspect.getfullargspec evaluates annotations, which since Python 3.14 may name what only a type checker
+    # imports, so it is used only for callables without a code object.
     code = getattr(func, "__code__", None)
     if code is not None:
         return code.co_argcount - len(func.__defaults__ or ()), code.co_argcount
@@ -91,13 +91,13 @@ def _positional_parameters(what: str, func: Any) -> tuple[int, int]:
 
 
 def check_factory(what: str, factory: Any) -> Callable[[], Any]:
-    """A class or function that can be called without arguments."""
+    """Return a class or function that can be called without arguments."""
     if not callable(factory):
         raise WallarooParameterError(f"{what} must be a class or function, not {factory!r}")
     try:
         inspect.signature(factory).bind()
     except (ValueError, NameError):
-        # no signature to look at (some built-in classes), or annotations that do not evaluate
+        # Some built-in classes have no signature, and some annotations cannot be evaluated.
         return factory  # type: ignore[no-any-return]
     except TypeError as error:
         raise WallarooParameterError(
@@ -107,7 +107,7 @@ def check_factory(what: str, factory: Any) -> Callable[[], Any]:
 
 
 def describe(value: object) -> str:
-    """A value as an error message names it."""
+    """Return the name of a value for an error message."""
     if isinstance(value, type):
         return f"the class {value.__qualname__}"
     # From Python 3.14 on, a functools.partial is a routine too, but has no name.

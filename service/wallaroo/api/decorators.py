@@ -1,4 +1,4 @@
-"""The decorators: a user's function in, a wrapper of `stages.py` out."""
+"""The decorators: each turns a user's function into a wrapper of `stages.py`."""
 
 import struct
 from collections.abc import Callable
@@ -17,7 +17,7 @@ from wallaroo.api.stages import (
 )
 from wallaroo.errors import WallarooParameterError
 
-# bytes: the largest integer that struct knows
+# Bytes of the largest integer that struct can unpack.
 _LONGEST_HEADER = 8
 
 _DATA = ("data",)
@@ -28,22 +28,66 @@ TwoArguments = Callable[[Any, Any], Any]
 
 
 def computation(name: str) -> Callable[[OneArgument], Computation]:
-    """Decorate `f(data)`, which returns one message, or None to drop it."""
+    """Decorate `f(data)`, a stateless stage that returns one message, or None to drop its input.
+
+    `name` is unique in the application; topics, metrics and dead letters carry it. As in Wallaroo, a list or
+    a tuple is one message, and the result keeps the key and the event time of the input.
+
+    Raises WallarooParameterError if the name is missing, or if the function is not a plain def of one
+    parameter.
+
+    Example:
+
+    >>> @wallaroo.computation(name="to fahrenheit")
+    ... def to_fahrenheit(celsius):
+    ...     return celsius * 1.8 + 32
+    >>> to_fahrenheit.compute(100)
+    212.0
+    """
     label = _named("@computation", name)
     return lambda func: Computation(_checked(label, func, _DATA), name)
 
 
 def computation_multi(name: str) -> Callable[[OneArgument], ComputationMulti]:
-    """Decorate `f(data)`, which returns a list of messages, or None."""
+    """Decorate `f(data)`, a stateless stage that returns a list of messages, or None for none.
+
+    As in Wallaroo, the messages go on one by one, in order, without those that are None.
+
+    Raises WallarooParameterError as `computation` does.
+
+    Example:
+
+    >>> @wallaroo.computation_multi(name="split")
+    ... def split(line):
+    ...     return line.split()
+    >>> split.compute_multi("to be or not")
+    ['to', 'be', 'or', 'not']
+    """
     label = _named("@computation_multi", name)
     return lambda func: ComputationMulti(_checked(label, func, _DATA), name)
 
 
 def state_computation(name: str, state: Callable[[], Any]) -> Callable[[TwoArguments], StateComputation]:
-    """Decorate `f(data, state)`, which changes the key's state in place and returns one message, or None.
+    """Decorate `f(data, state)`, which changes the key's state and returns one message, or None.
 
-    `state` is the class of the state, or a function that makes a new one. With `__slots__` in that class a
-    state takes less memory, and its attributes are found quicker, by your function and by the engine.
+    Each key has a state of its own, made by `state`: a class or function without parameters. As in Wallaroo,
+    a state is made when its key's first message comes, and the function changes it in place. A class with
+    `__slots__` takes less memory and is read faster.
+
+    Raises WallarooParameterError if the name is missing, if `state` cannot be called without arguments, or
+    if the function is not a plain def of two parameters.
+
+    Example:
+
+    >>> class Total:
+    ...     amount = 0
+    >>> @wallaroo.state_computation(name="add", state=Total)
+    ... def add(amount, total):
+    ...     total.amount += amount
+    ...     return total.amount
+    >>> total = Total()
+    >>> [add.compute(5, total), add.compute(7, total)]
+    [5, 12]
     """
     label = _named("@state_computation", name)
     check_factory(f"{label}: state", state)
@@ -53,10 +97,24 @@ def state_computation(name: str, state: Callable[[], Any]) -> Callable[[TwoArgum
 def state_computation_multi(
     name: str, state: Callable[[], Any]
 ) -> Callable[[TwoArguments], StateComputationMulti]:
-    """Decorate `f(data, state)`, which changes the key's state in place and returns a list, or None.
+    """Decorate `f(data, state)`, which changes the key's state and returns a list of messages, or None.
 
-    `state` is the class of the state, or a function that makes a new one. With `__slots__` in that class a
-    state takes less memory, and its attributes are found quicker, by your function and by the engine.
+    The state is that of `state_computation`, the list that of `computation_multi`.
+
+    Raises WallarooParameterError as `state_computation` does.
+
+    Example:
+
+    >>> class Seen:
+    ...     def __init__(self):
+    ...         self.words = []
+    >>> @wallaroo.state_computation_multi(name="new words", state=Seen)
+    ... def new_words(line, seen):
+    ...     new = [word for word in line.split() if word not in seen.words]
+    ...     seen.words += new
+    ...     return new
+    >>> new_words.compute_multi("no news", Seen())
+    ['no', 'news']
     """
     label = _named("@state_computation_multi", name)
     check_factory(f"{label}: state", state)
@@ -64,7 +122,21 @@ def state_computation_multi(
 
 
 def key_extractor(func: OneArgument) -> KeyExtractor:
-    """Decorate `f(data)`, which returns the key of a message: a str, bytes or an int."""
+    """Decorate `f(data)`, which returns the key of a message: a str, bytes or an int.
+
+    An int becomes decimal text; Wallaroo made `chr(n)` of it. The function's name is part of the name of the
+    repartition topic. Any other result makes a dead letter of the record.
+
+    Raises WallarooParameterError if the function is not a plain def of one parameter.
+
+    Example:
+
+    >>> @wallaroo.key_extractor
+    ... def user(transaction):
+    ...     return transaction["user"]
+    >>> user.extract_key({"user": "Rex", "amount": 5})
+    'Rex'
+    """
     checked = _checked("@key_extractor", func, _DATA)
     return KeyExtractor(checked, func.__name__)
 
@@ -72,18 +144,40 @@ def key_extractor(func: OneArgument) -> KeyExtractor:
 def encoder(func: OneArgument) -> Encoder:
     """Decorate `f(data)`, which returns what a sink writes.
 
-    For TCP bytes, a str (as UTF-8), or None to write nothing; for Kafka also `(value, key)` or
+    That is bytes, a str (written as UTF-8), or None to write nothing; for Kafka also `(value, key)` or
     `(value, key, partition)`.
+
+    Raises WallarooParameterError if the function is not a plain def of one parameter.
+
+    Example:
+
+    >>> @wallaroo.encoder
+    ... def encode(alert):
+    ...     return f"{alert['user']}: {alert['total']}", alert["user"]
+    >>> encode.encode({"user": "Rex", "total": 2100})
+    ('Rex: 2100', 'Rex')
     """
     checked = _checked("@encoder", func, _DATA)
     return Encoder(checked, func.__name__)
 
 
 def decoder(header_length: int = 4, length_fmt: str = ">I") -> Callable[[OneArgument], Decoder]:
-    """Decorate `f(bs)`, which turns a payload into a message, or returns None to drop it.
+    """Decorate `f(bs)`, which turns the bytes of a payload into a message, or returns None to drop it.
 
-    On TCP a header of `header_length` bytes (1 to 8) stands before each payload and tells its length
-    in the `struct` format `length_fmt`; Kafka records have no such header.
+    On TCP, a header of `header_length` bytes (1 to 8) precedes each payload and gives its length in bytes,
+    in the `struct` format `length_fmt`. Kafka records have no such header. The defaults are those that
+    Wallaroo documents.
+
+    Raises WallarooParameterError if the header and its format do not fit, or if the function is not a plain
+    def of one parameter.
+
+    Example:
+
+    >>> @wallaroo.decoder(header_length=4, length_fmt=">I")
+    ... def decode(bs):
+    ...     return bs.decode()
+    >>> decode.decode(b"hello")
+    'hello'
     """
     if callable(header_length):
         raise WallarooParameterError(f"@decoder needs parentheses: write @decoder() above {header_length!r}")

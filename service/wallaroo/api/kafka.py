@@ -1,4 +1,4 @@
-"""What Kafka sources and sinks have in common: their topic, brokers and log level, checked."""
+"""Checks of what Kafka sources and sinks share: topic, brokers and log level."""
 
 import re
 from collections.abc import Iterable
@@ -13,7 +13,7 @@ _TOPIC = re.compile(r"[a-zA-Z0-9._-]{1,249}")
 
 
 def check_topic(what: str, topic: object, option: str = "") -> None:
-    """A name that Kafka allows for a topic; `option` is where the user gives it, if on the command line."""
+    """Check that Kafka allows this name for a topic; `option` is the command-line option it comes from."""
     if topic == "" and option:
         raise WallarooParameterError(f"{what} has no topic; give it with {option} TOPIC")
     if not isinstance(topic, str) or not _TOPIC.fullmatch(topic) or topic in (".", ".."):
@@ -23,7 +23,7 @@ def check_topic(what: str, topic: object, option: str = "") -> None:
 
 
 def check_log_level(what: str, log_level: object) -> None:
-    """One of the original's four levels."""
+    """Check that this is one of Wallaroo's four log levels."""
     if log_level not in LOG_LEVELS:
         raise WallarooParameterError(
             f"{what}: log_level must be one of {', '.join(LOG_LEVELS)}, not {log_level!r}"
@@ -31,14 +31,14 @@ def check_log_level(what: str, log_level: object) -> None:
 
 
 def check_host(what: str, host: object) -> str:
-    """A host name or address."""
+    """Return a host name or address."""
     if not isinstance(host, str) or not host.strip():
         raise WallarooParameterError(f"{what}: the host must be a str such as '127.0.0.1', not {host!r}")
     return host
 
 
 def check_port(what: str, port: object) -> str:
-    """A port as text, whether it came as text or as an int; 0 lets the system choose."""
+    """Return a port as text, given as text or as an int; 0 lets the system choose."""
     number = check_number_text(f"{what}: the port", port, at_least=0)
     if number > _LAST_PORT:
         raise WallarooParameterError(f"{what}: the port must be at most {_LAST_PORT}, not {number}")
@@ -46,9 +46,9 @@ def check_port(what: str, port: object) -> str:
 
 
 def normal_brokers(what: str, brokers: Any) -> tuple[Address, ...] | None:
-    """The brokers as pairs of str, or None for the brokers of the settings.
+    """Return the brokers as pairs of str, or None for the brokers of the settings.
 
-    `[("", "9092")]` is what the parsers return where no broker is named, so it is None as well.
+    The parsers return `[("", "9092")]` if no broker is named, so that becomes None, too.
     """
     if brokers is None:
         return None
@@ -59,7 +59,7 @@ def normal_brokers(what: str, brokers: Any) -> tuple[Address, ...] | None:
 
 
 def broker_list(brokers: Iterable[Address] | None) -> list[Address]:
-    """The brokers as the original's parsers write them."""
+    """Return the brokers as Wallaroo's parsers do."""
     return [("", "9092")] if brokers is None else list(brokers)
 
 

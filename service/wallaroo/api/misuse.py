@@ -1,4 +1,4 @@
-"""What a pipeline refuses, the moment it is asked: every refusal says what, where, and what to do."""
+"""Checks of the steps of a pipeline; each raises WallarooParameterError with what, where and what to do."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _CONFIGS = "TCPSinkConfig, KafkaSinkConfig or a Kafka sink's CLI parser"
 
 
 def check_source_config(name: str, config: object) -> None:
-    """A source's configuration."""
+    """Check that this is the configuration of a source."""
     if not isinstance(config, SourceConfig):
         raise WallarooParameterError(
             f"source {name!r} cannot read from {describe(config)}; "
@@ -29,13 +29,13 @@ def check_source_config(name: str, config: object) -> None:
 
 
 def check_open(pipeline: Pipeline, action: str) -> None:
-    """A pipeline that no sink has ended yet."""
+    """Check that the pipeline has no sinks yet."""
     if pipeline.closed:
         _refuse(pipeline, action, "You can't add stages after to_sink/s; make the sink the last call")
 
 
 def check_stage(pipeline: Pipeline, stage: Any) -> None:
-    """A stage of a kind that runs, with a name that no other stage has."""
+    """Check that this is a stage, with a name that no other stage has."""
     if not isinstance(stage, Stage):
         _refuse(pipeline, f".to({describe(stage)})", _stage_advice(stage))
     if any(stage.name() == other.name() for other in stages(pipeline)):
@@ -48,7 +48,7 @@ def check_stage(pipeline: Pipeline, stage: Any) -> None:
 
 
 def check_extractor(pipeline: Pipeline, extractor: object) -> None:
-    """A key extractor, where the key was not changed just before."""
+    """Check that this is a key extractor and the key was not changed just before."""
     if not isinstance(extractor, KeyExtractor):
         advice = "decorate a function with @wallaroo.key_extractor and give it that"
         _refuse(pipeline, f".key_by({describe(extractor)})", advice)
@@ -56,13 +56,13 @@ def check_extractor(pipeline: Pipeline, extractor: object) -> None:
 
 
 def check_key_change(pipeline: Pipeline, action: str) -> None:
-    """A pipeline whose key was not changed just before."""
+    """Check that the last step was not a key change."""
     if ends_in_key_change(pipeline):
         _refuse(pipeline, action, "the key was changed just before, for nothing; leave one of the two out")
 
 
 def check_merge(left: Pipeline, right: Pipeline) -> None:
-    """Two open pipelines that share no source and no stateful stage, both or neither with a fresh key."""
+    """Check that two open pipelines share no source or stateful stage, and both or neither change the key."""
     check_open(left, ".merge(...)")
     if right.closed:
         _refuse(
@@ -87,7 +87,7 @@ def check_merge(left: Pipeline, right: Pipeline) -> None:
 
 
 def check_sinks(pipeline: Pipeline, sinks: object) -> tuple[SinkConfig, ...]:
-    """One or more configurations of sinks."""
+    """Return one or more configurations of sinks."""
     if not isinstance(sinks, list | tuple):
         _refuse(pipeline, f".to_sinks({describe(sinks)})", "give it a list of sinks, or use .to_sink for one")
     if not sinks:
@@ -99,7 +99,7 @@ def check_sinks(pipeline: Pipeline, sinks: object) -> tuple[SinkConfig, ...]:
 
 
 def place(pipeline: Pipeline) -> str:
-    """Where a pipeline stands: its sources, and the stage it has come to."""
+    """Return where a pipeline ends for an error message: its sources and its last stage."""
     names = ", ".join(repr(name) for name in source_names(pipeline))
     passed = [step.stage.name() for step in pipeline.steps if isinstance(step, To)]
     last = f" after stage {passed[-1]!r}" if passed else ""

@@ -1,4 +1,4 @@
-"""Pipelines as values: every method returns a new one and leaves its own as it was."""
+"""Pipelines as values: every method returns a new pipeline and changes none."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -38,9 +38,23 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Pipeline:
-    """Messages on their way from a source, or from two merged pipelines, through steps in order.
+    """A source, or two merged pipelines, and the steps behind it; begun with `wallaroo.source`.
 
-    Every method raises WallarooParameterError at once for a step that cannot run.
+    As in Wallaroo, every method returns a new pipeline. A step that cannot run raises WallarooParameterError
+    at once, where Wallaroo's engine found it at run time.
+
+    Example:
+
+    >>> @wallaroo.decoder()
+    ... def decode(bs):
+    ...     return bs.decode()
+    >>> @wallaroo.computation(name="reverse")
+    ... def reverse(word):
+    ...     return word[::-1]
+    >>> words = wallaroo.source("words", wallaroo.KafkaSourceConfig("words", decoder=decode))
+    >>> sink = wallaroo.KafkaSinkConfig("reversed", encoder=wallaroo.json_encoder)
+    >>> words.to(reverse).to_sink(sink).closed
+    True
     """
 
     origin: Source | Merge
@@ -48,53 +62,77 @@ class Pipeline:
 
     @classmethod
     def from_source(cls, name: str, source_config: SourceConfig) -> "Pipeline":
-        """A pipeline that begins at a source; the name is the source's, and unique in an application."""
+        """Return a pipeline that begins at a source, as `wallaroo.source` does.
+
+        Raises WallarooParameterError if the name is missing or `source_config` is no source.
+        """
         check_name("a source", name)
         check_source_config(name, source_config)
         return cls(Source(name, source_config))
 
     @property
     def closed(self) -> bool:
-        """Whether the pipeline ends in sinks, so that nothing can be added."""
+        """Whether the pipeline ends in sinks, so that nothing can be added to it."""
         return bool(self.steps) and isinstance(self.steps[-1], ToSinks)
 
     def to(self, computation: Stage) -> "Pipeline":
-        """Send messages through a computation, or through windows finished with `.over(...)`."""
+        """Send messages through a computation, or through windows finished with `.over(...)`.
+
+        Without a key, a stage that keeps state has one for the whole stream.
+
+        Raises WallarooParameterError if it is no stage, or its name is taken.
+        """
         check_open(self, ".to(...)")
         check_stage(self, computation)
         return self._then(To(computation))
 
     def key_by(self, key_extractor: KeyExtractor) -> "Pipeline":
-        """Partition messages by a key, which they keep until the next `key_by` or `collect`."""
+        """Partition messages by a key, which they keep until the next `key_by` or `collect`.
+
+        Raises WallarooParameterError if it is no key extractor, or the key was changed just before.
+        """
         check_open(self, ".key_by(...)")
         check_extractor(self, key_extractor)
         return self._then(KeyBy(key_extractor))
 
     def collect(self) -> "Pipeline":
-        """Bring all messages together under one key."""
+        """Give all messages one key, and so one partition.
+
+        Raises WallarooParameterError if the key was changed just before.
+        """
         check_open(self, ".collect()")
         check_key_change(self, ".collect()")
         return self._then(Collect())
 
     def merge(self, pipeline: "Pipeline") -> "Pipeline":
-        """One pipeline of the messages of both, interleaved in any order."""
+        """Return a pipeline of the messages of both, interleaved in any order.
+
+        Raises WallarooParameterError if one has sinks, they share a source or a stage with state, or only
+        one ends in a key change.
+        """
         advice = "give it another pipeline, begun with wallaroo.source(...)"
         check_instance(f"{place(self)}: the argument of .merge", pipeline, Pipeline, advice)
         check_merge(self, pipeline)
         return Pipeline(Merge(self, pipeline))
 
     def to_sink(self, sink_config: SinkConfig) -> "Pipeline":
-        """End the pipeline in one sink."""
+        """End the pipeline in one sink.
+
+        Raises WallarooParameterError if it is no sink, or the pipeline has ended.
+        """
         check_open(self, ".to_sink(...)")
         return self._then(ToSinks(check_sinks(self, [sink_config])))
 
     def to_sinks(self, sink_configs: Sequence[SinkConfig]) -> "Pipeline":
-        """End the pipeline in several sinks; every message goes to each of them."""
+        """End the pipeline in several sinks; every message goes to each of them, in one transaction.
+
+        Raises WallarooParameterError if there is none, one is no sink, or the pipeline has ended.
+        """
         check_open(self, ".to_sinks(...)")
         return self._then(ToSinks(check_sinks(self, sink_configs)))
 
     def clone(self) -> "Pipeline":
-        """An equal pipeline."""
+        """Return an equal pipeline."""
         return replace(self)
 
     def _then(self, step: Step) -> "Pipeline":
@@ -103,21 +141,45 @@ class Pipeline:
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """A named pipeline, ready to be compiled: what `application_setup` returns."""
+    """A pipeline with a name: what `build_application` makes and `application_setup` returns."""
 
     name: str
     pipeline: Pipeline
 
 
 def source(name: str, source_config: SourceConfig) -> Pipeline:
-    """A pipeline that begins at a source; the name is the source's, and unique in an application."""
+    """Begin a pipeline at a source; `name` is unique in the application, and part of topic names.
+
+    Raises WallarooParameterError if the name is missing or `source_config` is no source.
+
+    Example:
+
+    >>> @wallaroo.decoder()
+    ... def decode(bs):
+    ...     return bs.decode()
+    >>> words = wallaroo.source("words", wallaroo.KafkaSourceConfig("words", decoder=decode))
+    """
     return Pipeline.from_source(name, source_config)
 
 
 def build_application(app_name: str, pipeline: Pipeline) -> Application:
-    """The application that `application_setup(args)` must return.
+    """Return the application, which the module's `application_setup(args)` must return.
 
-    Raises WallarooParameterError unless the pipeline ends in sinks.
+    `app_name` is the default of the setting `application_id`, the prefix of all names on the cluster.
+
+    Raises WallarooParameterError if the name is missing or the pipeline does not end in sinks.
+
+    Example:
+
+    >>> @wallaroo.decoder()
+    ... def decode(bs):
+    ...     return bs.decode()
+    >>> def application_setup(args):
+    ...     source = wallaroo.source("words", wallaroo.KafkaSourceConfig("words", decoder=decode))
+    ...     sink = wallaroo.KafkaSinkConfig("copies", encoder=wallaroo.json_encoder)
+    ...     return wallaroo.build_application("copy", source.to_sink(sink))
+    >>> application_setup(["app"]).name
+    'copy'
     """
     check_name("an application", app_name)
     advice = "give build_application the pipeline that ends in .to_sink(...)"

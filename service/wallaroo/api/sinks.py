@@ -16,15 +16,25 @@ from wallaroo.api.kafka import (
 )
 from wallaroo.api.stages import Encoder
 
-# None, so that the positions of the documented signature hold; it is refused all the same.
+# The documented signature puts `encoder` behind parameters with defaults; None is refused.
 _REQUIRED = cast(Encoder, None)
 
 
 @dataclass(frozen=True, slots=True)
 class TCPSinkConfig:
-    """A TCP receiver; the encoder's bytes are written as they are.
+    """A sink that connects to a TCP receiver and writes the encoder's bytes as they are.
 
-    `name` names the outbox topic in which messages wait for the receiver.
+    Messages wait for the receiver in an outbox topic named after `name`, or after the encoder; each arrives
+    at least once.
+
+    Raises WallarooParameterError if a value is malformed or `encoder` is not decorated.
+
+    Example:
+
+    >>> @wallaroo.encoder
+    ... def encode(word):
+    ...     return f"{word}\\n"
+    >>> receiver = wallaroo.TCPSinkConfig("localhost", 7002, encode, name="words")
     """
 
     host: str
@@ -42,16 +52,26 @@ class TCPSinkConfig:
             check_name(what, self.name)
 
     def to_tuple(self) -> tuple[Any, ...]:
-        """The original's form."""
+        """Return the sink as the tuple that Wallaroo passes on."""
         return ("tcp", "", self.host, self.port, self.encoder)
 
 
 @dataclass(frozen=True, slots=True)
 class KafkaSinkConfig:
-    """A Kafka topic; the encoder returns `value`, `(value, key)` or `(value, key, partition)`.
+    """A sink that writes a Kafka topic; the encoder returns `value`, `(value, key)` or with a partition too.
 
-    `brokers` is a list of (host, port), or None for the application's own cluster; on another cluster, a
-    record arrives at least once, by way of an outbox topic. `max_message_size` is in bytes.
+    `brokers` is a list of (host, port), or None for the application's own cluster, where each record is
+    written exactly once; to another cluster records go through an outbox topic, at least once. `log_level`,
+    `max_produce_buffer_ms` and `max_message_size` (bytes) are Wallaroo's and have no effect.
+
+    Raises WallarooParameterError if a value is malformed or `encoder` is not decorated.
+
+    Example:
+
+    >>> @wallaroo.encoder
+    ... def encode(alert):
+    ...     return alert["text"], alert["user"]
+    >>> alerts = wallaroo.KafkaSinkConfig("alerts", encoder=encode)
     """
 
     topic: str
@@ -71,13 +91,16 @@ class KafkaSinkConfig:
         object.__setattr__(self, "brokers", normal_brokers(what, self.brokers))
 
     def to_tuple(self) -> tuple[Any, ...]:
-        """The original's form."""
+        """Return the sink as the tuple that Wallaroo passes on."""
         limits = (self.max_produce_buffer_ms, self.max_message_size)
         return ("kafka", "", self.topic, broker_list(self.brokers), self.log_level, *limits, self.encoder)
 
 
 class CustomKafkaSinkCLIParser(KafkaSinkConfig):
-    """A Kafka sink read at once from the options `--kafka_sink_...` of `args`."""
+    """A Kafka sink that reads the options of `kafka_parse_sink_options` from `args` at once.
+
+    Raises WallarooParameterError if there is no topic, SystemExit(2) if an option is malformed.
+    """
 
     __slots__ = ()
 
@@ -89,7 +112,19 @@ class CustomKafkaSinkCLIParser(KafkaSinkConfig):
 
 @dataclass(frozen=True, slots=True)
 class DefaultKafkaSinkCLIParser:
-    """A Kafka sink whose options `--{name}_topic`, `_brokers` and so on are read at the start."""
+    """A Kafka sink that reads `--{name}_topic`, `_brokers` and so on when the application starts.
+
+    Raises WallarooParameterError if `encoder` is not decorated.
+
+    Example:
+
+    >>> @wallaroo.encoder
+    ... def encode(alert):
+    ...     return alert["text"]
+    >>> config = wallaroo.DefaultKafkaSinkCLIParser(encode)
+    >>> config.resolve(["app", "--kafka_sink_topic", "alerts"]).topic
+    'alerts'
+    """
 
     encoder: Encoder
     name: str = "kafka_sink"
@@ -99,13 +134,16 @@ class DefaultKafkaSinkCLIParser:
         _check_encoder(what, self.encoder)
 
     def resolve(self, args: Sequence[str]) -> KafkaSinkConfig:
-        """The sink that the command line describes; WallarooParameterError where it names no topic."""
+        """Return the sink that the command line describes.
+
+        Raises WallarooParameterError if there is no topic, SystemExit(2) if an option is malformed.
+        """
         _, topic, brokers, log_level, buffer_ms, max_size = kafka_sink_options(self.name, args)
         check_topic(f"DefaultKafkaSinkCLIParser({self.name!r})", topic, f"--{self.name}_topic")
         return KafkaSinkConfig(topic, brokers, log_level, buffer_ms, max_size, self.encoder)
 
     def to_tuple(self) -> tuple[Any, ...]:
-        """The original's form."""
+        """Return the sink as the tuple that Wallaroo passes on."""
         return ("kafka-internal", self.name, self.encoder)
 
 

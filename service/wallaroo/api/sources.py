@@ -17,18 +17,29 @@ from wallaroo.api.kafka import (
 from wallaroo.api.stages import BaseWrapped, Decoder, KeyExtractor
 from wallaroo.errors import WallarooParameterError
 
-# A function of the decoded message: its time in nanoseconds since the Unix epoch.
+# Returns the time of a decoded message, in nanoseconds since the Unix epoch.
 EventTime = Callable[[Any], int]
 
-# None, so that the positions of the documented signature hold; it is refused all the same.
+# The documented signature puts `decoder` behind parameters with defaults; None is refused.
 _REQUIRED = cast(Decoder, None)
 
 
 @dataclass(frozen=True, slots=True)
 class TCPSourceConfig:
-    """A TCP port that senders connect to; each frame is a header and that many bytes.
+    """A source that listens on a TCP port; each frame is a header and a payload of the length it gives.
 
-    `max_size` is the largest payload in bytes, `parallelism` the number of connections at a time.
+    `port` 0 takes any free port. `max_size` is the largest payload in bytes, `parallelism` the number of
+    connections at a time of one worker; with `valid=False` nobody listens. `max_received_count` has no
+    effect. Signature and defaults are Wallaroo's.
+
+    Raises WallarooParameterError if a value is malformed or `decoder` is not decorated.
+
+    Example:
+
+    >>> @wallaroo.decoder(header_length=4, length_fmt=">I")
+    ... def decode(bs):
+    ...     return bs.decode()
+    >>> lines = wallaroo.source("lines", wallaroo.TCPSourceConfig("lines", "0.0.0.0", 7010, decode))
     """
 
     name: str
@@ -50,14 +61,29 @@ class TCPSourceConfig:
             object.__setattr__(self, limit, number)
 
     def to_tuple(self) -> tuple[Any, ...]:
-        """The original's form."""
+        """Return the source as the tuple that Wallaroo passes on."""
         address = ("tcp", self.name, self.host, self.port, self.decoder)
         return (*address, self.valid, self.parallelism, self.max_size, self.max_received_count)
 
 
 @dataclass(frozen=True, slots=True)
 class GenSourceConfig:
-    """A generator: an object with `initial_value()` and `apply(previous)`; None ends it."""
+    """A source whose messages an object makes: `initial_value()`, then `apply(previous)` until None.
+
+    One generator runs per application. It is stored together with its last value in the transaction that
+    writes its messages; in Wallaroo each worker had one.
+
+    Raises WallarooParameterError if `gen_instance` lacks one of the two methods.
+
+    Example:
+
+    >>> class Numbers:
+    ...     def initial_value(self):
+    ...         return 1
+    ...     def apply(self, previous):
+    ...         return previous + 1 if previous < 1000 else None
+    >>> numbers = wallaroo.source("numbers", wallaroo.GenSourceConfig("numbers", Numbers()))
+    """
 
     name: str
     gen_instance: Any
@@ -72,18 +98,28 @@ class GenSourceConfig:
                 )
 
     def to_tuple(self) -> tuple[Any, ...]:
-        """The original's form."""
+        """Return the source as the tuple that Wallaroo passes on."""
         return ("gen", self.name, self.gen_instance)
 
 
 @dataclass(frozen=True, slots=True)
 class KafkaSourceConfig:
-    """A Kafka topic, decoded record by record.
+    """A source that reads a Kafka topic.
 
-    `brokers` is a list of (host, port), or None for the cluster of the settings. `partitioned_by`
-    promises that the producers partition the topic by this extractor's key, which saves a hop.
-    `event_time` is a function of the decoded message: nanoseconds since the Unix epoch; without it
-    the record's own timestamp counts.
+    `brokers` is a list of (host, port), or None for the cluster of the settings; `log_level` has no effect.
+    `partitioned_by` promises that the record keys are those of this extractor, so that a `key_by` with it
+    needs no repartition topic. `event_time` is a function of the decoded message that returns nanoseconds
+    since the Unix epoch; without it the record's timestamp counts.
+
+    Raises WallarooParameterError if a value is malformed or `decoder` is not decorated.
+
+    Example:
+
+    >>> @wallaroo.decoder()
+    ... def decode(bs):
+    ...     return bs.decode()
+    >>> config = wallaroo.KafkaSourceConfig("transactions", [("localhost", "9092")], decoder=decode)
+    >>> transactions = wallaroo.source("transactions", config)
     """
 
     topic: str
@@ -104,13 +140,16 @@ class KafkaSourceConfig:
         object.__setattr__(self, "brokers", normal_brokers(what, self.brokers))
 
     def to_tuple(self) -> tuple[Any, ...]:
-        """The original's form."""
+        """Return the source as the tuple that Wallaroo passes on."""
         brokers = broker_list(self.brokers)
         return ("kafka", self.name, self.topic, brokers, self.log_level, self.decoder)
 
 
 class CustomKafkaSourceCLIParser(KafkaSourceConfig):
-    """A Kafka source read at once from the options `--kafka_source_...` of `args`."""
+    """A Kafka source that reads `--kafka_source_topic`, `_brokers` and `_log_level` from `args` at once.
+
+    Raises WallarooParameterError if there is no topic, SystemExit(2) if an option is malformed.
+    """
 
     __slots__ = ()
 
@@ -137,7 +176,19 @@ class CustomKafkaSourceCLIParser(KafkaSourceConfig):
 
 @dataclass(frozen=True, slots=True)
 class DefaultKafkaSourceCLIParser:
-    """A Kafka source whose options `--{name}_topic`, `_brokers` and `_log_level` are read at the start."""
+    """A Kafka source that reads `--{name}_topic`, `_brokers` and `_log_level` when the application starts.
+
+    Raises WallarooParameterError if `decoder` is not decorated.
+
+    Example:
+
+    >>> @wallaroo.decoder()
+    ... def decode(bs):
+    ...     return bs.decode()
+    >>> config = wallaroo.DefaultKafkaSourceCLIParser(decode)
+    >>> config.resolve(["app", "--kafka_source_topic", "transactions"]).topic
+    'transactions'
+    """
 
     decoder: Decoder
     name: str = "kafka_source"
@@ -151,7 +202,10 @@ class DefaultKafkaSourceCLIParser:
         _check_promises(what, self.partitioned_by, self.event_time)
 
     def resolve(self, args: Sequence[str]) -> KafkaSourceConfig:
-        """The source that the command line describes; WallarooParameterError where it names no topic."""
+        """Return the source that the command line describes.
+
+        Raises WallarooParameterError if there is no topic, SystemExit(2) if an option is malformed.
+        """
         name, topic, brokers, log_level = kafka_source_options(self.name, args)
         check_topic(f"DefaultKafkaSourceCLIParser({name!r})", topic, f"--{name}_topic")
         return KafkaSourceConfig(
@@ -165,7 +219,7 @@ class DefaultKafkaSourceCLIParser:
         )
 
     def to_tuple(self) -> tuple[Any, ...]:
-        """The original's form."""
+        """Return the source as the tuple that Wallaroo passes on."""
         return ("kafka-internal", self.name, self.decoder)
 
 

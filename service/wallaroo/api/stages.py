@@ -1,4 +1,4 @@
-"""What the decorators make of a user's functions: marker classes with the raw function inside."""
+"""What the decorators return: marker classes that hold the user's function."""
 
 import functools
 import struct
@@ -10,7 +10,7 @@ from weakref import WeakValueDictionary
 
 from wallaroo.errors import WallarooParameterError
 
-# module, qualified name, and how many of that name were declared before
+# Module, qualified name, and how many of that name were declared before.
 Declaration = tuple[str, str, int]
 
 _declared: WeakValueDictionary[Declaration, Any] = WeakValueDictionary()
@@ -18,17 +18,17 @@ _counts: Counter[tuple[str, str]] = Counter()
 
 
 class BaseWrapped:
-    """Marks everything that stands for code of the user's."""
+    """Base class of everything that wraps a user's code, as in Wallaroo."""
 
     def __call__(self, *_args: Any, **_kwargs: Any) -> Self:
-        """The object itself: unit tests call `.compute(...)` and its like instead."""
+        """Return the object itself, as in Wallaroo: unit tests call `.compute(...)` and its like instead."""
         return self
 
 
 class WrappedFunction(BaseWrapped):
-    """One function of the user's under a name; `func` is the function as it was written."""
+    """One function of the user under a name; `func` is the function as it was written."""
 
-    # The attribute that holds the user's function itself: a method would cost a frame per record.
+    # The attribute that holds the user's function: a method would cost a stack frame per record.
     _calls: ClassVar[str] = "func"
     __qualname__: str
 
@@ -40,7 +40,7 @@ class WrappedFunction(BaseWrapped):
         self._declaration = _declare(self)
 
     def name(self) -> str:
-        """The name that metrics, dead letters and topics know this by."""
+        """Return the name that metrics, dead letters and topics carry."""
         return self._name
 
     def __repr__(self) -> str:
@@ -53,7 +53,10 @@ class WrappedFunction(BaseWrapped):
 
 
 class Computation(WrappedFunction):
-    """A stateless stage: `compute(data)` returns one message, or None to drop it."""
+    """A stateless stage: `compute(data)`, the user's function, returns one message, or None to drop it.
+
+    Made by `@computation`.
+    """
 
     _calls = "compute"
     is_stateful: ClassVar[bool] = False
@@ -62,14 +65,20 @@ class Computation(WrappedFunction):
 
 
 class ComputationMulti(Computation):
-    """A stateless stage: `compute_multi(data)` returns a list of messages, or None."""
+    """A stateless stage: `compute_multi(data)`, the user's function, returns a list of messages, or None.
+
+    Made by `@computation_multi`.
+    """
 
     _calls = "compute_multi"
     compute_multi: Callable[..., Any]
 
 
 class StateComputation(Computation):
-    """A stage with one state per key: `compute(data, state)` returns one message, or None."""
+    """A stage with one state per key: `compute(data, state)` returns one message, or None.
+
+    Made by `@state_computation`; `initial_state()` makes a new state.
+    """
 
     is_stateful = True
     initial_state: Callable[[], Any]
@@ -81,18 +90,21 @@ class StateComputation(Computation):
 
 
 class StateComputationMulti(StateComputation, ComputationMulti):
-    """A stage with one state per key: `compute_multi(data, state)` returns a list, or None."""
+    """A stage with one state per key: `compute_multi(data, state)` returns a list of messages, or None.
+
+    Made by `@state_computation_multi`; `initial_state()` makes a new state.
+    """
 
     _calls = "compute_multi"
 
 
 class KeyExtractor(WrappedFunction):
-    """Finds the key by which a message is partitioned."""
+    """Extracts the key by which a message is partitioned; made by `@key_extractor`."""
 
     def extract_key(self, data: Any) -> str | bytes:
-        """The key: str and bytes as they are, an int as decimal text.
+        """Return the key of a message: str and bytes as they are, an int as decimal text.
 
-        Raises WallarooParameterError for every other type.
+        Raises WallarooParameterError if the function returns anything else.
         """
         key = self.func(data)
         if isinstance(key, str | bytes):
@@ -106,14 +118,20 @@ class KeyExtractor(WrappedFunction):
 
 
 class Encoder(WrappedFunction):
-    """Turns a message into what a sink writes: `encode(data)`."""
+    """Turns a message into what a sink writes: `encode(data)` is the user's function.
+
+    Made by `@encoder`.
+    """
 
     _calls = "encode"
     encode: Callable[[Any], Any]
 
 
 class Decoder(WrappedFunction):
-    """Turns bytes into a message, or None to drop them: `decode(bs)`; knows the framing on TCP."""
+    """Turns bytes into a message, or None to drop them: `decode(bs)` is the user's function.
+
+    Made by `@decoder(...)`; it knows the framing of a TCP source, too.
+    """
 
     _calls = "decode"
     decode: Callable[[Any], Any]
@@ -126,36 +144,39 @@ class Decoder(WrappedFunction):
         self._length = struct.Struct(length_fmt)
 
     def header_length(self) -> int:
-        """Bytes of the header in front of each payload."""
+        """Return the length in bytes of the header that precedes each payload."""
         return self._header_length
 
     def payload_length(self, bs: bytes) -> int:
-        """Bytes of the payload that a header announces."""
+        """Return the length in bytes of the payload behind the header `bs`.
+
+        Raises struct.error if `bs` is not a header.
+        """
         length: int = self._length.unpack(bs)[0]
         return length
 
 
 class OctetEncoder(BaseWrapped):
-    """Marks an encoder of a connector's raw bytes; here so that its name can be imported."""
+    """Wallaroo's marker of an encoder of a connector's raw bytes, kept so that its name can be imported."""
 
 
 class OctetDecoder(BaseWrapped):
-    """Marks a decoder of a connector's raw bytes; here so that its name can be imported."""
+    """Wallaroo's marker of a decoder of a connector's raw bytes, kept so that its name can be imported."""
 
 
 class ConnectorEncoder(BaseWrapped):
-    """Marks an encoder of a connector's messages; here so that its name can be imported."""
+    """Wallaroo's marker of an encoder of a connector's messages, kept so that its name can be imported."""
 
 
 class ConnectorDecoder(BaseWrapped):
-    """Marks a decoder of a connector's messages; here so that its name can be imported."""
+    """Wallaroo's marker of a decoder of a connector's messages, kept so that its name can be imported."""
 
 
 def _declare(wrapper: Any) -> Declaration:
-    """Note a new wrapper, so that one made inside a function can be found again.
+    """Register a new wrapper, so that one made inside a function can be unpickled by its declaration.
 
-    Every process of an application runs the same declarations in the same order, so the number
-    means the same in each of them.
+    Every process of an application makes the same declarations in the same order, so that the number means
+    the same in each.
     """
     place = (wrapper.__module__, wrapper.__qualname__)
     declaration = (*place, _counts[place])
@@ -165,7 +186,7 @@ def _declare(wrapper: Any) -> Declaration:
 
 
 def recall(declaration: Declaration) -> Any:
-    """The wrapper of a declaration; WallarooParameterError where this process has none."""
+    """Return the wrapper of a declaration; raises WallarooParameterError if this process has none."""
     wrapper = _declared.get(declaration)
     if wrapper is None:
         module, qualname, _ = declaration
@@ -177,7 +198,7 @@ def recall(declaration: Declaration) -> Any:
 
 
 def _is_global(wrapper: Any) -> bool:
-    """Whether the wrapper's module and qualified name lead back to it."""
+    """Return whether the wrapper is found under its module and qualified name."""
     target: Any = sys.modules.get(wrapper.__module__)
     for part in wrapper.__qualname__.split("."):
         target = getattr(target, part, None)

@@ -1,4 +1,4 @@
-"""What a pipeline consists of: its origin, the steps behind it, and a walk over all of it."""
+"""The parts of a pipeline: its origin, its steps, and functions that walk over them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Stage = Computation | RangeWindows | CountWindows
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where a pipeline begins; the name here counts, whatever the configuration says."""
+    """The source at which a pipeline begins; this name counts, not that of the configuration."""
 
     name: str
     config: SourceConfig
@@ -27,7 +27,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Merge:
-    """Where two pipelines become one."""
+    """The merge of two pipelines."""
 
     left: Pipeline
     right: Pipeline
@@ -35,26 +35,26 @@ class Merge:
 
 @dataclass(frozen=True, slots=True)
 class To:
-    """A computation or windows."""
+    """A stage: a computation or windows."""
 
     stage: Stage
 
 
 @dataclass(frozen=True, slots=True)
 class KeyBy:
-    """From here on messages are partitioned by this key."""
+    """A key change: messages behind it are partitioned by this key."""
 
     extractor: KeyExtractor
 
 
 @dataclass(frozen=True, slots=True)
 class Collect:
-    """From here on all messages have one key."""
+    """A key change: messages behind it all have the same key."""
 
 
 @dataclass(frozen=True, slots=True)
 class ToSinks:
-    """The end: every message goes to each of these sinks."""
+    """The end of a pipeline: every message goes to each of these sinks."""
 
     sinks: tuple[SinkConfig, ...]
 
@@ -63,7 +63,7 @@ Step = To | KeyBy | Collect | ToSinks
 
 
 def segments(pipeline: Pipeline) -> Iterator[Pipeline]:
-    """The pipeline, then the branches merged into it, left before right."""
+    """Yield the pipeline, then the branches merged into it, left before right."""
     waiting = [pipeline]
     while waiting:
         segment = waiting.pop()
@@ -73,18 +73,18 @@ def segments(pipeline: Pipeline) -> Iterator[Pipeline]:
 
 
 def source_names(pipeline: Pipeline) -> list[str]:
-    """The names of all sources that run into the pipeline, from left to right."""
+    """Return the names of all sources that lead into the pipeline, from left to right."""
     return [each.origin.name for each in segments(pipeline) if isinstance(each.origin, Source)]
 
 
 def stages(pipeline: Pipeline) -> list[Stage]:
-    """All stages of the pipeline and of the branches merged into it."""
+    """Return all stages of the pipeline and of the branches merged into it."""
     return [step.stage for each in segments(pipeline) for step in each.steps if isinstance(step, To)]
 
 
 def ends_in_key_change(pipeline: Pipeline) -> bool:
-    """Whether the last thing that happened is `key_by` or `collect`, on both sides of a merge."""
+    """Return whether the last step is a key change, on both sides if it is a merge."""
     while not pipeline.steps and isinstance(pipeline.origin, Merge):
-        # a merge has a key change at the end of both sides or of neither
+        # Either both sides of a merge end in a key change or neither does.
         pipeline = pipeline.origin.left
     return bool(pipeline.steps) and isinstance(pipeline.steps[-1], KeyBy | Collect)

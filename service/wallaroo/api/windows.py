@@ -12,7 +12,11 @@ _UNITS = "write whole nanoseconds, for example wallaroo.seconds(9) or wallaroo.m
 
 
 class LateDataPolicy(StrEnum):
-    """What becomes of a message whose windows are all past due."""
+    """What happens to a message whose windows have all closed; Wallaroo's policies, there only strings.
+
+    `DROP` drops it, `FIRE_PER_MESSAGE` emits the output of a window of this message alone, and
+    `PLACE_IN_OLDEST_WINDOW` puts it into the oldest window that is still open.
+    """
 
     DROP = "drop"
     FIRE_PER_MESSAGE = "fire-per-message"
@@ -21,9 +25,12 @@ class LateDataPolicy(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RangeWindows:
-    """Windows over a span of event time; window k covers [k * slide, k * slide + range).
+    """Windows over spans of event time; window k covers [k * slide, k * slide + range).
 
-    Times are nanoseconds. Raises WallarooParameterError for numbers that make no windows.
+    Made by `range_windows(...).over(...)`. Times are nanoseconds since the Unix epoch, to which windows are
+    aligned; Wallaroo's began anywhere.
+
+    Raises WallarooParameterError if a time is not a whole positive number or the slide exceeds the range.
     """
 
     range: int
@@ -44,13 +51,16 @@ class RangeWindows:
         object.__setattr__(self, "late_data_policy", late_data_policy(self.late_data_policy))
 
     def name(self) -> str:
-        """The aggregation's name, which is the stage's."""
+        """Return the name of the stage, which is that of its aggregation."""
         return str(self.aggregation.name())
 
 
 @dataclass(frozen=True, slots=True)
 class CountWindows:
-    """Windows over `count` messages of one key each."""
+    """Windows over `count` messages of one key each, made by `count_windows(...).over(...)`.
+
+    Raises WallarooParameterError if the count is not a whole positive number.
+    """
 
     count: int
     aggregation: Any
@@ -59,17 +69,17 @@ class CountWindows:
         check_whole("count_windows: the count", self.count, at_least=1)
 
     def name(self) -> str:
-        """The aggregation's name, which is the stage's."""
+        """Return the name of the stage, which is that of its aggregation."""
         return str(self.aggregation.name())
 
 
 def check_span(what: str, span: object, at_least: int = 1) -> int:
-    """Whole nanoseconds."""
+    """Return whole nanoseconds; raises WallarooParameterError for anything else."""
     return check_whole(what, span, at_least, _UNITS)
 
 
 def late_data_policy(policy: object) -> LateDataPolicy:
-    """The policy of that name, with hyphens or underscores."""
+    """Return the policy of that name, with hyphens or underscores; raises WallarooParameterError if none."""
     try:
         return LateDataPolicy(str(policy).replace("_", "-"))
     except ValueError:
@@ -80,17 +90,50 @@ def late_data_policy(policy: object) -> LateDataPolicy:
 
 
 def range_windows(wrange: int) -> "RangeWindowsBuilder":
-    """Windows of `wrange` nanoseconds of event time; tumbling unless given a slide."""
+    """Begin windows of `wrange` nanoseconds of event time, which tumble unless they are given a slide.
+
+    Finish them with `.over(...)` and an `Aggregation` class, and pass the result to `Pipeline.to`. A window
+    emits its output when the watermark passes its end and its delay.
+
+    Raises WallarooParameterError if the range is not a whole positive number.
+
+    Example:
+
+    >>> windows = wallaroo.range_windows(wallaroo.seconds(9)).with_slide(wallaroo.seconds(3))
+    >>> windows = windows.with_delay(wallaroo.milliseconds(500)).with_late_data_policy("fire-per-message")
+    """
     return RangeWindowsBuilder(wrange)
 
 
 def count_windows(wcount: int) -> "CountWindowsBuilder":
-    """Windows of `wcount` messages of one key each."""
+    """Begin windows of `wcount` messages of one key each; finish them with `.over(...)`.
+
+    A window emits its output with its last message; Wallaroo's emitted every five seconds, too.
+
+    Raises WallarooParameterError if the count is not a whole positive number.
+
+    Example:
+
+    >>> class Longest(wallaroo.Aggregation):
+    ...     def initial_accumulator(self):
+    ...         return ""
+    ...     def update(self, word, acc):
+    ...         return max(acc, word, key=len)
+    ...     def combine(self, acc1, acc2):
+    ...         return max(acc1, acc2, key=len)
+    ...     def output(self, key, acc):
+    ...         return acc
+    >>> wallaroo.count_windows(3).over(Longest).count
+    3
+    """
     return CountWindowsBuilder(wcount)
 
 
 class RangeWindowsBuilder:
-    """Range windows without their aggregation; like the original's, it changes in place."""
+    """Range windows without their aggregation; as in Wallaroo, its methods change it and return it.
+
+    Raises WallarooParameterError if the range is not a whole positive number.
+    """
 
     def __init__(self, wrange: int) -> None:
         self._range = check_span("range_windows: the range", wrange)
@@ -99,26 +142,38 @@ class RangeWindowsBuilder:
         self._late_data_policy: LateDataPolicy | None = None
 
     def with_slide(self, slide: int) -> Self:
-        """Begin a window every `slide` nanoseconds; at most the range."""
+        """Begin a window every `slide` nanoseconds, which is at most the range.
+
+        Raises WallarooParameterError if the slide is longer or malformed, or was given before.
+        """
         _only_once("with_slide", self._slide)
         self._slide = check_span("with_slide: the slide", slide)
         self._windows(aggregation=None)
         return self
 
     def with_delay(self, delay: int) -> Self:
-        """Keep a window open for `delay` nanoseconds after its end, for late messages."""
+        """Keep a window open for `delay` nanoseconds after its end; not rounded as in Wallaroo.
+
+        Raises WallarooParameterError if the delay is malformed or was given before.
+        """
         _only_once("with_delay", self._delay)
         self._delay = check_span("with_delay: the delay", delay, at_least=0)
         return self
 
     def with_late_data_policy(self, policy: str | LateDataPolicy) -> Self:
-        """Say what becomes of a message that comes after its windows have fired."""
+        """Say what happens to a message whose windows have all closed; the default is to drop it.
+
+        Raises WallarooParameterError if there is no such policy, or one was given before.
+        """
         _only_once("with_late_data_policy", self._late_data_policy)
         self._late_data_policy = late_data_policy(policy)
         return self
 
     def over(self, aggregation: Any) -> RangeWindows:
-        """The finished windows, folded by an `Aggregation` class."""
+        """Return the finished windows, which an `Aggregation` class folds.
+
+        Raises WallarooParameterError if the class lacks a method, or one has the wrong parameters.
+        """
         return self._windows(make_aggregation("range_windows(...)", aggregation))
 
     def _windows(self, aggregation: Any) -> RangeWindows:
@@ -132,13 +187,19 @@ class RangeWindowsBuilder:
 
 
 class CountWindowsBuilder:
-    """Count windows without their aggregation."""
+    """Count windows without their aggregation.
+
+    Raises WallarooParameterError if the count is not a whole positive number.
+    """
 
     def __init__(self, wcount: int) -> None:
         self._count = check_whole("count_windows: the count", wcount, at_least=1)
 
     def over(self, aggregation: Any) -> CountWindows:
-        """The finished windows, folded by an `Aggregation` class."""
+        """Return the finished windows, which an `Aggregation` class folds.
+
+        Raises WallarooParameterError if the class lacks a method, or one has the wrong parameters.
+        """
         return CountWindows(self._count, make_aggregation("count_windows(...)", aggregation))
 
 
@@ -148,32 +209,32 @@ def _only_once(method: str, value: object) -> None:
 
 
 def nanoseconds(x: int) -> int:
-    """`x` nanoseconds."""
+    """Return `x` nanoseconds. Raises WallarooParameterError if `x` is not a number."""
     return _span("nanoseconds", x, 1)
 
 
 def microseconds(x: int) -> int:
-    """`x` microseconds, in nanoseconds."""
+    """Return `x` microseconds in nanoseconds. Raises WallarooParameterError if `x` is not a number."""
     return _span("microseconds", x, 1_000)
 
 
 def milliseconds(x: int) -> int:
-    """`x` milliseconds, in nanoseconds."""
+    """Return `x` milliseconds in nanoseconds. Raises WallarooParameterError if `x` is not a number."""
     return _span("milliseconds", x, 1_000_000)
 
 
 def seconds(x: int) -> int:
-    """`x` seconds, in nanoseconds."""
+    """Return `x` seconds in nanoseconds. Raises WallarooParameterError if `x` is not a number."""
     return _span("seconds", x, 1_000_000_000)
 
 
 def minutes(x: int) -> int:
-    """`x` minutes, in nanoseconds."""
+    """Return `x` minutes in nanoseconds. Raises WallarooParameterError if `x` is not a number."""
     return _span("minutes", x, 60_000_000_000)
 
 
 def hours(x: int) -> int:
-    """`x` hours, in nanoseconds."""
+    """Return `x` hours in nanoseconds. Raises WallarooParameterError if `x` is not a number."""
     return _span("hours", x, 3_600_000_000_000)
 
 

@@ -1,9 +1,6 @@
-"""Test applications without a broker: the real topology and tasks over in-memory logs.
+"""Test applications without a broker: the real topology and tasks over in-memory topics.
 
-driver = ApplicationDriver(application_setup(["test"]))
-driver.send("transactions", '{"user": "Rex", "amount": 2100}')
-driver.run()
-assert driver.read("alerts") == [b'{"kind":"deposit","user":"Rex","total":2100}']
+`ApplicationDriver` has an example.
 """
 
 from wallaroo.testing.dead_letters import DeadLetter

@@ -1,4 +1,4 @@
-"""Dead letters, with their reasons in readable form."""
+"""Dead letters of a driver, with the reasons read from their headers."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -10,7 +10,11 @@ _PREFIX = "__streams.errors."
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """A record that failed, in which stage and why; `topic`, `partition` and `offset` say where it was."""
+    """A record that failed, with its stage and the class and text of its error.
+
+    `topic`, `partition` and `offset` say where the record was read. The headers that hold all this are those
+    of Kafka Streams (`__streams.errors.exception` and so on, KIP-1034), and `__streams.errors.stage`.
+    """
 
     value: bytes | None
     key: bytes | None
@@ -24,7 +28,7 @@ class DeadLetter:
 
     @classmethod
     def of(cls, record: Record) -> Self:
-        """A record of the dead-letter topic."""
+        """Read a record of the dead-letter topic. Raises KeyError if it is not one."""
         reasons = {
             name.removeprefix(_PREFIX): value.decode()
             for name, value in record.headers

@@ -1,4 +1,4 @@
-"""ApplicationDriver: an application on the real tasks, in memory, one record at a time if need be."""
+"""ApplicationDriver: run an application in memory, on the real topology and tasks."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -28,13 +28,31 @@ Text = str | bytes | None
 
 
 class ApplicationDriver:
-    """An application on in-memory topics, without a broker, threads or sleep.
+    """Runs an application on in-memory topics, without a broker, threads or sleep.
 
-    `partitions` is the number for every topic, or a mapping that names some and leaves the others at 4.
-    `on_error` is the policy for records that fail: dead_letter, skip or stop. `module` is where
-    `application_setup` is, for its `serialize` and `deserialize`; `args` is what the `...CLIParser`
-    configurations read; `idle_timeout_ms` is the setting of that name, in milliseconds. Every method raises
-    WallarooParameterError for a name that there is not.
+    `partitions` is the number for every topic, or a mapping for some of them; the others have 4. `on_error`
+    and `idle_timeout_ms` are the settings of these names. `module` is that of `application_setup`, if it has
+    a `serialize` and `deserialize`; `args` is what the `...CLIParser` configurations read. The model is the
+    `TopologyTestDriver` of Kafka Streams, with partitions, commits and crashes.
+
+    Raises TopologyError if the application cannot be compiled, WallarooParameterError for an unknown topic.
+
+    Example:
+
+    >>> from wallaroo.testing import ApplicationDriver
+    >>> @wallaroo.decoder()
+    ... def decode(bs):
+    ...     return bs.decode()
+    >>> @wallaroo.encoder
+    ... def encode(word):
+    ...     return word.upper()
+    >>> source = wallaroo.source("words", wallaroo.KafkaSourceConfig("words", decoder=decode))
+    >>> pipeline = source.to_sink(wallaroo.KafkaSinkConfig("shouts", encoder=encode))
+    >>> driver = ApplicationDriver(wallaroo.build_application("shout", pipeline))
+    >>> driver.send("words", "hello")
+    >>> driver.run()
+    >>> driver.read("shouts")
+    [b'HELLO']
     """
 
     def __init__(  # noqa: PLR0913 - what a service is told by options, each with a default
@@ -69,7 +87,10 @@ class ApplicationDriver:
         headers: Headers = (),
         partition: int | None = None,
     ) -> None:
-        """Write a record to a source topic; str as UTF-8, now, to the partition of its key."""
+        """Write a record to a source topic, by default now and to the partition of its key; str as UTF-8.
+
+        Raises WallarooParameterError if no source reads the topic.
+        """
         sources = [source.topic for source in self.topology.sources]
         if topic not in sources:
             raise WallarooParameterError(f"no source reads {topic!r}; the sources read {', '.join(sources)}")
@@ -78,23 +99,27 @@ class ApplicationDriver:
         self._logs.append((topic, _bytes(value), _bytes(key), number, None, None, now, headers))
 
     def send_frames(self, source: str, data: bytes, connection: int = 0) -> None:
-        """Write bytes to a TCP source, by its name, as they would come over one of its connections.
+        """Write bytes to a TCP source, given by its name, over one of its connections.
 
-        Raises FramingError for a header that the source would close the connection for; what came before
-        it has been received, and the connection is a new one.
+        Raises WallarooParameterError if there is no such source, and FramingError for a header at which the
+        source closes the connection: frames before it are received, and the next call opens a new one.
         """
         self._edges.send_frames(source, data, connection)
 
     def generate(self, source: str, values: int) -> int:
-        """Let a generator, by the name of its source, make its next values, at most so many.
+        """Let the generator of a source make up to `values` values, and return how many it made.
 
-        They are written together with its position: a crash neither repeats nor skips one. Returns how
-        many there were, which is fewer at the end of the generator.
+        They are written together with its position, so that a crash neither repeats nor skips one.
+
+        Raises WallarooParameterError if there is no such generator.
         """
         return self._edges.generate(source, values)
 
     def run(self) -> None:
-        """Process and commit until no topic holds anything that has not been read."""
+        """Process and commit until every record has been read.
+
+        Raises StopProcessing if a record fails and `on_error` is stop.
+        """
         self._look()
         while self._turns() or self._pending():
             if not self.step(self._pace.slice_size):
@@ -103,9 +128,11 @@ class ApplicationDriver:
                 self._look()
 
     def step(self, records: int = 1) -> int:
-        """Process so many records, or what there is; returns how many. Commits by `commit_every` alone.
+        """Process up to `records` records and return how many; only `commit_every` makes it commit.
 
-        What a sub-topology writes can be read by the next one when it has been committed.
+        A sub-topology reads what another writes only when that is committed.
+
+        Raises StopProcessing if a record fails and `on_error` is stop.
         """
         done = 0
         while done < records and (turns := self._turns()):
@@ -114,45 +141,48 @@ class ApplicationDriver:
         return done
 
     def begin_commit(self) -> None:
-        """Put everything processed in flight; `commit` or `abort` decides about it.
+        """Begin to commit everything processed; `commit` or `abort` ends it.
 
-        Meanwhile `step` can go on: this is what a service does while it waits for Kafka.
+        `step` can process more in between, as a service does while it waits for Kafka.
         """
         with self._worker():
             for group in self._groups.values():
                 group.collect()
 
     def commit(self) -> None:
-        """Commit everything processed, what is in flight first."""
+        """Commit everything processed, beginning with the commit in progress, if any."""
         with self._worker():
             for group in self._groups.values():
                 group.commit()
 
     def abort(self) -> None:
-        """Fail the commit in flight; everything since the last one is undone, to be processed again."""
+        """Abort the commit in progress and roll back; all since the last commit is processed again."""
         for group in self._groups.values():
             group.abort()
 
     def crash(self) -> None:
-        """Kill the service: what is not committed is lost, and state is restored from the changelogs."""
+        """Crash the service: what is not committed is lost, and state is restored from the changelogs."""
         self._edges.crash()
         for group in self._groups.values():
             group.crash()
 
     def advance(self, milliseconds: int) -> None:
-        """Move the clock. Windows of an idle stream are closed by it, and committed by the next commit."""
+        """Move the clock, which closes windows of idle partitions; the next commit writes their output."""
         self._see_the_time()
         self._clock.advance(milliseconds)
         self._see_the_time()
 
     def read(self, sink: str) -> list[bytes | None]:
-        """The values in a topic, or waiting for one of another cluster or for the TCP sink at `host:port`."""
+        """Return the values of `records(sink)`. Raises WallarooParameterError if there is no such topic."""
         return [record.value for record in self.records(sink)]
 
     def records(self, sink: str) -> list[Record]:
-        """The committed records of a topic, internal ones too, in the order of their commits.
+        """Return the committed records of a topic, in the order of their commits.
 
-        Those that share a pack behind a key change share its offset.
+        The topic may be internal; for the TCP sink at `host:port` or a topic of another cluster, it is the
+        outbox. Records in one record batch of a repartition topic share its offset.
+
+        Raises WallarooParameterError if there is no such topic.
         """
         topic = outbox_of(self.topology, sink) or sink
         if topic not in self._logs.partitions:
@@ -162,15 +192,17 @@ class ApplicationDriver:
         return [one for r in records for one in singly(r)] if topic in self.topology.repartitions else records
 
     def dead_letters(self) -> list[DeadLetter]:
-        """The records that failed, in the order of their commits."""
+        """Return the dead letters, in the order of their commits."""
         return [DeadLetter.of(record) for record in self.records(self.topology.dead_letters)]
 
     def state(self, stage: str, key: str | bytes | int | None = None) -> Any:
-        """A copy of a stage's committed state for a key; None where there is none yet.
+        """Return a copy of the committed state of a stage for a key, or None if there is none yet.
 
-        Without a key, the state of a stage that has one for the whole stream. Of range windows these are
-        the open ones that hold something, as a dict of their accumulators by the window's begin in
-        nanoseconds; of a count window it is (how many messages, their accumulator).
+        `key` is left out for a stage with one state for the whole stream. Range windows return their open
+        windows as a dict from the begin in nanoseconds to the accumulator, a count window the number of its
+        messages and their accumulator.
+
+        Raises WallarooParameterError if no such stage keeps state.
         """
         sub, step = stage_of(self.topology, stage)
         states = self._groups[sub.name].states(step.store.name)
@@ -180,7 +212,7 @@ class ApplicationDriver:
         return None if found is None else open_state(step, found)
 
     def describe(self, format: Format = "text") -> str:  # noqa: A002 - as the command's option
-        """The topology, as `wallaroo describe` prints it."""
+        """Return the topology as `wallaroo describe` prints it: as text, json or mermaid."""
         return describe(self.topology, format)
 
     def _turns(self) -> list[Turn]:

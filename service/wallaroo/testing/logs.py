@@ -1,4 +1,4 @@
-"""In-memory topics of several partitions, holding what a reader of committed records would see.
+"""In-memory topics of several partitions, which hold the committed records.
 
 As on a broker, offsets have gaps: the end of every transaction takes up an offset in each partition.
 """
@@ -16,7 +16,7 @@ Headers = Sequence[tuple[str, bytes]]
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One record of a topic."""
+    """One record of a topic, as a consumer of committed records reads it; timestamps are milliseconds."""
 
     topic: str
     partition: int
@@ -28,7 +28,7 @@ class Record:
 
 
 class Message:
-    """A record in the form in which the Kafka client hands it over."""
+    """A record in the form in which the Kafka client returns it."""
 
     __slots__ = ("_record",)
 
@@ -52,7 +52,7 @@ class Message:
 
 
 class Logs:
-    """All topics of a cluster, by their numbers of partitions."""
+    """All topics of a cluster, made from their numbers of partitions."""
 
     def __init__(self, partitions: Mapping[str, int]) -> None:
         self.partitions = partitions
@@ -71,29 +71,29 @@ class Logs:
         self._logs[at].append(record)
 
     def end_transaction(self, topics: Iterable[str]) -> None:
-        """Leave the mark of a transaction, committed or aborted, that wrote to these topics."""
+        """Take up the offset of a transaction marker in each partition of these topics."""
         for topic in topics:
             for at in self._all(topic):
                 self._ends[at] += 1
 
     def read(self, at: Partition, offset: int, most: int) -> list[Message]:
-        """Up to `most` records of a partition, from an offset on."""
+        """Return up to `most` records of a partition, from an offset on."""
         log = self._logs[at]
         first = bisect_left(log, offset, key=_offset)
         return [Message(record) for record in log[first : first + most]]
 
     def has_from(self, at: Partition, offset: int) -> bool:
-        """Whether a partition holds a record at this offset or behind it."""
+        """Return whether a partition holds a record at this offset or a later one."""
         log = self._logs[at]
         return bool(log) and log[-1].offset >= offset
 
     def compacted(self, at: Partition) -> dict[bytes, bytes]:
-        """What compaction leaves of a partition: the last value of each key that has one."""
+        """Return what compaction leaves of a partition: the last value of each key that is no tombstone."""
         last = {record.key: record.value for record in self._logs[at]}
         return {key: value for key, value in last.items() if key is not None and value is not None}
 
     def records(self, topic: str) -> list[Record]:
-        """All records of a topic, in the order in which they were added."""
+        """Return all records of a topic, in the order in which they were added."""
         return list(self._topics[topic])
 
     def _all(self, topic: str) -> list[Partition]:
@@ -105,7 +105,7 @@ class Logs:
 
 
 def singly(record: Record) -> Iterable[Record]:
-    """The records in what has been written to a repartition topic."""
+    """Return the records in a record of a repartition topic, which may be a record batch."""
     if record.key is not None or record.value is None or not is_pack(record.value):
         return [record]
     return [
