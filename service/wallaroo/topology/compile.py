@@ -1,9 +1,9 @@
 """Compile a declared pipeline into sub-topologies.
 
 Rules for whoever edits this file:
-1. A key change ends a sub-topology: every branch writes into one repartition topic, which one
-   sub-topology reads.
-2. A key change becomes a topic only when the next stage is known, since that stage can lend it a name.
+1. A key change ends a sub-topology: all branches write to one repartition topic, which one sub-topology
+   reads.
+2. A key change becomes a topic only when the next stage is known, whose name may become part of the topic's.
 3. A keyed stage reads exactly one topic.
 """
 
@@ -45,7 +45,7 @@ _COLLECT_KEY = b"collect"
 
 @dataclass(frozen=True, slots=True)
 class _KeyChange:
-    """A key that has been asked for and not been made yet."""
+    """A key change without a repartition topic as yet."""
 
     name: str
     extract: Callable[[Any], Any] | None = None
@@ -54,7 +54,7 @@ class _KeyChange:
 
 @dataclass(frozen=True, slots=True)
 class _Branch:
-    """A sub-topology whose end is still open."""
+    """A sub-topology without targets as yet."""
 
     name: str
     input: Input
@@ -70,12 +70,13 @@ def compile_topology(
     args: Sequence[str] = (),
     bootstrap_servers: str | None = None,
 ) -> Topology:
-    """The topology of an application.
+    """Compile an application.
 
-    `application_id` defaults to the slug of the application's name. `args` are the command line that
-    the `Default...CLIParser` configurations read their topics from. `bootstrap_servers` is the cluster the
-    operator has chosen, if any: a Kafka sink that names brokers of another one goes through an outbox.
-    Raises TopologyError where the pipeline cannot run as it is declared.
+    `application_id` defaults to the slug of the application's name. The `Default...CLIParser` configurations
+    read their topics from `args`. `bootstrap_servers` are the brokers that the operator has set, if any: a
+    Kafka sink that names those of another cluster goes through an outbox.
+
+    Raises TopologyError if the pipeline cannot run as it is declared.
     """
     identity = application_id or slug(application.name)
     compiler = _Compiler(Names(identity), args)
@@ -157,7 +158,7 @@ class _Compiler:
         return Store(short, self.names.topic(short, "changelog"), initial)
 
     def _settle(self, branches: list[_Branch], following: str, *, stateful: bool) -> list[_Branch]:
-        """Make the key changes that were asked for, or that the stage called `following` needs."""
+        """Make the key changes that were declared, or that the stage named `following` needs."""
         if any(branch.change for branch in branches):
             return [self._hop(branches, following)]
         if not stateful or (len(branches) == 1 and branches[0].keyed):
@@ -182,7 +183,7 @@ class _Compiler:
         origins = " and ".join(repr(branch.name) for branch in branches)
         self.names.take(name, f"the key change between {origins} and {following!r}")
         topic = self.names.topic(name, "repartition")
-        # A branch whose source is partitioned by the key that was asked for has it already.
+        # A branch without a change reads a source that is partitioned by this key already.
         kept = _KeyChange(changes[0].name)
         for branch in branches:
             change = branch.change or kept
@@ -226,7 +227,7 @@ class _Compiler:
 
 
 def _change_key(branch: _Branch, extractor: KeyExtractor) -> _Branch:
-    # The extractor names the repartition topic; a source that is partitioned by this very key needs none.
+    # A source that is partitioned by this extractor's key needs no repartition topic, only a check.
     name = extractor.name()
     if branch.partitioned_by is extractor and not branch.keyed:
         return replace(branch, keyed=True, steps=(*branch.steps, CheckKey(name, extractor.func)))

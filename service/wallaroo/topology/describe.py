@@ -1,4 +1,4 @@
-"""Draw a topology: as text for a terminal, as Mermaid for a page, as JSON for programs."""
+"""Describe a topology: as text for a terminal, as Mermaid for a page, as JSON for programs."""
 
 import json
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ Format = Literal["text", "json", "mermaid"]
 
 
 def describe(topology: Topology, format: Format = "text") -> str:  # noqa: A002 - the option's name
-    """The sub-topologies, groups, topics and stores of an application."""
+    """Return the sub-topologies, groups, topics and stores of an application."""
     match format:
         case "text":
             return "\n".join(_text(topology)) + "\n"

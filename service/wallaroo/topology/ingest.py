@@ -1,4 +1,4 @@
-"""What writes messages from outside of Kafka into an ingest topic, which a sub-topology reads."""
+"""Ingests and generators, which write messages from outside Kafka to an ingest topic."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,10 +7,10 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Ingest:
-    """A TCP port: the payload of each frame that a sender writes to it goes into a topic.
+    """A TCP port: the payload of each frame that a sender writes to it is written to `topic`.
 
-    `max_size` is the largest payload in bytes, `connections` the most senders at a time on one worker.
-    Where `listens` is False, nobody listens, but what is in the topic is processed.
+    `max_size` is the largest payload in bytes, `connections` the maximum number of senders at a time on one
+    worker. If `listens` is False, nobody listens, but the records of the topic are processed.
     """
 
     name: str
@@ -27,10 +27,10 @@ class Ingest:
 
 @dataclass(frozen=True, slots=True)
 class Generator:
-    """An object of the user's whose values go into a topic, together with its own position.
+    """A user's object whose values are written to `topic`, in one transaction with its position.
 
-    The member of `group` that owns partition 0 of `positions` runs it; `transactional_id` is the same for
-    all of them, so that a new owner fences the old one.
+    The member of `group` that owns partition 0 of `positions` runs it. All members have the same
+    `transactional_id`, so that a new owner fences the old one.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""The compiled form of an application: sub-topologies, their steps, topics and stores, as values."""
+"""The compiled form of an application, as values: sub-topologies with their steps, topics and stores."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -66,7 +66,7 @@ class Repartition:
 
 @dataclass(frozen=True, slots=True)
 class ToTopic:
-    """The end of the pipeline: encoded records for a Kafka topic; `brokers` is what its declaration names."""
+    """The end of a pipeline: encoded records for a Kafka topic; `brokers` are those that its sink names."""
 
     name: str
     topic: str
@@ -75,13 +75,13 @@ class ToTopic:
 
 
 def server_list(brokers: Iterable[tuple[str, str]]) -> str:
-    """Brokers as a client's `bootstrap.servers`."""
+    """Return brokers as a client's `bootstrap.servers`."""
     return ",".join(f"{host}:{port}" for host, port in brokers)
 
 
 @dataclass(frozen=True, slots=True)
 class RemoteTopic:
-    """A topic of another cluster than the application's own."""
+    """A topic of a cluster that is not the application's own."""
 
     topic: str
     brokers: tuple[tuple[str, str], ...]
@@ -96,9 +96,9 @@ class RemoteTopic:
 
 @dataclass(frozen=True, slots=True)
 class ToOutbox:
-    """The end of the pipeline: encoded records for a delivery group, by way of its outbox topic.
+    """The end of a pipeline: encoded records for the outbox topic of a delivery.
 
-    Where they are for a topic of another cluster, their encoder may choose a key and a partition there too.
+    With `remote`, they are for a topic of another cluster, and the encoder may choose a key and a partition.
     """
 
     name: str
@@ -112,7 +112,7 @@ Target = Repartition | ToTopic | ToOutbox
 
 @dataclass(frozen=True, slots=True)
 class Upstream:
-    """A sub-topology that writes a repartition topic, and the topic it reads: one task per partition."""
+    """A sub-topology that writes to a repartition topic, and its input topic: one task per partition."""
 
     name: str
     topic: str
@@ -139,26 +139,26 @@ class Input:
 
     @property
     def internal(self) -> bool:
-        """Whether the values are of our own wire format."""
+        """Whether the values are in the format of internal topics."""
         return self.decode is None
 
     @property
     def is_source(self) -> bool:
-        """Whether messages begin here, and with them their time; otherwise other sub-topologies write it."""
+        """Whether messages get their event time here; otherwise sub-topologies write the topic."""
         return self.ingest or not self.internal
 
     @property
     def is_ours(self) -> bool:
-        """Whether nobody but this application writes or reads the topic."""
+        """Whether only this application writes and reads the topic."""
         return self.ingest or self.internal
 
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """How a sub-topology keeps time, where that matters: `store` holds its watermarks. Nanoseconds.
+    """How a sub-topology tracks event time: `store` holds its watermarks; times are nanoseconds.
 
-    A source partition that has had no input for `idle_timeout` follows the wall clock; after `horizon`
-    everything that it could keep open is closed.
+    The watermark of a source partition without input follows the wall clock after `idle_timeout`; after
+    `horizon` the partition holds no window open.
     """
 
     store: Store
@@ -168,7 +168,7 @@ class Timing:
 
 @dataclass(frozen=True, slots=True)
 class SubTopology:
-    """What one consumer group runs: an input, steps in order, and where the results go."""
+    """What one consumer group runs: an input, steps in order, and targets for the results."""
 
     name: str
     group: str
@@ -184,13 +184,13 @@ class SubTopology:
 
     @property
     def stages(self) -> dict[str, str]:
-        """By a store's name, which is that of a topic, the stage whose state is in it, as users know it."""
+        """The names of stages, as users know them, by the names of their stores."""
         return {step.store.name: step.name for step in self.steps if isinstance(step, Stateful)}
 
 
 @dataclass(frozen=True, slots=True)
 class TcpReceiver:
-    """Who listens on a port."""
+    """A receiver that listens on a TCP port."""
 
     host: str
     port: int
@@ -201,7 +201,7 @@ class TcpReceiver:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A consumer group that sends what is in an outbox topic to where it belongs, outside the cluster."""
+    """A consumer group that sends the records of an outbox topic to a receiver outside the cluster."""
 
     name: str
     group: str
@@ -211,7 +211,7 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Topology:
-    """A whole application, compiled."""
+    """A compiled application."""
 
     application: str
     application_id: str

@@ -1,4 +1,4 @@
-"""Names on the cluster: made from the user's own names, never from positions or counters."""
+"""Names on the cluster, made from the names that the user gives, never from positions or counters."""
 
 import re
 
@@ -9,7 +9,7 @@ _ILLEGAL = re.compile(r"[^a-z0-9]+")
 
 
 def slug(name: str) -> str:
-    """Turn a user's name into letters that Kafka allows; TopologyError where none are left."""
+    """Reduce a name to characters that Kafka allows; raises TopologyError if none are left."""
     made = _ILLEGAL.sub("-", name.lower()).strip("-")
     if not made:
         raise TopologyError(
@@ -19,7 +19,7 @@ def slug(name: str) -> str:
 
 
 class Names:
-    """The names one application takes on a cluster, each at most once."""
+    """The names that one application uses on a cluster, each at most once."""
 
     def __init__(self, application_id: str) -> None:
         self._application_id = application_id
@@ -29,7 +29,7 @@ class Names:
         return name not in self._owners
 
     def take(self, name: str, owner: str) -> str:
-        """Claim a name; TopologyError where somebody else has it."""
+        """Claim a name for an owner; raises TopologyError if another has it."""
         if name in self._owners:
             raise TopologyError(
                 f"{owner} and {self._owners[name]} would both be called {name!r} on the cluster; "
@@ -39,7 +39,7 @@ class Names:
         return name
 
     def topic(self, name: str, kind: str) -> str:
-        """The internal topic `<application id>-<name>-<kind>`."""
+        """Return the internal topic `<application id>-<name>-<kind>`."""
         return self._bounded(f"{self._application_id}-{name}-{kind}")
 
     def group(self, name: str) -> str:

@@ -1,8 +1,8 @@
-"""Which cluster a Kafka sink is on: the application's own, or another one, behind an outbox.
+"""Kafka sinks on other clusters than the application's own, which are reached through an outbox.
 
 Rules for whoever edits this file:
-1. A transaction spans one cluster: that of the sources, where the outbox is too.
-2. Two lists of brokers that share an address are of one cluster: nobody need name all of its brokers.
+1. A transaction spans one cluster, that of the sources; the outbox is on it, too.
+2. Two lists of brokers that share an address name one cluster, because a list need not be complete.
 """
 
 from collections.abc import Iterable, Sequence
@@ -20,11 +20,10 @@ _LOOPBACK = {"127.0.0.1": "localhost", "[::1]": "localhost", "::1": "localhost"}
 def reach_other_clusters(
     subs: Sequence[SubTopology], names: Names, bootstrap_servers: str | None
 ) -> tuple[list[SubTopology], list[Delivery]]:
-    """The sub-topologies with an outbox in place of every topic elsewhere, and the deliveries of those.
+    """Replace every topic on another cluster by an outbox; returns the deliveries of the outboxes, too.
 
-    Elsewhere is where a sink names brokers that neither a source nor `bootstrap_servers`, if the operator
-    has set it, has in common with it. Where no source and no operator names any, the sinks' are the
-    application's own.
+    A sink is on another cluster if it names brokers, none of which a source or `bootstrap_servers`, if the
+    operator has set it, names. If neither names any, the brokers of the sinks are the application's own.
     """
     own = addresses(_parsed(bootstrap_servers or ""))
     own.update(*(addresses(sub.input.brokers) for sub in subs))
@@ -45,16 +44,16 @@ def reach_other_clusters(
 
 
 def addresses(brokers: Brokers) -> set[tuple[str, str]]:
-    """Brokers by what they can be compared by."""
+    """Return brokers in a form in which they can be compared."""
     return {(_LOOPBACK.get(host.lower(), host.lower()), port) for host, port in brokers}
 
 
 def _parsed(bootstrap_servers: str) -> Brokers:
-    """The `host[:port]` of a client's list, each perhaps behind a protocol, as in `SSL://host:9093`."""
+    """Parse a client's list of `host[:port]`, each with or without a protocol, as in `SSL://host:9093`."""
     for server in filter(None, (part.strip() for part in bootstrap_servers.split(","))):
         address = server.rpartition("//")[2]
         host, colon, port = address.rpartition(":")
-        # The colons of an address without a port: [::1].
+        # An IPv6 address without a port, such as [::1], has colons too.
         yield (host, port) if colon and port.isdigit() else (address, _DEFAULT_PORT)
 
 

@@ -1,4 +1,4 @@
-"""Compile a declared source: the topic that is read in the end, and what writes it if that is our part."""
+"""Compile a declared source: the topic to read, and the ingest or generator that writes it, if any."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -23,7 +23,7 @@ _EVERY_HOST = {"0.0.0.0", "::"}  # noqa: S104 - compared with, not listened on
 
 @dataclass(frozen=True, slots=True)
 class CompiledSource:
-    """The beginning of a branch; `writer` is what fills its topic where nobody else does."""
+    """The beginning of a branch; `writer` writes its topic, unless other applications do."""
 
     name: str
     input: Input
@@ -32,7 +32,7 @@ class CompiledSource:
 
 
 def compile_source(source: Source, names: Names, args: Sequence[str]) -> CompiledSource:
-    """The input of a source; `args` are what `DefaultKafkaSourceCLIParser` reads its topic from."""
+    """Compile a source; `DefaultKafkaSourceCLIParser` reads its topic from `args`."""
     name = names.take(slug(source.name), f"the source {source.name!r}")
     match source.config:
         case TCPSourceConfig() as tcp:
@@ -46,7 +46,7 @@ def compile_source(source: Source, names: Names, args: Sequence[str]) -> Compile
 
 
 def distinct_ports(ingests: Iterable[Ingest]) -> tuple[Ingest, ...]:
-    """The ingests; TopologyError where two of them would listen on one port."""
+    """Return the ingests; raises TopologyError if two of them would listen on one port."""
     found = tuple(ingests)
     for one, other in combinations([i for i in found if i.listens and i.port], 2):
         hosts = {one.host, other.host}
@@ -97,5 +97,5 @@ def _generator(source: str, name: str, instance: object, names: Names) -> Compil
         names.group(taken),
         instance,
     )
-    # What a generator makes needs no decoder: it is written in our own wire format.
+    # The values of a generator need no decoder: they are in the format of internal topics.
     return CompiledSource(name, Input(source, generator.topic, ingest=True), writer=generator)

@@ -26,7 +26,7 @@ _UNITS = {
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """Keyed state of one stage, mirrored in a compacted changelog topic."""
+    """The keyed state of one stage, mirrored in a compacted changelog topic."""
 
     name: str
     changelog: str
@@ -111,7 +111,7 @@ class CountWindow:
 
 @dataclass(frozen=True, slots=True)
 class CheckKey:
-    """The producers promised to partition by this key: every record must keep the promise."""
+    """Checks that each record has this key, by which its producers promised to partition."""
 
     kind: ClassVar[str] = "key check"
     name: str
