@@ -58,11 +58,12 @@ class TCPSinkConfig:
 
 @dataclass(frozen=True, slots=True)
 class KafkaSinkConfig:
-    """A sink that writes a Kafka topic; the encoder returns `value`, `(value, key)` or with a partition too.
+    """A sink that writes to a Kafka topic.
 
-    `brokers` is a list of (host, port), or None for the application's own cluster, where each record is
-    written exactly once; to another cluster records go through an outbox topic, at least once. `log_level`,
-    `max_produce_buffer_ms` and `max_message_size` (bytes) are Wallaroo's and have no effect.
+    The encoder returns `value`, `(value, key)` or `(value, key, partition)`. `brokers` is a list of (host,
+    port), or None for the application's own cluster, where each record is written exactly once; to another
+    cluster records go through an outbox topic, at least once. `log_level`, `max_produce_buffer_ms` and
+    `max_message_size` (bytes) are Wallaroo's and have no effect.
 
     Raises WallarooParameterError if a value is malformed or `encoder` is not decorated.
 

@@ -152,7 +152,7 @@ class RangeWindowsBuilder:
         return self
 
     def with_delay(self, delay: int) -> Self:
-        """Keep a window open for `delay` nanoseconds after its end; not rounded as in Wallaroo.
+        """Keep a window open for exactly `delay` nanoseconds after its end; Wallaroo rounded it up.
 
         Raises WallarooParameterError if the delay is malformed or was given before.
         """
