@@ -71,8 +71,6 @@ def test_every_public_name_has_a_docstring(name):
     "name", [name for name, value in PUBLIC.items() if any(can_raise(f, set()) for f in functions(value))]
 )
 def test_the_docstring_of_what_can_raise_names_the_error(name):
-    if name == "wallaroo.json_decoder":
-        pytest.skip("its docstring is being rewritten")
     assert re.search(r"\b[Rr]aises \w+", inspect.getdoc(PUBLIC[name]))
 
 
@@ -92,8 +90,10 @@ def test_the_example_of_a_docstring_runs(name, monkeypatch):
     assert "".join(report) == ""
 
 
-@pytest.mark.parametrize("name", ["computation", "state_computation", "key_extractor", "decoder", "encoder"])
-def test_every_decorator_has_an_example(name):
+@pytest.mark.parametrize(
+    "name", ["computation", "state_computation", "key_extractor", "decoder", "encoder", "json_decoder"]
+)
+def test_every_decorator_and_the_json_decoder_has_an_example(name):
     assert f"wallaroo.{name}" in EXAMPLES
 
 

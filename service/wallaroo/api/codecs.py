@@ -1,4 +1,4 @@
-"""Ready-made ways between messages and bytes."""
+"""Ready-made decoders and encoders, and the functions by which objects are pickled."""
 
 import pickle
 from collections.abc import Callable, Hashable
@@ -15,7 +15,7 @@ from wallaroo.errors import WallarooParameterError
 
 
 class JsonDecoder(Decoder):
-    """Decodes JSON into instances of a class, each a new object; pickled by its class."""
+    """A decoder of JSON into new instances of a class, which is pickled as this class."""
 
     def __init__(self, model: type[Any], decode: Callable[[bytes], Any]) -> None:
         super().__init__(decode, f"json_decoder({model.__name__})")
@@ -27,21 +27,24 @@ class JsonDecoder(Decoder):
 
 
 def json_decoder(model: type[Any]) -> Decoder:
-    """A decoder of JSON into a pydantic model, a dataclass, a `TypedDict`, or a `msgspec.Struct`.
+    """Return a decoder of JSON into a `msgspec.Struct`, a pydantic model, a dataclass or a `TypedDict`.
 
-    msgspec reads a Struct, in a quarter of the time; pydantic reads everything else. What is not JSON, or
-    breaks the rules of the class, fails to decode, with the error of whichever reads it:
-    `msgspec.DecodeError` or `pydantic.ValidationError`. A class that neither can read raises
-    WallarooParameterError.
+    msgspec reads a Struct, in a quarter of the time; pydantic reads everything else. msgspec accepts neither
+    a number for a text nor the reverse, and no NaN or infinity; it ignores fields that the class does not
+    have, unless it is declared with `forbid_unknown_fields=True`.
 
-        class Transaction(msgspec.Struct):
-            user: str
-            amount: float | int
+    Raises WallarooParameterError if neither can read the class. Decoding raises `msgspec.DecodeError` or
+    `pydantic.ValidationError` for what is not JSON or breaks the rules of the class.
 
-        decode_transaction = wallaroo.json_decoder(Transaction)
+    Example:
 
-    msgspec takes no number for a text or a text for a number, no infinity and no NaN, and ignores fields
-    that the class does not have, unless it is declared with `forbid_unknown_fields=True`.
+    >>> import msgspec
+    >>> class Transaction(msgspec.Struct):
+    ...     user: str
+    ...     amount: float | int
+    >>> decode_transaction = wallaroo.json_decoder(Transaction)
+    >>> decode_transaction.decode(b'{"user": "Rex", "amount": 5}')
+    Transaction(user='Rex', amount=5)
     """
     if not isinstance(model, type):
         raise WallarooParameterError(
@@ -53,7 +56,7 @@ def json_decoder(model: type[Any]) -> Decoder:
 
 @cache
 def _json_decoder(model: Any) -> Decoder:
-    # The reader's own C method: no frame of ours between a record and its message.
+    # The C method of the reader itself: a function around it would cost a stack frame per record.
     if issubclass(model, msgspec.Struct):
         try:
             return JsonDecoder(model, msgspec.json.Decoder(model).decode)
@@ -72,7 +75,15 @@ def _json_decoder(model: Any) -> Decoder:
 
 @encoder
 def json_encoder(data: Any) -> bytes:
-    """JSON of a pydantic model, a Struct, or plain values with these among them; a NaN becomes null."""
+    """Encode a pydantic model, a Struct, or plain values with these among them as JSON; NaN becomes null.
+
+    Encoding a value of another type raises NotImplementedError.
+
+    Example:
+
+    >>> wallaroo.json_encoder.encode({"user": "Rex", "total": 2100})
+    b'{"user":"Rex","total":2100}'
+    """
     serializer = getattr(type(data), "__pydantic_serializer__", None)
     return _plain_json.encode(data) if serializer is None else serializer.to_json(data)
 
@@ -88,22 +99,33 @@ _plain_json = msgspec.json.Encoder(enc_hook=_model_json)
 
 
 def serialize(obj: Any) -> bytes:
-    """The object, pickled; an application replaces this by a `serialize` of its own."""
+    """Return the object, pickled, as in Wallaroo.
+
+    A `serialize` and a `deserialize` in the application's module replace the format of stored values; without
+    them values are stored as JSON or pickled, and this function is not used.
+    """
     return pickle.dumps(obj)
 
 
 def deserialize(bs: bytes) -> Any:
-    """What `serialize` pickled; only for bytes that a stranger cannot have written."""
-    return pickle.loads(bs)  # noqa: S301 - the original's function; nothing from a topic comes here
+    """Return what `serialize` pickled, as in Wallaroo; only for bytes that no stranger can have written."""
+    return pickle.loads(bs)  # noqa: S301 - Wallaroo's function; nothing from a topic comes here
 
 
 def dt_to_timestamp(dt: datetime) -> float:
-    """Seconds since the Unix epoch; a datetime without a zone is taken as UTC, on every machine."""
+    """Return seconds since the Unix epoch; a datetime without a zone is taken as UTC, on every machine.
+
+    Example:
+
+    >>> from datetime import datetime
+    >>> wallaroo.dt_to_timestamp(datetime(1970, 1, 2))
+    86400.0
+    """
     return (dt if dt.tzinfo else dt.replace(tzinfo=UTC)).timestamp()
 
 
 def attach_to_module(*_args: Any) -> Any:
-    """The original's way to make wrappers picklable; always raises WallarooParameterError."""
+    """Wallaroo's way to make wrappers picklable, which is not needed here: raises WallarooParameterError."""
     raise WallarooParameterError(
         "attach_to_module is not needed here: wrappers are pickled by reference; leave the call out"
     )

@@ -51,9 +51,9 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Repartition:
-    """The end of a sub-topology: on to a topic partitioned by the key that `extract` finds.
+    """The end of a sub-topology: a topic that is partitioned by the key that `extract` returns.
 
-    With `extract` None, `key` is the key of every record; with both None, the record keeps the one it has.
+    Without `extract`, `key` is the key of every record; without either, a record keeps its own.
     `windows` are the first windows over event time that it leads to: they need its watermarks.
     """
 
@@ -120,12 +120,12 @@ class Upstream:
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """The one topic that a sub-topology reads; `decode` None means values of our own wire format.
+    """The one topic that a sub-topology reads; without `decode`, values are in the format of internal topics.
 
-    `ingest` says that we write the topic, but no sub-topology does: a TCP port or a generator. `event_time`
-    finds the time of a message, in nanoseconds; without it the record's own counts. `upstreams` are those
-    that tell how far they have come. `by_slice` says that a slice may be decoded before its first message is
-    processed: `decode` is ours, and makes a new object each time.
+    `ingest` says that a TCP port or a generator of this application writes the topic. `event_time` returns
+    the time of a message in nanoseconds; without it the record's timestamp counts. `upstreams` are the
+    sub-topologies that send watermarks. `by_slice` says that a slice may be decoded before its first message
+    is processed, because `decode` is not the user's and makes a new object each time.
     """
 
     name: str

@@ -1,6 +1,6 @@
-"""The steps of a sub-topology, compiled: what happens to a record between its input and its targets.
+"""The compiled steps of a sub-topology: what happens to a record between its input and its targets.
 
-Every step says in `kind` what `wallaroo describe` shows of it.
+`kind` is what `wallaroo describe` shows of a step.
 """
 
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from wallaroo.errors import TopologyError
 
 DeclaredWindows = RangeWindows | CountWindows
 
-# What is left of the nanoseconds that a signed 64-bit number holds.
+# Nanoseconds, so that a sum with a timestamp fits into a signed 64-bit integer.
 _LONGEST = 2**62
 
 _UNITS = {
@@ -73,7 +73,7 @@ class UpdateMulti:
 
 @dataclass(frozen=True, slots=True)
 class RangeWindow:
-    """Windows over spans of event time, in nanoseconds; `store` holds what is open, by key."""
+    """Windows over spans of event time, in nanoseconds; `store` holds the open windows of each key."""
 
     name: str
     aggregation: Any
@@ -91,13 +91,13 @@ class RangeWindow:
 
     @property
     def duration(self) -> int:
-        """From the first moment of a window until it is due, in nanoseconds."""
+        """Nanoseconds from the begin of a window until it is due."""
         return self.range + self.delay
 
 
 @dataclass(frozen=True, slots=True)
 class CountWindow:
-    """Windows over so many messages of one key each; `store` holds what is open, by key."""
+    """Windows over `count` messages of one key each; `store` holds the open window of each key."""
 
     name: str
     aggregation: Any
@@ -126,7 +126,7 @@ Step = Apply | ApplyMulti | CheckKey | Stateful
 
 
 def compile_windows(stage: DeclaredWindows, store: Store) -> Window:
-    """The step for declared windows; TopologyError for spans that no clock of ours can hold."""
+    """Compile declared windows; raises TopologyError if they are longer than 64-bit nanoseconds allow."""
     name = stage.name()
     if isinstance(stage, CountWindows):
         return CountWindow(name, stage.aggregation, stage.count, store)
@@ -141,7 +141,7 @@ def compile_windows(stage: DeclaredWindows, store: Store) -> Window:
 
 
 def format_duration(nanoseconds: int) -> str:
-    """A whole number of the largest unit that fits, as a person reads it."""
+    """Return a duration as a whole number of the largest unit that divides it."""
     for name, size in _UNITS.items():
         if nanoseconds and nanoseconds % size == 0:
             return f"{nanoseconds // size} {name}"

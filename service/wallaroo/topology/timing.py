@@ -18,13 +18,13 @@ from wallaroo.topology.names import Names
 
 
 def keep_time(subs: Sequence[SubTopology], names: Names) -> tuple[SubTopology, ...]:
-    """The sub-topologies, with what they need for watermarks."""
+    """Add to the sub-topologies what they need for watermarks."""
     routes = _Routes(subs)
     return tuple(_timed(sub, routes, names) for sub in subs)
 
 
 def with_idle_timeout(sub: SubTopology, milliseconds: int | None) -> SubTopology:
-    """The sub-topology with this idle timeout, rather than the longest duration of a window ahead."""
+    """Return the sub-topology with this idle timeout instead of the longest duration of a window ahead."""
     if milliseconds is None or sub.timing is None:
         return sub
     return replace(sub, timing=replace(sub.timing, idle_timeout=milliseconds * NANOSECONDS_PER_MS))
@@ -38,7 +38,7 @@ class _Routes:
         self._readers = {sub.input.topic: sub for sub in self.subs if not sub.input.is_source}
 
     def windows(self, sub: SubTopology) -> list[TimedWindow]:
-        """Its own, and those behind it, in order."""
+        """Return the windows of a sub-topology and those behind it, in order."""
         own = [step for step in sub.steps if isinstance(step, TimedWindow)]
         return own + [window for target in sub.targets for window in self.behind(target)]
 
