@@ -20,7 +20,7 @@ _REQUEST_SECONDS = 10.0
 
 def readers(topology: Topology) -> Mapping[str, str]:
     """The topics that one group of ours alone reads, and that group."""
-    inputs = {s.input.topic: s.group for s in topology.sub_topologies if s.input.is_ours}
+    inputs = {read.topic: s.group for s in topology.sub_topologies for read in s.inputs if read.is_ours}
     return inputs | {delivery.outbox: delivery.group for delivery in topology.deliveries}
 
 

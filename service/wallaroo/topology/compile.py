@@ -223,7 +223,7 @@ class _Compiler:
 
     def _finish(self, branch: _Branch, targets: tuple[Target, ...]) -> None:
         group = self.names.group(branch.name)
-        self.finished.append(SubTopology(branch.name, group, branch.input, branch.steps, targets))
+        self.finished.append(SubTopology(branch.name, group, (branch.input,), branch.steps, targets))
 
 
 def _change_key(branch: _Branch, extractor: KeyExtractor) -> _Branch:

@@ -168,14 +168,20 @@ class Timing:
 
 @dataclass(frozen=True, slots=True)
 class SubTopology:
-    """What one consumer group runs: an input, steps in order, and targets for the results."""
+    """What one consumer group runs: inputs, steps in order, and targets for the results."""
 
     name: str
     group: str
-    input: Input
+    inputs: tuple[Input, ...]
     steps: tuple[Step, ...]
     targets: tuple[Target, ...]
     timing: Timing | None = None
+
+    @property
+    def input(self) -> Input:
+        """The only input; a sub-topology that joins several will have no use for this."""
+        [only] = self.inputs
+        return only
 
     @property
     def stores(self) -> tuple[Store, ...]:
@@ -227,11 +233,11 @@ class Topology:
 
     @property
     def repartitions(self) -> tuple[str, ...]:
-        return tuple(sub.input.topic for sub in self.sub_topologies if not sub.input.is_source)
+        return tuple(read.topic for sub in self.sub_topologies for read in sub.inputs if not read.is_source)
 
     @property
     def sources(self) -> tuple[Input, ...]:
-        return tuple(sub.input for sub in self.sub_topologies if sub.input.is_source)
+        return tuple(read for sub in self.sub_topologies for read in sub.inputs if read.is_source)
 
     @property
     def external_sources(self) -> tuple[Input, ...]:

@@ -35,7 +35,7 @@ class _Routes:
 
     def __init__(self, subs: Iterable[SubTopology]) -> None:
         self.subs = tuple(subs)
-        self._readers = {sub.input.topic: sub for sub in self.subs if not sub.input.is_source}
+        self._readers = {read.topic: sub for sub in self.subs for read in sub.inputs if not read.is_source}
 
     def windows(self, sub: SubTopology) -> list[TimedWindow]:
         """Return the windows of a sub-topology and those behind it, in order."""
@@ -63,7 +63,7 @@ def _timed(sub: SubTopology, routes: _Routes, names: Names) -> SubTopology:
     store = Store(short, names.topic(short, "changelog"), dict)
     return replace(
         sub,
-        input=replace(sub.input, upstreams=routes.upstreams(sub.input)),
+        inputs=tuple(replace(read, upstreams=routes.upstreams(read)) for read in sub.inputs),
         targets=tuple(_leading_on(target, routes) for target in sub.targets),
         timing=Timing(store, idle_timeout=max(durations), horizon=sum(durations)),
     )

@@ -29,7 +29,7 @@ def stores(*declared):
 
 def sub_topology(*steps, targets=None, decode=bytes.decode, by_slice=True):
     ends = targets or (ToTopic("encode", "out", str.encode),)
-    return SubTopology("sub", "app-sub", Input("source", "in", decode, by_slice=by_slice), steps, ends)
+    return SubTopology("sub", "app-sub", (Input("source", "in", decode, by_slice=by_slice),), steps, ends)
 
 
 def task(*steps, start=0, on_error=OnError.DEAD_LETTER, room=None, **rest):
