@@ -25,8 +25,9 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("ours")
 
 WHY_NO_KAFKA = pytest.StashKey[str]()
-# Tests with a Kafka mostly wait, so there are more processes than cores; each has a Kafka of its own.
-PROCESSES = 4
+# Tests with a Kafka wait half of their time. Each process has a Kafka of its own; with more of them,
+# two cores would be too busy for the deadlines of tests that kill it.
+PROCESSES = 3
 
 
 @pytest.hookimpl(optionalhook=True)
