@@ -53,7 +53,7 @@ def _by_duration(item: pytest.Item) -> int:
 
 @pytest.fixture(scope="session")
 def kafka_cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
-    """One Kafka for the whole run."""
+    """One Kafka for all tests of this process."""
     try:
         with any_kafka() as cluster:
             yield cluster
