@@ -3,6 +3,11 @@ PYTHON_IN_VENV := .venv/bin/python
 INSTALLED := .venv/.installed
 INSTALLED_DEV := .venv/.installed-dev
 PIP := $(PYTHON_IN_VENV) -m pip install --quiet --disable-pip-version-check
+# Tests are handed to several processes one at a time, the slow ones first. A test that hangs ends its process, and
+# the others go on; handed out by files, it would be given to the next one.
+SIDE_BY_SIDE := --numprocesses=auto --dist=load --maxschedchunk=1 --durations=20
+# Tests start hundreds of processes, which need not compile every module again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test containers lint schemas reference check bench kafka kafka-stop fuzz
@@ -15,8 +20,9 @@ setup: $(INSTALLED) ## make .venv and install the project with its `wallaroo` co
 demo: $(INSTALLED) ## transactions in, alerts out, in a minute, with nothing but Python
 	@.venv/bin/wallaroo demo
 
-test: $(INSTALLED_DEV) ## every test this machine can run, on a real Kafka (ARGS="-k name" for some)
-	$(PYTHON_IN_VENV) -m pytest $(ARGS)
+test: $(INSTALLED_DEV) ## every test this machine can run, on a real Kafka (ARGS="-k name" for some, -n0 to debug)
+	$(PYTHON_IN_VENV) -m pytest --ignore=tests/containers $(SIDE_BY_SIDE) $(ARGS)
+	@if [ -z "$(ARGS)" ] && docker info >/dev/null 2>&1; then $(MAKE) containers; fi
 
 containers: $(INSTALLED_DEV) ## the tests in containers alone: Docker, or root on a Debian, which installs it
 	scripts/docker/with-daemon.sh $(PYTHON_IN_VENV) -m pytest tests/containers $(ARGS)

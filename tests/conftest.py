@@ -4,6 +4,8 @@ import os
 import re
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
@@ -23,11 +25,35 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("ours")
 
 WHY_NO_KAFKA = pytest.StashKey[str]()
+# Tests with a Kafka wait half of their time. Each process has a Kafka of its own; with more of them,
+# two cores would be too busy for the deadlines of tests that kill it.
+PROCESSES = 3
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """How many processes `--numprocesses=auto` starts: for a few chosen tests, none."""
+    named = config.args_source is pytest.Config.ArgsSource.ARGS
+    files = named and not all(Path(argument).is_dir() for argument in config.args)
+    few = files or config.option.keyword or config.getoption("lf", False)
+    return 0 if few else PROCESSES
+
+
+@pytest.hookimpl(trylast=True)  # what pytest-randomly has shuffled stays so otherwise
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The slow ones first, so that no process is left with one when the others have ended."""
+    items.sort(key=_by_duration)
+
+
+def _by_duration(item: pytest.Item) -> int:
+    if item.get_closest_marker("slow"):
+        return 0
+    return 1 if item.get_closest_marker("kafka") else 2
 
 
 @pytest.fixture(scope="session")
 def kafka_cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
-    """One Kafka for the whole run."""
+    """One Kafka for all tests of this process."""
     try:
         with any_kafka() as cluster:
             yield cluster
@@ -59,6 +85,21 @@ def application_id(request: pytest.FixtureRequest) -> str:
     """A prefix for topics and groups that no other test has."""
     words = re.sub(r"[^a-z0-9]+", "-", request.node.name.lower()).strip("-")
     return f"{words[:60]}-{uuid.uuid4().hex[:8]}"
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A process beside others hands over why it has skipped."""
+    handed_over = getattr(session.config, "workeroutput", None)
+    if handed_over is not None:
+        handed_over["why_no_kafka"] = session.config.stash.get(WHY_NO_KAFKA, None)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Take it over; one that has crashed hands nothing over."""
+    reason = getattr(node, "workeroutput", {}).get("why_no_kafka")
+    if reason is not None:
+        node.config.stash[WHY_NO_KAFKA] = reason
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -1,5 +1,6 @@
 """The broker's jars, fetched from Maven Central once per checkout."""
 
+import fcntl
 import hashlib
 import os
 import re
@@ -34,7 +35,7 @@ def find_jars() -> Path:
     digest = hashlib.sha256(POM.read_bytes()).hexdigest()[:8]
     folder = HOME / f"libs-{digest}"
     if not folder.is_dir():
-        _download(folder)
+        _download_once(folder)
     return folder
 
 
@@ -45,21 +46,25 @@ def _java_version(java: str) -> int:
     return int(found.group(1)) if found else 0
 
 
+def _download_once(folder: Path) -> None:
+    """Processes that start at once wait for the first of them: Maven's own files are not made for several."""
+    HOME.mkdir(exist_ok=True)
+    with (HOME / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.is_dir():
+            _download(folder)
+
+
 def _download(folder: Path) -> None:
-    """Into a folder of our own and then renamed, so that two runs at once do not meet."""
+    """Download into a temporary folder, so that one that was broken off is not taken for whole."""
     mvn = shutil.which("mvn")
     if mvn is None:
         raise KafkaUnavailableError("no mvn found; install Apache Maven to fetch Kafka's jars")
     print("Fetching Apache Kafka from Maven Central (about 55 MB, once) ...", flush=True)
-    HOME.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=HOME, prefix="download-") as partial:
         libs = Path(partial, "libs")
         _run_maven(mvn, libs)
-        try:
-            libs.rename(folder)
-        except OSError:
-            if not folder.is_dir():  # else another run was quicker
-                raise
+        libs.rename(folder)
 
 
 def _run_maven(mvn: str, target: Path) -> None:

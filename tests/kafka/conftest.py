@@ -10,7 +10,7 @@ import pytest
 
 pytest.register_assert_rewrite("tests.kafka.scenario")
 
-from scripts.kafka.broker import KafkaBroker  # noqa: E402
+from scripts.kafka.broker import SHORT_LIVED, KafkaBroker  # noqa: E402
 from tests.kafka.scenario import Scenario  # noqa: E402 - its assertions are to show what differs
 
 HERE = Path(__file__).parent
@@ -48,7 +48,8 @@ def own_broker(
     kafka_broker: KafkaBroker, tmp_path: Path, request: pytest.FixtureRequest
 ) -> Iterator[KafkaBroker]:
     """A broker without anything of other tests, where one may be started; a parameter is its properties."""
-    broker = KafkaBroker(tmp_path / "broker", properties=getattr(request, "param", None))
+    properties = getattr(request, "param", None)
+    broker = KafkaBroker(tmp_path / "broker", properties=properties, performance=SHORT_LIVED)
     broker.start()
     yield broker
     broker.stop()

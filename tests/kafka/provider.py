@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from scripts.kafka.broker import KafkaBroker, answers
+from scripts.kafka.broker import SHORT_LIVED, KafkaBroker, answers
 from scripts.kafka.errors import KafkaStartError, KafkaUnavailableError
 from scripts.kafka.process import dismiss, free_port, guard
 from scripts.kafka.properties import as_environment, in_container
@@ -72,7 +72,7 @@ def _from_environment() -> Iterator[Cluster]:
 @contextmanager
 def _from_jars() -> Iterator[Cluster]:
     with tempfile.TemporaryDirectory(prefix="wallaroo-kafka-") as folder:
-        broker = KafkaBroker(Path(folder), properties=IMPATIENT)
+        broker = KafkaBroker(Path(folder), properties=IMPATIENT, performance=SHORT_LIVED)
         broker.start()
         try:
             yield Cluster(broker.bootstrap_servers, broker)

@@ -13,6 +13,7 @@ from tests.kafka.model import totals_in
 from tests.topologies.generate import Mix, transactions
 from tests.topologies.reference import exactly, expected, parse, read_alerts
 
+pytestmark = pytest.mark.slow
 PREFIX = "__streams.errors."
 KAFKA_STREAMS_NAMES = {"exception", "message", "stacktrace", "topic", "partition", "offset"}
 STAGE = "check-transaction-total"

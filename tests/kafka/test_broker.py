@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
 
-from scripts.kafka.broker import KafkaBroker, answers
+from scripts.kafka.broker import SHORT_LIVED, KafkaBroker, answers
 from scripts.kafka.errors import KafkaStartError
 from scripts.kafka.process import port_answers
 from tests.kafka.cluster import (
@@ -140,14 +140,14 @@ def test_the_configuration_of_a_topic_can_be_read(bootstrap_servers, application
 
 
 @pytest.mark.parametrize("end", ["stop", "kill"])
-def test_the_broker_keeps_its_topics_and_records_over_a_restart(kafka_broker, application_id, end):
-    servers = kafka_broker.bootstrap_servers
+def test_the_broker_keeps_its_topics_and_records_over_a_restart(own_broker, application_id, end):
+    servers = own_broker.bootstrap_servers
     create_topic(servers, application_id, partitions=2)
     produce(servers, application_id, [Sent(None, b"before", 0)])
-    getattr(kafka_broker, end)()
-    assert not port_answers(kafka_broker.port)
-    kafka_broker.restart()
-    assert kafka_broker.bootstrap_servers == servers
+    getattr(own_broker, end)()
+    assert not port_answers(own_broker.port)
+    own_broker.restart()
+    assert own_broker.bootstrap_servers == servers
     produce(servers, application_id, [Sent(None, b"after", 0)])
     assert values(servers, application_id) == [b"before", b"after"]
 
@@ -156,8 +156,8 @@ def test_the_broker_does_not_outlive_a_process_that_is_killed(kafka_broker, tmp_
     script = """if True:
         import sys, time
         from pathlib import Path
-        from scripts.kafka.broker import KafkaBroker
-        broker = KafkaBroker(Path(sys.argv[1]))
+        from scripts.kafka.broker import SHORT_LIVED, KafkaBroker
+        broker = KafkaBroker(Path(sys.argv[1]), performance=SHORT_LIVED)
         broker.start()
         print(broker.port, flush=True)
         sys.stdin.read()
@@ -176,13 +176,14 @@ def test_the_broker_does_not_outlive_a_process_that_is_killed(kafka_broker, tmp_
 
 
 def test_a_broker_with_a_senseless_property_says_which(kafka_broker, tmp_path):
-    broker = KafkaBroker(tmp_path, properties={"num.io.threads": "many"})
+    broker = KafkaBroker(tmp_path, properties={"num.io.threads": "many"}, performance=SHORT_LIVED)
     with pytest.raises(KafkaStartError, match=r"Invalid value many for configuration num\.io\.threads"):
         broker.start()
 
 
 def test_a_broker_that_ends_while_it_starts_shows_its_last_complaints(kafka_broker, tmp_path):
-    broker = KafkaBroker(tmp_path, properties={"metric.reporters": "no.such.Reporter"})
+    properties = {"metric.reporters": "no.such.Reporter"}
+    broker = KafkaBroker(tmp_path, properties=properties, performance=SHORT_LIVED)
     with pytest.raises(KafkaStartError, match=r"(?s)ended with exit code 1; .*no\.such\.Reporter"):
         broker.start()
     assert not broker.running

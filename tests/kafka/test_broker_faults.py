@@ -5,6 +5,8 @@ import pytest
 from tests.kafka.cluster import wait_until
 from tests.kafka.model import transactions
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("end", ["stop", "kill"])
 def test_a_broker_restarted_under_load_changes_nothing(own_broker, own_scenario, rng, end):

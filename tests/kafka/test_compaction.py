@@ -1,11 +1,13 @@
 """A changelog that the broker has compacted restores the same totals."""
 
+import pytest
 from confluent_kafka import IsolationLevel
 
 from tests.kafka.cluster import create_topic, end_offsets, read_topic, wait_until
 from tests.kafka.model import totals_in, transactions
 from tests.kafka.scenario import PARTITIONS
 
+pytestmark = pytest.mark.slow
 EAGER = {
     "cleanup.policy": "compact",
     "segment.ms": "500",

@@ -10,6 +10,7 @@ from tests.kafka.crashing import at_any_moment
 from tests.kafka.model import transactions
 from tests.kafka.scenario import PARTITIONS
 
+pytestmark = pytest.mark.slow
 WITHOUT_HOP = ("--partitioned-by-user",)
 
 

@@ -85,6 +85,7 @@ def test_a_worker_killed_now_and_then_neither_repeats_nor_skips_a_value(counter,
     finish(counter, 6_000)
 
 
+@pytest.mark.slow
 def test_a_worker_killed_at_every_point_of_a_transaction_neither_repeats_nor_skips_a_value(
     counter, rng, tmp_path
 ):
@@ -95,8 +96,9 @@ def test_a_worker_killed_at_every_point_of_a_transaction_neither_repeats_nor_ski
     finish(counter, 3_000)
 
 
+@pytest.mark.slow
 def test_an_owner_that_was_asleep_is_fenced_when_it_wakes_up(counter):
-    options = ("--end=25000", "--pause-ms=1", "--session-timeout-ms=6000")
+    options = ("--end=12000", "--pause-ms=1", "--session-timeout-ms=6000")
     first = counter.launch(*options, "--instance=first").wait_ready()
     wait_until(counter.has(500))
     second = counter.launch(*options, "--instance=second").wait_ready()
@@ -110,7 +112,7 @@ def test_an_owner_that_was_asleep_is_fenced_when_it_wakes_up(counter):
         os.kill(pid, signal.SIGCONT)
     assert "generator begins" in other.words()
     assert owner.running
-    finish(counter, 25_000)
+    finish(counter, 12_000)
 
 
 def test_a_generator_waits_until_its_reader_has_caught_up(bootstrap_servers, application_id):

@@ -6,6 +6,7 @@ from tests.kafka.cluster import wait_until
 from tests.kafka.model import transactions
 from tests.kafka.scenario import PARTITIONS
 
+pytestmark = pytest.mark.slow
 CLASSIC = {"group_protocol": "classic", "session_timeout_ms": 6_000}
 NEW = {"group_protocol": "consumer"}
 HOP, NO_HOP = (), ("--partitioned-by-user",)

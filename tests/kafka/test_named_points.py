@@ -5,6 +5,7 @@ import pytest
 from tests.kafka.cluster import wait_until
 from tests.kafka.model import transactions
 
+pytestmark = pytest.mark.slow
 COMMIT_POINTS = ("before_begin", "after_produce", "after_offsets", "after_commit")
 
 
@@ -46,7 +47,7 @@ def test_a_worker_killed_while_it_restores_changes_nothing(scenario, rng):
 
 def test_an_open_transaction_of_a_service_that_never_comes_back_is_waited_for(scenario, rng):
     scenario.arguments = ["--partitioned-by-user"]
-    scenario.settings = {"session_timeout_ms": 6_000, "transaction_timeout_ms": 30_000}
+    scenario.settings = {"session_timeout_ms": 6_000, "transaction_timeout_ms": 20_000}
     dead = scenario.launch_faulty("after_offsets:3", victim="service", instance="dead").wait_ready()
     with scenario.feeding(transactions(rng, 4_000), seconds=4):
         dead.wait()

@@ -11,7 +11,7 @@ from collections import defaultdict
 import pytest
 from confluent_kafka import KafkaException
 
-from scripts.kafka.broker import KafkaBroker
+from scripts.kafka.broker import SHORT_LIVED, KafkaBroker
 from tests.kafka.cluster import Sent, create_topic, produce, read_topic, wait_until
 from tests.kafka.crashing import at_any_moment
 from tests.kafka.delivering import KEYS, delivered, killed_in_the_end, loop_to, running
@@ -31,7 +31,7 @@ def other_broker(kafka_cluster, tmp_path_factory):
     """A second cluster; `far` is to start and stop it."""
     if kafka_cluster.broker is None:
         pytest.skip("this Kafka belongs to somebody else; a second one may not be at hand")
-    broker = KafkaBroker(tmp_path_factory.mktemp("far"), properties={"auto.create.topics.enable": "false"})
+    broker = KafkaBroker(tmp_path_factory.mktemp("far"), performance=SHORT_LIVED)
     broker.start()
     yield broker
     broker.stop()

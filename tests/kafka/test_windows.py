@@ -11,6 +11,7 @@ from tests.kafka.service import ServiceProcess
 from tests.kafka.tail import Tail
 from tests.properties.window_model import END, Message, RangeWindows, results
 
+pytestmark = pytest.mark.slow
 MINUTE, DAY = 60_000, 24 * 3_600_000
 SPAN, SLIDE = 4_000, 2_000
 KEYS = [f"key-{n}" for n in range(12)]
