@@ -35,7 +35,7 @@ MAY_IMPORT = {
     "windows": BASE | {"serde", "state", "topology"},
     "task": BASE | {"serde", "state", "topology", "windows"},
     "observability": {"errors", "record", "settings"},
-    "kafka": BASE | {"settings", "observability", "topology", "task"},
+    "kafka": BASE | {"settings", "observability", "topology"},
     "engine": EDGE,
     "connectors": EDGE | {"api", "engine"},
     "service": EDGE | {"api", "engine", "connectors"},

@@ -11,11 +11,11 @@ from wallaroo.kafka.clients import task_producer
 from wallaroo.kafka.retry import persist
 from wallaroo.record import Batch, Partition
 from wallaroo.settings import Settings
-from wallaroo.task.record_size import Limits
+from wallaroo.task.record_size import RecordSizeLimits
 
 PARTITIONS = 4
 LIMIT = 2_000
-LIMITS = Limits(1_000_000, {})
+LIMITS = RecordSizeLimits(1_000_000, {})
 TOO_LARGE = 3 * LIMIT
 
 

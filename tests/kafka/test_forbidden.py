@@ -6,7 +6,7 @@ from confluent_kafka.admin import AdminClient
 from tests.kafka.acl import EVERYBODY, lay_down, rule
 from tests.kafka.cluster import create_topic, wait_until
 from tests.kafka.model import transaction
-from wallaroo.kafka.limits import ask_limits
+from wallaroo.kafka.limits import topic_limits
 from wallaroo.settings import Settings
 
 AUTHORIZED = {
@@ -38,6 +38,6 @@ def test_what_a_topic_takes_is_kafkas_own_limit_where_it_may_not_be_asked(own_br
     admin = AdminClient({"bootstrap.servers": servers})
     settings = Settings(bootstrap_servers=servers)
     # The broker answers before a new rule is in force.
-    wait_until(lambda: ask_limits(admin, ["hidden"], settings).of("hidden") != 3_000)
-    limits = ask_limits(admin, ["narrow", "hidden"], settings)
-    assert (limits.of("narrow"), limits.of("hidden")) == (2_000, 1_048_588)
+    wait_until(lambda: topic_limits(admin, ["hidden"], settings)["hidden"] != 3_000)
+    limits = topic_limits(admin, ["narrow", "hidden"], settings)
+    assert limits == {"narrow": 2_000, "hidden": 1_048_588}

@@ -9,7 +9,7 @@ from wallaroo.kafka.clients import group_consumer, task_producer
 from wallaroo.kafka.offsets import assign, join, leave, resume, starting_offsets, unassign
 from wallaroo.record import Batch, Partition
 from wallaroo.settings import Settings
-from wallaroo.task.record_size import Limits
+from wallaroo.task.record_size import RecordSizeLimits
 
 PROTOCOLS = pytest.mark.parametrize("protocol", ["classic", "consumer"])
 
@@ -54,7 +54,7 @@ class Group:
     def writer(self):
         producer = task_producer(self.settings, self.name, print, [])
         producer.init_transactions(30)
-        return exactly_once(producer, unprobed, lambda: Limits(1_000_000, {}))
+        return exactly_once(producer, unprobed, lambda: RecordSizeLimits(1_000_000, {}))
 
     def commit(self, number, next_offset, group):
         batch = Batch(Partition(self.name, number), next_offset, 1, 0, [(self.name, b"out")], [], {}, {})

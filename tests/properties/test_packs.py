@@ -13,13 +13,13 @@ from wallaroo.record import Partition
 from wallaroo.task.record_batch import (
     MILLISECONDS,
     NANOSECONDS,
-    decode_pack,
-    encode_pack,
-    is_pack,
-    unpacked,
+    decode_batch,
+    encode_batch,
+    expand_batches,
+    is_batch,
 )
 from wallaroo.task.record_size import size
-from wallaroo.task.repartition import BatchingWriter, PlainWriter
+from wallaroo.task.repartition import RepartitionWriter
 from wallaroo.testing.logs import Message, Record
 from wallaroo.windows.control import is_control
 
@@ -33,13 +33,26 @@ controls = just(None)
 sent = lists(tuples(integers(0, PARTITIONS - 1), one_of(entries, entries, entries, controls)), max_size=60)
 
 
+CONTROL = ("hop", b"1C...", None)
+
+
 def through(way, what):
     """Send it all, control records where there is None."""
     for partition, entry in what:
         if entry is None:
-            way.control(("hop", b"1C...", None, partition))
+            way.write_control((*CONTROL, partition))
         else:
-            way.send[partition](entry)
+            way.write[partition](entry)
+
+
+def singly(form, what):
+    """What is written where every entry is a record."""
+    return [
+        (*CONTROL, partition)
+        if entry is None
+        else ("hop", entry[0], entry[1], partition, None, None, *form.end_of_output(entry[2]))
+        for partition, entry in what
+    ]
 
 
 def written(output, offset):
@@ -54,7 +67,7 @@ def read(outputs):
     for offset, output in enumerate(outputs):
         found[output[3]] += [
             (r.value(), r.key(), r.timestamp(), r.headers(), r.offset())
-            for r in unpacked([written(output, offset)], AT)
+            for r in expand_batches([written(output, offset)], AT)
         ]
     return found
 
@@ -65,25 +78,24 @@ def without_offsets(found):
 
 def packing(form, room=10_000):
     outputs = []
-    return BatchingWriter("hop", PARTITIONS, form, outputs.append, {"hop": room}), outputs
+    return RepartitionWriter("hop", PARTITIONS, form, outputs.append, {"hop": room}), outputs
 
 
 @given(forms, sent, integers(0, 1000))
 def test_a_reader_gets_the_same_with_packs_as_without(form, what, room):
     packed, outputs = packing(form, room)
-    singles = []
+    singles = singly(form, what)
     through(packed, what)
-    packed.close()
-    through(PlainWriter("hop", PARTITIONS, form, singles.append), what)
+    packed.flush()
     assert without_offsets(read(outputs)) == without_offsets(read(singles))
-    assert len(outputs) + packed.take_saved().get("hop", 0) == len(singles)
+    assert len(outputs) + packed.saved == len(singles)
 
 
 @given(forms, sent, integers(0, 1000))
 def test_no_pack_is_larger_than_the_room_for_it(form, what, room):
     packed, outputs = packing(form, room)
     through(packed, what)
-    packed.close()
+    packed.flush()
     packs = [o for o in outputs if o[2] is None and not is_control(o[2], o[1])]
     assert all(size(pack) <= room for pack in packs)
 
@@ -92,24 +104,24 @@ def test_no_pack_is_larger_than_the_room_for_it(form, what, room):
 def test_what_is_cleared_has_never_been_sent(form, what):
     packed, outputs = packing(form)
     through(packed, [(number, entry) for number, entry in what if entry is not None])
-    packed.clear()
-    packed.close()
+    packed.discard(0)
+    packed.flush()
     assert outputs == []
-    assert packed.take_saved() == {}
+    assert packed.saved == 0
 
 
 @given(forms, lists(entries, min_size=1), integers(0, 2**40))
 def test_every_record_of_a_pack_has_the_offset_of_the_pack(form, some, offset):
-    assert {record.offset() for record in decode_pack(encode_pack(form, some), offset)} == {offset}
+    assert {record.offset() for record in decode_batch(encode_batch(form, some), offset)} == {offset}
 
 
 @given(forms, lists(entries, min_size=1), integers(0), binary(max_size=8))
 def test_a_damaged_pack_is_read_or_refused(form, some, at, instead):
-    pack = encode_pack(form, some)
+    pack = encode_batch(form, some)
     at %= len(pack)
     damaged = pack[:at] + instead + pack[at + 1 :]
     try:
-        found = decode_pack(damaged, 0) if is_pack(damaged) else []
+        found = decode_batch(damaged, 0) if is_batch(damaged) else []
     except StoredValueError:
         return
     assert all(type(r.value()) is type(r.key()) is bytes and r.time < 2**63 for r in found)
@@ -118,7 +130,7 @@ def test_a_damaged_pack_is_read_or_refused(form, some, at, instead):
 @given(forms, binary(max_size=200))
 def test_forged_bytes_are_read_or_refused(form, payload):
     try:
-        decode_pack(form.kind + payload, 0)
+        decode_batch(form.tag + payload, 0)
     except StoredValueError:
         return
 
@@ -128,7 +140,7 @@ def test_forged_bytes_are_read_or_refused(form, payload):
 def test_a_pack_that_promises_much_takes_little_memory(beginning, then):
     tracemalloc.start()
     with pytest.raises(StoredValueError):
-        decode_pack(b"1R" + beginning + then, 0)
+        decode_batch(b"1R" + beginning + then, 0)
     assert tracemalloc.get_traced_memory()[1] < 100_000
     tracemalloc.stop()
 
@@ -149,4 +161,4 @@ def test_a_pack_that_promises_much_takes_little_memory(beginning, then):
 def test_what_is_no_pack_of_ours_is_refused_with_its_place(entries):
     forged = written(("hop", b"1R" + msgspec.msgpack.encode(entries), None, 0), 7)
     with pytest.raises(StoredValueError, match=r"hop\[0\]@7 of an internal topic cannot be read"):
-        unpacked([forged], AT)
+        expand_batches([forged], AT)

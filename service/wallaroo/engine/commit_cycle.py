@@ -17,7 +17,7 @@ from wallaroo.engine.pacing import Pace
 from wallaroo.engine.transaction import Commit
 from wallaroo.errors import CommitError
 from wallaroo.record import Batch, Rewind
-from wallaroo.task.record_size import Limits
+from wallaroo.task.record_size import RecordSizeLimits
 from wallaroo.task.task import Task
 
 _log = logging.getLogger(__name__)
@@ -116,7 +116,7 @@ class CommitCycle:
         if batches:
             self._committer.start(Commit(batches, group))
 
-    def _enforce_size_limits(self, commit: Commit, limits: Limits) -> None:
+    def _enforce_size_limits(self, commit: Commit, limits: RecordSizeLimits) -> None:
         """What is too large is to become the failure of the record that made it, in whichever task."""
         if any(map(limits.are_exceeded, commit.batches)):
             for task in self._tasks.values():

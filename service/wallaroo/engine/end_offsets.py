@@ -83,7 +83,9 @@ class EndOffsets:
                 sights[number] = answered[number, task.next_offset]
         for task in waiting:
             sight = sights.get(task.partition.number)
-            if sight is not None and (answer := task.look(sight.now_ms, caught_up=sight.caught_up)):
+            if sight is None:
+                continue
+            if answer := task.advance_wall_clock(sight.now_ms, caught_up=sight.caught_up):
                 rewind(task, answer)
         if unsure and self._question is None:
             self._question = self._ask(unsure, admin, now_ms)

@@ -27,7 +27,7 @@ from wallaroo.kafka.errors import Event, understand
 from wallaroo.kafka.offsets import join, leave
 from wallaroo.observability.health import LoopStatus
 from wallaroo.settings import Settings
-from wallaroo.task.record_batch import unpacked
+from wallaroo.task.record_batch import expand_batches
 from wallaroo.task.task import Task
 from wallaroo.topology.model import SubTopology
 
@@ -160,7 +160,7 @@ class Loop:
                 yield task, messages if alone else [m for m in messages if m.partition() == number]
 
     def _process(self, task: Task, messages: list[Message]) -> None:
-        records = unpacked(messages, task.partition) if self._hop else messages
+        records = expand_batches(messages, task.partition) if self._hop else messages
         started = self._clock.monotonic()
         self._processing_since = started
         rewind = task.process(records)

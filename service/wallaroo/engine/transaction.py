@@ -24,7 +24,7 @@ from wallaroo.errors import CommitError
 from wallaroo.kafka.forbidden import first_forbidden, forbidden
 from wallaroo.kafka.retry import persist
 from wallaroo.record import Batch
-from wallaroo.task.record_size import Limits
+from wallaroo.task.record_size import RecordSizeLimits
 
 _FLUSH_SECONDS = 20.0
 _FAILURE_SECONDS = 0.2
@@ -67,14 +67,14 @@ class CommitResult:
 
     outcome: Outcome
     reason: str = ""
-    limits: Limits | None = None
+    limits: RecordSizeLimits | None = None
 
     @property
     def committed(self) -> bool:
         return self.outcome is Outcome.COMMITTED
 
 
-AskLimits = Callable[[], Limits]
+AskLimits = Callable[[], RecordSizeLimits]
 
 
 class Writer(Protocol):

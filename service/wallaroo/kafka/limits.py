@@ -7,10 +7,8 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from wallaroo.errors import KafkaSetupError
-from wallaroo.kafka.clients import largest_record
 from wallaroo.kafka.topics import configs
 from wallaroo.settings import Settings
-from wallaroo.task.record_size import Limits
 from wallaroo.topology.model import SubTopology
 
 _log = logging.getLogger(__name__)
@@ -25,18 +23,19 @@ def written_topics(sub: SubTopology, dead_letters: str) -> list[str]:
     return list(dict.fromkeys([*topics, *(store.changelog for store in sub.stores), dead_letters]))
 
 
-def ask_limits(admin: AdminClient, topics: Iterable[str], settings: Settings) -> Limits:
-    """The limits as they are now: Kafka's own for a topic that may not be asked, the producer's for a cluster
-    that does not answer."""
-    producer = largest_record(settings)
+def topic_limits(admin: AdminClient, topics: Iterable[str], settings: Settings) -> dict[str, int]:
+    """The largest record that each topic takes, in bytes.
+
+    Kafka's default for a topic that may not be described; nothing where the cluster does not answer.
+    """
     if settings.embedded_broker:
-        return Limits(producer, {})
+        return {}
     try:
         found = configs(admin, topics, "max.message.bytes")
     except KafkaException as error:
         _log.warning("limits of topics unknown", extra={"error": str(error)})
-        return Limits(producer, {})
-    return Limits(producer, {topic: _limit(value) for topic, value in found.items()})
+        return {}
+    return {topic: _limit(value) for topic, value in found.items()}
 
 
 def _limit(found: str | KafkaSetupError) -> int:

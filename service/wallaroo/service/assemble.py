@@ -29,7 +29,7 @@ from wallaroo.kafka.clients import (
     task_producer,
     transactional_ids,
 )
-from wallaroo.kafka.limits import ask_limits, written_topics
+from wallaroo.kafka.limits import topic_limits, written_topics
 from wallaroo.kafka.log import log_client_error
 from wallaroo.kafka.offsets import First
 from wallaroo.kafka.retry import persist
@@ -40,7 +40,7 @@ from wallaroo.service.protocol import WorkerSpec
 from wallaroo.settings import Guarantee, Settings
 from wallaroo.state.store import KeyedStore
 from wallaroo.task.dead_letters import OnError
-from wallaroo.task.record_size import Limits
+from wallaroo.task.record_size import RecordSizeLimits
 from wallaroo.task.stores import new_stores
 from wallaroo.task.task import ApplicationContext, Task
 from wallaroo.topology.model import SubTopology
@@ -80,7 +80,7 @@ def _loop(
     stores = partial(new_stores, sub, loaded.codecs.state)
     assignment = Assignment(spec.settings, first, stores, new_task)
     written = written_topics(sub, application_context.dead_letters)
-    limits_of = partial(_ask_limits, written, application_context.room)
+    limits_of = partial(_ask_limits, written, application_context.max_bytes)
     open_clients = partial(_open, sub, spec, limits_of, assignment, at)
     return Loop(sub, spec.settings, assignment, open_clients, SystemClock())
 
@@ -88,7 +88,7 @@ def _loop(
 def _open(
     sub: SubTopology,
     spec: WorkerSpec,
-    limits_of: Callable[[AdminClient, Settings], Limits],
+    limits_of: Callable[[AdminClient, Settings], RecordSizeLimits],
     assignment: Assignment,
     at: Probe,
 ) -> Clients:
@@ -124,9 +124,9 @@ def _open(
 
 
 def _ask_limits(
-    topics: Sequence[str], room: dict[str, int], admin: AdminClient, settings: Settings
-) -> Limits:
-    """The limits as they are now, from now on those of packs too."""
-    limits = ask_limits(admin, topics, settings)
-    room.update({topic: limits.of(topic) for topic in topics})
+    topics: Sequence[str], max_bytes: dict[str, int], admin: AdminClient, settings: Settings
+) -> RecordSizeLimits:
+    """The limits as they are now, and from now on those of record batches too."""
+    limits = RecordSizeLimits(largest_record(settings), topic_limits(admin, topics, settings))
+    max_bytes.update({topic: limits.of(topic) for topic in topics})
     return limits

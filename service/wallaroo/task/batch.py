@@ -1,117 +1,162 @@
-"""The fast lane of a task: a slice at full speed, and nothing in it that could be undone.
+"""BatchExecutor: a slice of records through a sub-topology at full speed, with nothing that could be undone.
 
 Rules for whoever edits this file:
 1. No metric, log, clock read or callback per record.
-2. A slice is decoded ahead of its processing only where decoding is ours: by a decoder of `json_decoder`, or
-   of our own wire format. A user's own decoder may fill one object again and again: it goes record by record.
-3. A record that cannot be decoded has touched no state: `refuse` deals with it in place. On an internal
-   topic it may be a control record, and then it has its place between the others.
-4. Once user code has raised, nothing of the slice can be trusted.
+2. A slice is decoded as a whole only where decoding is ours: by `json_decoder`, or from our own wire format.
+   A user's own decoder may fill one object again and again, so it goes record by record.
+3. A record that cannot be decoded has touched no state, and is rejected in place. On an internal topic it may
+   be a control record, whose place is between the others.
+4. Keys are extracted for a whole slice only ahead of the first computation: a stage may pass on an object
+   that the next record changes.
+5. The last record taken from `remaining` is the one in progress: if user code raises, it is the failing one.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
 from operator import length_hint
 from typing import Any
+from zlib import crc32
 
 from wallaroo.errors import StopProcessing, StoredValueError
-from wallaroo.record import RawRecord
-from wallaroo.serde.object_codec import TopicCodec
-from wallaroo.task.steps import Composed
-from wallaroo.topology.model import Input
+from wallaroo.record import Emit, RawRecord
+from wallaroo.task.context import TaskContext
+from wallaroo.task.keys import key_bytes
+from wallaroo.task.steps import Pipeline, compose
+from wallaroo.topology.model import CheckKey, Repartition, SubTopology
 
 _NONE = type(None)
 
+Extract = Callable[[Any], Any]
+# (values, run, remaining): decoded values, their records, and the iterator to take these records from.
+BatchEmit = Callable[[Sequence[Any], Sequence[RawRecord], Iterator[RawRecord]], None]
+
 
 class BatchExecutor:
-    """Takes slices through `composed`; `drop` is told of each record that the decoder has filtered out."""
+    """Processes slices; `reject` is told of records that cannot be decoded, `filtered` of decoded Nones."""
 
     def __init__(
         self,
-        read: Input,
-        codec: TopicCodec,
-        composed: Composed,
-        refuse: Callable[[RawRecord, Exception], None],
-        drop: Callable[[], None],
+        sub_topology: SubTopology,
+        context: TaskContext,
+        reject: Callable[[RawRecord, Exception], None],
+        filtered: Callable[[], None],
     ) -> None:
-        self._decode = read.decode or codec.decode
-        self._decode_all = codec.decode_all if read.internal else None
-        self._by_slice = read.by_slice
-        self._emit, self._each = composed
-        self._refuse = refuse
-        self._drop = drop
+        source, codec = sub_topology.input, context.values
+        self._decode = source.decode or codec.decode
+        self._decode_all = codec.decode_all if source.internal else None
+        self._by_slice = source.by_slice
+        pipeline = compose(sub_topology, context)
+        self._emit = pipeline.emit
+        self._emit_all = _batch_emit(sub_topology, context, pipeline)
+        self._reject = reject
+        self._filtered = filtered
 
-    def process(self, records: Sequence[RawRecord]) -> RawRecord | None:
-        """Take a slice all the way, or return the record on which user code has raised."""
-        if self._by_slice:
-            return self._process_runs(records)
-        if self._decode_all is not None:
-            try:
-                values = self._decode_all([record.value() for record in records])
-            except Exception:  # one of them cannot be decoded, or is a control record
-                return _failing(self._one_by_one, records)
-            return _failing(partial(self._together, values, records), records)
-        return _failing(self._one_by_one, records)
-
-    def _process_runs(self, records: Sequence[RawRecord]) -> RawRecord | None:
-        """Decode up to a record that cannot be, process those, refuse it, and go on behind it."""
-        while True:
-            values, error = self._decode_run(records)
-            run = records if error is None else records[: len(values)]
-            failing = _failing(partial(self._together, values, run), run)
-            if error is None or failing is not None:
-                return failing
-            self._refuse(records[len(values)], error)
-            records = records[len(values) + 1 :]
-
-    def _decode_run(self, records: Sequence[RawRecord]) -> tuple[list[Any], Exception | None]:
-        """The values of the records up to the first that cannot be decoded, and why it cannot."""
-        decode = self._decode
-        values: list[Any] = []
-        keep = values.append
+    def execute(self, records: Sequence[RawRecord]) -> RawRecord | None:
+        """Process a slice; if user code raises, nothing of the slice counts, and its record is returned."""
+        remaining, undecoded = iter(records), records
         try:
-            for record in records:
-                keep(decode(record.value()))
-        except Exception as error:  # of msgspec or pydantic, or what a validator of the user's has raised
-            return values, error
+            while undecoded:
+                values, error = self._decode_ahead(undecoded)
+                if not values and error is None:
+                    self._one_by_one(remaining)
+                elif _NONE in {*map(type, values)}:
+                    self._emit_or_filter(values, remaining)
+                else:
+                    self._emit_all(values, undecoded[: len(values)], remaining)
+                if error is None:
+                    break
+                self._reject(next(remaining), error)
+                undecoded = undecoded[len(values) + 1 :]
+        except (StoredValueError, StopProcessing):
+            raise
+        except Exception:
+            return records[-1 - length_hint(remaining)]
+        return None
+
+    def _decode_ahead(self, records: Sequence[RawRecord]) -> tuple[Sequence[Any], Exception | None]:
+        """The values up to a record that cannot be decoded, and its error; none if records go one by one."""
+        values: list[Any] = []
+        try:
+            if self._decode_all is not None:
+                return self._decode_all([record.value() for record in records]), None
+            if self._by_slice:
+                decode, keep = self._decode, values.append
+                for record in records:
+                    keep(decode(record.value()))
+        except Exception as error:
+            # On an internal topic it may be a control record, which is found record by record.
+            return values, error if self._by_slice else None
         return values, None
 
-    def _together(
-        self, values: Sequence[Any], records: Sequence[RawRecord], left: Iterator[RawRecord]
-    ) -> None:
-        keys = [record.key() for record in records]
-        if _NONE not in {*map(type, values)}:
-            self._each(values, keys, left)
-            return
-        for value, key, record in zip(values, keys, left, strict=True):
-            self._go_on(value, key, record)
-
-    def _one_by_one(self, left: Iterator[RawRecord]) -> None:
+    def _one_by_one(self, remaining: Iterator[RawRecord]) -> None:
         decode = self._decode
-        for record in left:
+        for record in remaining:
             try:
                 value = decode(record.value())
-            except Exception as error:
-                self._refuse(record, error)
+            except Exception as error:  # whatever the user's decoder raises
+                self._reject(record, error)
                 continue
-            self._go_on(value, record.key(), record)
+            if value is None:
+                self._filtered()
+            else:
+                self._emit(value, record.key(), record)
 
-    def _go_on(self, value: Any, key: bytes | None, record: RawRecord) -> None:
-        if value is None:
-            self._drop()
-        else:
-            self._emit(value, key, record)
+    def _emit_or_filter(self, values: Sequence[Any], remaining: Iterator[RawRecord]) -> None:
+        for value, record in zip(values, remaining, strict=False):
+            if value is None:
+                self._filtered()
+            else:
+                self._emit(value, record.key(), record)
 
 
-def _failing(
-    process: Callable[[Iterator[RawRecord]], None], records: Sequence[RawRecord]
-) -> RawRecord | None:
-    """Have the records processed; returns the one on which user code has raised."""
-    left = iter(records)
-    try:
-        process(left)
-    except (StoredValueError, StopProcessing):
-        raise
-    except Exception:
-        return records[-1 - length_hint(left)]
-    return None
+def _batch_emit(sub_topology: SubTopology, context: TaskContext, pipeline: Pipeline) -> BatchEmit:
+    emit, emits = pipeline
+    if not pipeline.keeps_time:
+        match sub_topology.steps, sub_topology.targets:
+            case [CheckKey(name, extract), *_], _:
+                return _check_keys(name, extract, emit, emits[1])
+            case [], [Repartition(_, _, extract) as target] if extract and not context.time.reports:
+                return _repartition(target, extract, context, emit)
+
+    def emit_all(values: Sequence[Any], _run: Sequence[RawRecord], remaining: Iterator[RawRecord]) -> None:
+        for value, record in zip(values, remaining, strict=False):
+            emit(value, record.key(), record)
+
+    return emit_all
+
+
+def _check_keys(name: str, extract: Extract, check_key: Emit, emit: Emit) -> BatchEmit:
+    def check_keys(values: Sequence[Any], run: Sequence[RawRecord], remaining: Iterator[RawRecord]) -> None:
+        keys = [record.key() for record in run]
+        try:
+            are_right = _extracted_keys(name, extract, values) == keys
+        except Exception:  # whatever the user's extractor raises
+            are_right = False
+        # `check_key` finds the failing record.
+        next_step = emit if are_right else check_key
+        for value, key, record in zip(values, keys, remaining, strict=False):
+            next_step(value, key, record)
+
+    return check_keys
+
+
+def _repartition(target: Repartition, extract: Extract, context: TaskContext, emit: Emit) -> BatchEmit:
+    name, encode_all = target.name, context.values.encode_all
+    write, partitions = context.writers[target.topic].write, context.partitions[target.topic]
+
+    def repartition(values: Sequence[Any], _run: Sequence[RawRecord], remaining: Iterator[RawRecord]) -> None:
+        try:
+            encoded, keys = encode_all(values), _extracted_keys(name, extract, values)
+        except Exception:  # whatever the user's extractor or pickling raises; `emit` finds the failing record
+            for value, record in zip(values, remaining, strict=False):
+                emit(value, record.key(), record)
+            return
+        for data, key, record in zip(encoded, keys, remaining, strict=False):
+            # `partition_of`, inlined.
+            write[crc32(key) % partitions]((data, key, record.timestamp()[1]))
+
+    return repartition
+
+
+def _extracted_keys(name: str, extract: Extract, values: Sequence[Any]) -> list[bytes]:
+    """The `key_bytes` of each value, inlined for str."""
+    return [key.encode() if type(key := extract(value)) is str else key_bytes(name, key) for value in values]

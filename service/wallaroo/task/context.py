@@ -1,50 +1,34 @@
-"""What the steps of one task are connected to, in its fast and in its careful form.
+"""Dependencies of a task's compiled steps: in batch mode, and in replay mode.
 
-The fast form pays nothing for failures. The careful form knows which stage failed, and can put back
-whatever a failing record did to state.
+Batch mode pays nothing for failures. Replay mode knows which stage failed, and can restore the state that
+a failing record changed.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from wallaroo.errors import StoredValueError
 from wallaroo.record import Emit, Origin, Output
 from wallaroo.serde.object_codec import TopicCodec
 from wallaroo.state.store import Access, KeyedStore
-from wallaroo.task.record_batch import Entry
+from wallaroo.task.dead_letters import OnError
+from wallaroo.task.repartition import RepartitionWriter
 from wallaroo.windows.stage import TimeContext
-
-# The bytes of a value that crosses a topic.
-Encode = Callable[[Any], bytes]
-
-
-class RepartitionWriter(Protocol):
-    """The way into one repartition topic: `send` holds one function for each of its partitions."""
-
-    @property
-    def send(self) -> Sequence[Callable[[Entry], None]]: ...
-
-    def control(self, output: Output) -> None:
-        """Write a control record, behind all that has been sent to its partition."""
 
 
 @dataclass(frozen=True, slots=True)
-class TaskContext:
-    """What the steps of one task are connected to.
+class ApplicationContext:
+    """What all tasks of an application share.
 
-    Without a `hop`, what goes to a repartition topic is not packed.
+    `max_bytes` is the largest record that each topic takes: filled and updated as the cluster is asked.
     """
 
-    append: Callable[[Output], None]
-    stores: Mapping[str, KeyedStore]
-    partition: int
-    partitions: Mapping[str, int]
     values: TopicCodec
-    guard: Callable[[str, Emit], Emit]
-    access: Callable[[KeyedStore], Access]
-    lane: TimeContext = field(default_factory=TimeContext)
-    hop: RepartitionWriter | None = None
+    partitions: Mapping[str, int]
+    dead_letters: str
+    on_error: OnError = OnError.DEAD_LETTER
+    max_bytes: dict[str, int] = field(default_factory=dict)
 
 
 class StageError(Exception):
@@ -56,9 +40,9 @@ def unguarded(_name: str, emit: Emit) -> Emit:
 
 
 def guarded(name: str, emit: Emit) -> Emit:
-    """Name the stage in which a record fails; an undecodable stored value is no fault of the record."""
+    """Raise StageError for a failing record, but StoredValueError as it is: the record is not to blame."""
 
-    def process(value: Any, key: bytes | None, origin: Origin) -> None:
+    def guard_stage(value: Any, key: bytes | None, origin: Origin) -> None:
         try:
             emit(value, key, origin)
         except (StageError, StoredValueError):
@@ -66,7 +50,7 @@ def guarded(name: str, emit: Emit) -> Emit:
         except Exception as error:
             raise StageError(name) from error
 
-    return process
+    return guard_stage
 
 
 def fast_access(store: KeyedStore) -> Access:
@@ -74,9 +58,28 @@ def fast_access(store: KeyedStore) -> Access:
 
 
 def saving_access(store: KeyedStore) -> Access:
-    """Every access by way of `touch_saving`."""
+    """Access that saves an object before it is changed."""
     return Access(_find_nothing, store.touch_saving)
 
 
 def _find_nothing(_key: bytes) -> None:
     return None
+
+
+@dataclass(frozen=True, slots=True)
+class TaskContext:
+    """What the steps of one task are connected to, in batch mode; `writers` are by repartition topic."""
+
+    append: Callable[[Output], None]
+    stores: Mapping[str, KeyedStore]
+    partition: int
+    partitions: Mapping[str, int]
+    values: TopicCodec
+    writers: Mapping[str, RepartitionWriter] = field(default_factory=dict)
+    time: TimeContext = field(default_factory=TimeContext)
+    guard: Callable[[str, Emit], Emit] = unguarded
+    access: Callable[[KeyedStore], Access] = fast_access
+
+    def for_replay(self, time: TimeContext) -> "TaskContext":
+        """The same in replay mode."""
+        return replace(self, time=time, guard=guarded, access=saving_access)

@@ -1,7 +1,7 @@
-"""Packs: several records of one partition of a repartition topic in one Kafka record.
+"""Record batches: several records of one partition of a repartition topic in one Kafka record.
 
 1R<entries>     without a key; times in milliseconds
-1X<entries>     the same, times in nanoseconds: of records that lead to windows
+1X<entries>     the same, times in nanoseconds: records on their way to range windows
 
 The entries are a MessagePack array of arrays [value, key, time]: byte strings, and an integer of 64 bits.
 """
@@ -13,12 +13,12 @@ import msgspec
 
 from wallaroo.errors import StoredValueError
 from wallaroo.record import Partition, RawRecord
-from wallaroo.task.unreadable import unreadable_record
+from wallaroo.task.dead_letters import unreadable_record
 from wallaroo.windows.event_time import stored_event_time, timestamp_and_headers
 
-_KIND_BYTES = 2
-# By their first byte, arrays with so many bytes of length behind it.
-_LARGE_ARRAYS = {0xDC: 2, 0xDD: 4}
+_TAG_BYTES = 2
+# MessagePack arrays with an explicit length: the first byte, and the size of the length.
+_LENGTH_BYTES = {0xDC: 2, 0xDD: 4}
 
 # (value, key, time)
 Entry = tuple[bytes, bytes, int]
@@ -27,8 +27,8 @@ _Time = Annotated[int, msgspec.Meta(le=2**63 - 1)]
 _encode = msgspec.msgpack.Encoder().encode
 
 
-class PackedRecord(msgspec.Struct, array_like=True, forbid_unknown_fields=True, gc=False):
-    """One record out of a pack, as if it had been read by itself; `at` is the pack's offset."""
+class BatchedRecord(msgspec.Struct, array_like=True, forbid_unknown_fields=True, gc=False):
+    """One record of a batch, as a RawRecord; `at` is the offset of the batch."""
 
     its_value: bytes
     its_key: bytes
@@ -51,8 +51,8 @@ class PackedRecord(msgspec.Struct, array_like=True, forbid_unknown_fields=True, 
         return None
 
 
-class ExactRecord(PackedRecord):
-    """The same with nanoseconds."""
+class ExactRecord(BatchedRecord):
+    """A BatchedRecord whose time is in nanoseconds."""
 
     def timestamp(self) -> tuple[int, int]:
         return 1, timestamp_and_headers(self.time)[0]
@@ -63,57 +63,57 @@ class ExactRecord(PackedRecord):
 
 
 def internal_event_time(_message: Any, record: Any) -> int:
-    """The event time of a record of a repartition topic, in a pack or by itself, in nanoseconds."""
+    """The event time of a record of a repartition topic, in a batch or by itself, in nanoseconds."""
     return record.time if type(record) is ExactRecord else stored_event_time(record)
 
 
-class Form(NamedTuple):
-    """What times are counted in; `ending` is how a record that is not in a pack is written with its time."""
+class BatchFormat(NamedTuple):
+    """The unit of an entry's time; `end_of_output` is how a record outside a batch carries that time."""
 
-    kind: bytes
-    ending: Callable[[int], tuple[Any, ...]]
+    tag: bytes
+    end_of_output: Callable[[int], tuple[Any, ...]]
 
 
-MILLISECONDS = Form(b"1R", lambda ms: (ms,))
-NANOSECONDS = Form(b"1X", timestamp_and_headers)
-_READ: dict[bytes, Callable[[bytes], Any]] = {
-    MILLISECONDS.kind: msgspec.msgpack.Decoder(list[PackedRecord]).decode,
-    NANOSECONDS.kind: msgspec.msgpack.Decoder(list[ExactRecord]).decode,
+MILLISECONDS = BatchFormat(b"1R", lambda ms: (ms,))
+NANOSECONDS = BatchFormat(b"1X", timestamp_and_headers)
+_DECODERS: dict[bytes, Callable[[bytes], Any]] = {
+    MILLISECONDS.tag: msgspec.msgpack.Decoder(list[BatchedRecord]).decode,
+    NANOSECONDS.tag: msgspec.msgpack.Decoder(list[ExactRecord]).decode,
 }
 
 
-def encode_pack(form: Form, entries: Sequence[Entry]) -> bytes:
-    """What is written to a partition in the place of several records."""
-    return form.kind + _encode(entries)
+def encode_batch(batch_format: BatchFormat, entries: Sequence[Entry]) -> bytes:
+    """The value of one Kafka record that holds all entries."""
+    return batch_format.tag + _encode(entries)
 
 
-def unpacked(records: Iterable[RawRecord], of: Partition) -> Sequence[RawRecord]:
-    """The records of a slice, packs opened; StoredValueError for one that `encode_pack` has not made."""
-    found: list[RawRecord] = []
+def expand_batches(records: Iterable[RawRecord], partition: Partition) -> Sequence[RawRecord]:
+    """The records of a slice, those in batches included; StoredValueError for a damaged batch."""
+    expanded: list[RawRecord] = []
     for record in records:
         value = record.value() if record.key() is None else None
-        if value is None or not is_pack(value):
-            found.append(record)
+        if value is None or not is_batch(value):
+            expanded.append(record)
             continue
         try:
-            found += decode_pack(value, record.offset())
+            expanded += decode_batch(value, record.offset())
         except StoredValueError as error:
-            raise unreadable_record(of, record.offset(), error) from error
-    return found
+            raise unreadable_record(partition, record.offset(), error) from error
+    return expanded
 
 
-def is_pack(value: bytes) -> bool:
-    """Whether the value of a record without a key is a pack."""
-    return value[:_KIND_BYTES] in _READ
+def is_batch(value: bytes) -> bool:
+    """Whether the value of a record without a key is a batch."""
+    return value[:_TAG_BYTES] in _DECODERS
 
 
-def decode_pack(value: bytes, offset: int) -> Sequence[PackedRecord]:
-    """The records in a pack; StoredValueError where `encode_pack` has not made it."""
-    payload = value[_KIND_BYTES:]
-    if _announced(payload) > len(payload):
+def decode_batch(value: bytes, offset: int) -> Sequence[BatchedRecord]:
+    """The records of a batch; StoredValueError unless `encode_batch` made it."""
+    payload = value[_TAG_BYTES:]
+    if _announced_length(payload) > len(payload):
         raise StoredValueError(f"a pack has less in it than it says: {value[:80]!r}")
     try:
-        records: list[PackedRecord] = _READ[value[:_KIND_BYTES]](payload)
+        records: list[BatchedRecord] = _DECODERS[value[:_TAG_BYTES]](payload)
     except msgspec.MsgspecError as error:
         raise StoredValueError(f"a pack cannot be opened: {error}: {value[:80]!r}") from error
     if not records:
@@ -123,7 +123,7 @@ def decode_pack(value: bytes, offset: int) -> Sequence[PackedRecord]:
     return records
 
 
-def _announced(payload: bytes) -> int:
-    """How many items an array says it has: memory is taken for all of them before the first is read."""
-    size = _LARGE_ARRAYS.get(payload[0], 0) if payload else 0
+def _announced_length(payload: bytes) -> int:
+    """The length that an array claims: the decoder allocates that much before it reads the first item."""
+    size = _LENGTH_BYTES.get(payload[0], 0) if payload else 0
     return int.from_bytes(payload[1 : 1 + size], "big")

@@ -1,130 +1,108 @@
-"""BatchingWriter: what a slice sends to one partition of a repartition topic goes into few Kafka records.
+"""RepartitionWriter: entries for one partition of a repartition topic share Kafka records.
 
 Rules for whoever edits this file:
-1. Nothing waits for a pack to fill: whatever is open is closed at the end of the slice that has opened it.
-2. Within a partition everything stays in order: before a control record goes out, what is open is closed.
-3. A pack is never larger than its topic takes. What finds no other to go with is a record by itself.
+1. No entry waits for a batch to fill: open batches are written at the end of the slice that opened them.
+2. A partition stays in order: its open batch is written before a control record.
+3. A batch is never larger than its topic takes. A single entry is written as a plain record.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from wallaroo.record import Output
-from wallaroo.task.application_context import ApplicationContext
-from wallaroo.task.context import RepartitionWriter
-from wallaroo.task.record_batch import MILLISECONDS, NANOSECONDS, Entry, Form, encode_pack
+from wallaroo.task.record_batch import MILLISECONDS, NANOSECONDS, BatchFormat, Entry, encode_batch
 from wallaroo.task.record_size import size
-from wallaroo.topology.model import Repartition, SubTopology
-from wallaroo.windows.stage import TimeContext
+from wallaroo.topology.model import Repartition, Target
 
-# Larger ones save next to nothing more. A pack is the least that its reader can commit, however slow it is.
-_LARGEST_PACK = 64_000
-_MOST_RECORDS = 100
+# Larger batches save next to nothing more. A batch is also the least that a slow reader can commit.
+_MAX_BYTES = 64_000
+_MAX_ENTRIES = 100
 
 Append = Callable[[Output], None]
 
 
-class PlainWriter:
-    """A way into a repartition topic on which every entry is a record at once."""
+class RepartitionWriter:
+    """Writes to one repartition topic; `write[n]` takes an entry for partition n.
 
-    def __init__(self, topic: str, partitions: int, form: Form, append: Append) -> None:
-        self.send: Sequence[Callable[[Entry], None]] = [
-            partial(_append_one, append, topic, number, form) for number in range(partitions)
-        ]
-        self._append = append
-
-    def control(self, output: Output) -> None:
-        self._append(output)
-
-
-class BatchingWriter:
-    """A way on which entries become packs; `room` says what topics take, as far as that is known."""
+    `max_bytes` holds the record size that each topic takes, once it is known.
+    """
 
     def __init__(
-        self, topic: str, partitions: int, form: Form, append: Append, room: Mapping[str, int]
+        self,
+        topic: str,
+        partitions: int,
+        batch_format: BatchFormat,
+        append: Append,
+        max_bytes: Mapping[str, int],
     ) -> None:
         self._open: list[list[Entry]] = [[] for _ in range(partitions)]
-        self.send: Sequence[Callable[[Entry], None]] = [entries.append for entries in self._open]
-        self._topic = topic
-        self._form = form
+        self.write: Sequence[Callable[[Entry], None]] = [entries.append for entries in self._open]
+        # How many Kafka records fewer than entries were written.
+        self.saved = 0
+        self.topic = topic
+        self._format = batch_format
         self._append = append
-        self._room = room
-        self._saved = 0
+        self._max_bytes = max_bytes
 
-    def control(self, output: Output) -> None:
-        self._close(output[3])
+    def write_control(self, output: Output) -> None:
+        """Append a control record behind all entries of its partition."""
+        self._flush_partition(output[3])
         self._append(output)
 
-    def close(self) -> None:
-        """The slice is over."""
+    def flush(self) -> None:
+        """Append all open entries to the outbox."""
         for partition, entries in enumerate(self._open):
             if entries:
-                self._close(partition)
+                self._flush_partition(partition)
 
-    def clear(self) -> None:
-        """Nothing has been sent after all."""
+    def discard(self, saved: int) -> None:
+        """Drop all open entries, and reset `saved` to its value before those that were taken back."""
         for entries in self._open:
             entries.clear()
-        self._saved = 0
+        self.saved = saved
 
-    def take_saved(self) -> dict[str, int]:
-        """How many records fewer than entries there have been since the last call, by topic."""
-        saved, self._saved = self._saved, 0
-        return {self._topic: saved} if saved else {}
-
-    def _close(self, partition: int) -> None:
+    def _flush_partition(self, partition: int) -> None:
         entries = self._open[partition]
-        most_bytes = min(_LARGEST_PACK, self._room.get(self._topic, _LARGEST_PACK))
-        for start in range(0, len(entries), _MOST_RECORDS):
-            self._write(partition, entries[start : start + _MOST_RECORDS], most_bytes)
+        for start in range(0, len(entries), _MAX_ENTRIES):
+            self._append_entries(partition, entries[start : start + _MAX_ENTRIES])
         entries.clear()
 
-    def _write(self, partition: int, entries: Sequence[Entry], most_bytes: int) -> None:
+    def _append_entries(self, partition: int, entries: Sequence[Entry]) -> None:
         if len(entries) == 1:
-            _append_one(self._append, self._topic, partition, self._form, entries[0])
-        elif entries:
-            self._write_some(partition, entries, most_bytes)
+            value, key, time = entries[0]
+            self._append((self.topic, value, key, partition, None, None, *self._format.end_of_output(time)))
+            return
+        batch = self._batch(partition, entries)
+        if batch is not None:
+            self._append(batch)
+            self.saved += len(entries) - 1
+            return
+        half = len(entries) // 2
+        self._append_entries(partition, entries[:half])
+        self._append_entries(partition, entries[half:])
 
-    def _write_some(self, partition: int, entries: Sequence[Entry], most_bytes: int) -> None:
-        pack = self._pack(partition, entries, most_bytes)
-        if pack is None:
-            half = len(entries) // 2
-            self._write(partition, entries[:half], most_bytes)
-            self._write(partition, entries[half:], most_bytes)
-        else:
-            self._append(pack)
-            self._saved += len(entries) - 1
-
-    def _pack(self, partition: int, entries: Sequence[Entry], most_bytes: int) -> Output | None:
-        """None where it would be too large; what is so by its values alone is not put together first."""
-        if sum([len(value) for value, _, _ in entries]) > most_bytes:
+    def _batch(self, partition: int, entries: Sequence[Entry]) -> Output | None:
+        """None if it would be too large."""
+        max_bytes = min(_MAX_BYTES, self._max_bytes.get(self.topic, _MAX_BYTES))
+        if sum([len(value) for value, _, _ in entries]) > max_bytes:  # without the cost of encoding it
             return None
-        (first, *_) = self._form.ending(entries[0][2])
-        pack = (self._topic, encode_pack(self._form, entries), None, partition, None, None, first)
-        return pack if size(pack) <= most_bytes else None
+        (timestamp_ms, *_) = self._format.end_of_output(entries[0][2])
+        value = encode_batch(self._format, entries)
+        batch = (self.topic, value, None, partition, None, None, timestamp_ms)
+        return batch if size(batch) <= max_bytes else None
 
 
-def plain_writer(end: Repartition, partitions: int, append: Append, lane: TimeContext) -> RepartitionWriter:
-    """The way into a topic without packs."""
-    return PlainWriter(end.topic, partitions, _form(lane), append)
-
-
-def batching_writer(
-    sub: SubTopology, application_context: ApplicationContext, append: Append, lane: TimeContext
-) -> BatchingWriter:
-    """That of a task; there is nothing to pack where no target is a repartition topic."""
-    for target in sub.targets:
-        if isinstance(target, Repartition):
-            partitions = application_context.partitions[target.topic]
-            return BatchingWriter(target.topic, partitions, _form(lane), append, application_context.room)
-    return BatchingWriter("", 0, _form(lane), append, {})
-
-
-def _append_one(append: Append, topic: str, partition: int, form: Form, entry: Entry) -> None:
-    value, key, time = entry
-    append((topic, value, key, partition, None, None, *form.ending(time)))
-
-
-def _form(lane: TimeContext) -> Form:
-    """What leads to windows keeps its time to the nanosecond."""
-    return MILLISECONDS if lane.reports is None else NANOSECONDS
+def repartition_writers(
+    targets: Iterable[Target], append: Append, partitions: Mapping[str, int], max_bytes: Mapping[str, int]
+) -> dict[str, RepartitionWriter]:
+    """A writer for each repartition topic among the targets; times on the way to windows are exact."""
+    return {
+        target.topic: RepartitionWriter(
+            target.topic,
+            partitions[target.topic],
+            MILLISECONDS if target.windows is None else NANOSECONDS,
+            append,
+            max_bytes,
+        )
+        for target in targets
+        if isinstance(target, Repartition)
+    }

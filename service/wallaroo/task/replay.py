@@ -1,77 +1,113 @@
-"""Careful work: piece by piece, and each piece undone as a whole where it fails."""
+"""Replay after a failure: record by record, each one done or undone as a whole."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from wallaroo.errors import StateError, StoredValueError
-from wallaroo.record import Output
+from wallaroo.errors import RecordError, StateError, StoredValueError
+from wallaroo.record import Output, RawRecord
 from wallaroo.state.store import KeyedStore
-from wallaroo.task.context import StageError
-from wallaroo.task.dead_letters import Rejections
-from wallaroo.task.record_size import Limits, SizeCheck
+from wallaroo.task.context import StageError, TaskContext
+from wallaroo.task.dead_letters import FailureHandler
+from wallaroo.task.record_size import RecordSizeLimits
+from wallaroo.task.steps import compose
 from wallaroo.topology.model import SubTopology
-from wallaroo.windows.control import WatermarkReports
 from wallaroo.windows.stage import DueWindow
+
+_SHORTEST_WINDOW_RECORDS = 1_000
+_LONGEST_WINDOW_RECORDS = 64_000
+
+
+class ReplayWindow:
+    """The offsets that are processed record by record; a stream that keeps failing widens the window."""
+
+    def __init__(self, start: int) -> None:
+        self.last_offset = start - 1
+        # More than one where record batches are read.
+        self.records_per_offset = 1
+        self._size_records = 0
+
+    def open(self, failed_offset: int) -> None:
+        """A slice failed at this offset and is read again: replay it, and a while beyond."""
+        distance_records = (failed_offset - self.last_offset) * self.records_per_offset
+        if self._size_records and distance_records < _LONGEST_WINDOW_RECORDS:
+            self._size_records = min(self._size_records * 2, _LONGEST_WINDOW_RECORDS)
+        else:
+            self._size_records = _SHORTEST_WINDOW_RECORDS
+        self.last_offset = failed_offset + self._size_offsets
+
+    def extend(self, failed_offset: int) -> None:
+        """A record failed within the window: without a longer one, the next failure would rewind again."""
+        self.last_offset = max(self.last_offset, failed_offset + self._size_offsets)
+
+    @property
+    def _size_offsets(self) -> int:
+        return self._size_records // self.records_per_offset
 
 
 class Failure(NamedTuple):
-    """What went wrong, and in which stage."""
+    """The stage that failed, and why."""
 
     stage: str
     error: BaseException
 
 
 class RecordTransaction:
-    """Does one task's work in pieces, with the careful form of its stages."""
+    """Does what one record (or one window) requires, or nothing of it: outputs, control records and state."""
 
-    def __init__(
-        self,
-        sub_topology: SubTopology,
-        outbox: list[Output],
-        stores: Mapping[str, KeyedStore],
-        reports: WatermarkReports | None,
-    ) -> None:
+    def __init__(self, sub_topology: SubTopology, context: TaskContext, outbox: list[Output]) -> None:
+        """`context` is that of replay mode."""
         self._sub_topology = sub_topology
+        self._emit = compose(sub_topology, context).emit
         self._outbox = outbox
-        self._stores = stores.values()
-        self._reports = reports
-        self._scales: SizeCheck | None = None
+        self._stores = context.stores.values()
+        self._writers = context.writers.values()
+        self._reports = context.time.reports
+        self._size_check: SizeCheck | None = None
 
-    def enforce_size_limits(self, limits: Limits) -> None:
-        """From now on, what is too large has failed."""
-        self._scales = SizeCheck(self._sub_topology, limits)
+    def enforce_size_limits(self, limits: RecordSizeLimits) -> None:
+        """From now on, a record whose results are too large fails."""
+        self._size_check = SizeCheck(self._sub_topology, limits)
+
+    def process(self, record: RawRecord, value: Any) -> Failure | None:
+        """Take a record and its decoded value through the sub-topology."""
+        return self.attempt(partial(self._emit, value, record.key(), record))
 
     def attempt(self, work: Callable[[], None]) -> Failure | None:
-        """Do it all, or nothing of it and say why."""
+        """Do the work, or undo all of it and return why it failed."""
         written = len(self._outbox)
+        saved = [writer.saved for writer in self._writers]
         try:
             work()
-            if self._scales is not None:
-                self._scales.weigh(self._outbox[written:], self._stores)
+            for writer in self._writers:
+                writer.flush()
+            if self._size_check is not None:
+                self._size_check.check(self._outbox[written:], self._stores)
             for store in self._stores:
                 store.keep()
         except StageError as error:
-            self._undo(written)
+            self._undo(written, saved)
             return Failure(str(error), error.__cause__ or error)
         except StateError as error:
-            self._undo(written)
+            self._undo(written, saved)
             return Failure(self._sub_topology.stages.get(error.stage, error.stage), error)
         return None
 
-    def fire(self, windows: Iterable[DueWindow], rejections: Rejections) -> None:
+    def fire(self, windows: Iterable[DueWindow], failures: FailureHandler) -> None:
         """Fire windows, each by itself; one that fails is rejected and closed all the same."""
         for window in windows:
             failure = self.attempt(partial(_fire, window))
             if failure is not None:
-                rejections.reject(window, failure.stage, failure.error)
+                failures.reject(window, failure.stage, failure.error)
                 self.attempt(window.discard)
 
-    def _undo(self, written: int) -> None:
+    def _undo(self, written: int, saved: Iterable[int]) -> None:
+        for writer, saved_before in zip(self._writers, saved, strict=True):
+            writer.discard(saved_before)
         if self._reports is not None:
             self._reports.withdraw(self._outbox[written:])
         del self._outbox[written:]
-        # Timers may be out of date, so those that were set meanwhile can stay.
+        # Timers set meanwhile can stay: a timer may be out of date.
         for store in self._stores:
             store.undo()
 
@@ -83,3 +119,30 @@ def _fire(window: DueWindow) -> None:
         raise
     except Exception as error:
         raise StageError(window.stage) from error
+
+
+class SizeCheck:
+    """Checks the size of what one record added to the outbox and the stores of its task."""
+
+    def __init__(self, sub: SubTopology, limits: RecordSizeLimits) -> None:
+        self._limits = limits
+        self._changelogs = {store.name: store.changelog for store in sub.stores}
+        self._stages = {target.topic: target.name for target in sub.targets}
+        self._stages |= {self._changelogs[store]: stage for store, stage in sub.stages.items()}
+
+    def check(self, outputs: Iterable[Output], stores: Iterable[KeyedStore]) -> None:
+        """Raise StageError, with the name of the sink or of the stateful stage, if anything is too large."""
+        for output in outputs:
+            self._check(output)
+        for store in stores:
+            changelog = self._changelogs[store.name]
+            for key in store.touched:
+                current = store.current(key)
+                if current != store.get(key):
+                    self._check((changelog, current, key))
+
+    def _check(self, output: Output) -> None:
+        try:
+            self._limits.check(output)
+        except RecordError as error:
+            raise StageError(self._stages.get(output[0], output[0])) from error

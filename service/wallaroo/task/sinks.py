@@ -1,100 +1,155 @@
-"""The ends of a sub-topology: what turns a value into a wished-for write."""
+"""Sinks: the ends of a sub-topology, which turn a value into a pending output record."""
 
 from collections.abc import Callable
 from typing import Any
-from zlib import crc32
 
 from wallaroo.errors import RecordError
 from wallaroo.record import ANY_PARTITION, CHOSEN_PARTITION, Emit, Origin
-from wallaroo.task.context import Encode, RepartitionWriter, TaskContext
-from wallaroo.task.keys import key_bytes, keyless, partition_of
-from wallaroo.task.repartition import plain_writer
-from wallaroo.task.timed_writer import timed_hop
+from wallaroo.task.context import TaskContext
+from wallaroo.task.keys import key_bytes, missing_key, partition_of
 from wallaroo.topology.model import RemoteTopic, Repartition, Target, ToOutbox, ToTopic
+from wallaroo.windows.control import WatermarkReports
+from wallaroo.windows.event_time import event_time_of
 
 _VALUE_AND_KEY = 2
 _MOST_PARTITIONS = 2**31
 
+Encoder = Callable[[Any], Any]
 
-def target(end: Target, wiring: TaskContext) -> Emit:
-    """The function that ends a sub-topology in `end`."""
-    match end:
+
+def sink(target: Target, context: TaskContext) -> Emit:
+    """The function that ends a sub-topology in `target`."""
+    match target:
         case Repartition():
-            return _to_repartition(end, wiring)
+            return _repartition(target, context)
         case ToTopic(name, topic, encode):
-            return _to_topic(name, encode, topic, wiring)
+            return _topic(name, encode, topic, context)
         case ToOutbox(name, topic, encode, remote):
             if remote is not None:
-                return _to_remote_topic(name, encode, topic, remote, wiring)
-            return _to_outbox(name, encode, topic, wiring)
+                return _remote_topic(name, encode, topic, remote, context)
+            return _outbox(name, encode, topic, context)
 
 
-def _to_repartition(end: Repartition, wiring: TaskContext) -> Emit:
-    topic, reports = end.topic, wiring.lane.reports
-    hop = wiring.hop or plain_writer(end, wiring.partitions[topic], wiring.append, wiring.lane)
-    encode = wiring.values.encode
-    if reports is not None:
-        return timed_hop(end, hop, encode, reports)
-    if end.extract is not None:
-        return _by_extracted_key(end.name, end.extract, hop, encode)
-    return _by_known_key(end.key, topic, hop, encode)
+def _repartition(target: Repartition, context: TaskContext) -> Emit:
+    if context.time.reports is not None:
+        return _repartition_with_event_time(target, context, context.time.reports)
+    if target.extract is not None:
+        return _repartition_by_extracted_key(target.name, target.extract, target.topic, context)
+    return _repartition_by_known_key(target.key, target.topic, context)
 
 
-def _by_extracted_key(
-    name: str, extract: Callable[[Any], Any], hop: RepartitionWriter, encode: Encode
+def _repartition_by_extracted_key(
+    name: str, extract: Callable[[Any], Any], topic: str, context: TaskContext
 ) -> Emit:
-    to, partitions = hop.send, len(hop.send)
+    write, partitions = context.writers[topic].write, context.partitions[topic]
+    encode = context.values.encode
 
-    def send(value: Any, _key: bytes | None, origin: Origin) -> None:
-        key = extract(value)
-        key = key.encode() if type(key) is str else key_bytes(name, key)
-        to[crc32(key) % partitions]((encode(value), key, origin.timestamp()[1]))
+    def repartition_by_extracted_key(value: Any, _key: bytes | None, origin: Origin) -> None:
+        key = key_bytes(name, extract(value))
+        write[partition_of(key, partitions)]((encode(value), key, origin.timestamp()[1]))
 
-    return send
+    return repartition_by_extracted_key
 
 
-def _by_known_key(constant: bytes | None, topic: str, hop: RepartitionWriter, encode: Encode) -> Emit:
-    to, partitions = hop.send, len(hop.send)
+def _repartition_by_known_key(constant: bytes | None, topic: str, context: TaskContext) -> Emit:
+    write, partitions = context.writers[topic].write, context.partitions[topic]
+    encode = context.values.encode
 
-    def send(value: Any, key: bytes | None, origin: Origin) -> None:
+    def repartition_by_known_key(value: Any, key: bytes | None, origin: Origin) -> None:
         known = key if constant is None else constant
         if known is None:
-            raise keyless(topic)
-        to[partition_of(known, partitions)]((encode(value), known, origin.timestamp()[1]))
+            raise missing_key(topic)
+        write[partition_of(known, partitions)]((encode(value), known, origin.timestamp()[1]))
 
-    return send
+    return repartition_by_known_key
 
 
-def _to_topic(name: str, encode: Callable[[Any], Any], topic: str, wiring: TaskContext) -> Emit:
-    append, partitions = wiring.append, wiring.partitions.get(topic)
+def _repartition_with_event_time(
+    target: Repartition, context: TaskContext, reports: WatermarkReports
+) -> Emit:
+    """For range windows: the time is in nanoseconds, and a late record is preceded by the watermark."""
+    name, topic, extract, constant = target.name, target.topic, target.extract, target.key
+    write, write_control = context.writers[topic].write, context.writers[topic].write_control
+    partitions, encode, precede = context.partitions[topic], context.values.encode, reports.precede
 
-    def send(value: Any, key: bytes | None, origin: Origin) -> None:
-        made = encode(value)
+    def repartition_with_event_time(value: Any, key: bytes | None, origin: Origin) -> None:
+        event_time = event_time_of(origin)
+        if extract is not None:
+            key = key_bytes(name, extract(value))
+        elif constant is not None:
+            key = constant
+        elif key is None:
+            raise missing_key(topic)
+        partition = partition_of(key, partitions)
+        encoded = encode(value)
+        precede(partition, event_time, write_control)
+        write[partition]((encoded, key, event_time))
+
+    return repartition_with_event_time
+
+
+def _topic(name: str, encode: Encoder, topic: str, context: TaskContext) -> Emit:
+    append, partitions = context.append, context.partitions.get(topic)
+
+    def send_to_topic(value: Any, key: bytes | None, origin: Origin) -> None:
+        encoded = encode(value)
         partition = ANY_PARTITION
-        if type(made) is tuple:
-            made, key, partition = _addressed(name, made, topic, partitions)
-        elif made is None:
+        if type(encoded) is tuple:
+            encoded, key, partition = _with_key(name, encoded, topic, partitions)
+        elif encoded is None:
             return
-        if type(made) is not bytes:
-            made = _text(name, made)
-        append((topic, made, key, partition, None, None, origin.timestamp()[1]))
+        if type(encoded) is not bytes:
+            encoded = _to_bytes(name, encoded)
+        append((topic, encoded, key, partition, None, None, origin.timestamp()[1]))
 
-    return send
+    return send_to_topic
 
 
-def _addressed(
-    name: str, made: tuple[Any, ...], topic: str, partitions: int | None
+def _outbox(name: str, encode: Encoder, topic: str, context: TaskContext) -> Emit:
+    append, own, partitions = context.append, context.partition, context.partitions[topic]
+
+    def send_to_outbox(value: Any, key: bytes | None, origin: Origin) -> None:
+        encoded = encode(value)
+        if encoded is None:
+            return
+        # Without a key, records of one input partition stay in order among themselves.
+        partition = own % partitions if key is None else partition_of(key, partitions)
+        append((topic, _to_bytes(name, encoded), key, partition, None, None, origin.timestamp()[1]))
+
+    return send_to_outbox
+
+
+def _remote_topic(name: str, encode: Encoder, topic: str, remote: RemoteTopic, context: TaskContext) -> Emit:
+    append, own, partitions = context.append, context.partition, context.partitions[topic]
+
+    def send_to_remote_topic(value: Any, key: bytes | None, origin: Origin) -> None:
+        encoded, chosen = encode(value), ANY_PARTITION
+        if type(encoded) is tuple:
+            # How many partitions the remote topic has is not known here.
+            encoded, key, chosen = _with_key(name, encoded, remote.topic, None)
+        elif encoded is None:
+            return
+        partition = own % partitions if key is None else partition_of(key, partitions)
+        headers = () if chosen == ANY_PARTITION else ([(CHOSEN_PARTITION, str(chosen).encode())],)
+        data = _to_bytes(name, encoded)
+        append((topic, data, key, partition, None, None, origin.timestamp()[1], *headers))
+
+    return send_to_remote_topic
+
+
+def _with_key(
+    name: str, encoded: tuple[Any, ...], topic: str, partitions: int | None
 ) -> tuple[Any, bytes | None, int]:
     """An encoder's (value, key) or (value, key, partition), where key and partition may be None."""
-    if len(made) == _VALUE_AND_KEY and type(made[1]) is str:
-        return made[0], made[1].encode(), ANY_PARTITION
-    value, key, *partition = made if len(made) > 1 else (made, made)
+    if len(encoded) == _VALUE_AND_KEY and type(encoded[1]) is str:
+        return encoded[0], encoded[1].encode(), ANY_PARTITION
+    value, key, *partition = encoded if len(encoded) > 1 else (encoded, encoded)
     if isinstance(key, str):
         key = key.encode()
     chosen = partition[0] if partition and partition[0] is not None else ANY_PARTITION
     if len(partition) > 1 or not isinstance(key, bytes | None) or not isinstance(chosen, int):
         raise RecordError(
-            f"the encoder {name!r} returned {made!r}; return bytes, str, (value, key) or "
+            f"the encoder {name!r} returned {encoded!r}; return bytes, str, (value, key) or "
             "(value, key, partition)"
         )
     if not ANY_PARTITION <= chosen < (_MOST_PARTITIONS if partitions is None else partitions):
@@ -105,43 +160,12 @@ def _addressed(
     return value, key, chosen
 
 
-def _to_outbox(name: str, encode: Callable[[Any], Any], topic: str, wiring: TaskContext) -> Emit:
-    append, own, partitions = wiring.append, wiring.partition, wiring.partitions[topic]
-
-    def send(value: Any, key: bytes | None, origin: Origin) -> None:
-        made = encode(value)
-        if made is None:
-            return
-        # Without a key, records of one input partition stay in order among themselves.
-        partition = own % partitions if key is None else partition_of(key, partitions)
-        append((topic, _text(name, made), key, partition, None, None, origin.timestamp()[1]))
-
-    return send
-
-
-def _to_remote_topic(
-    name: str, encode: Callable[[Any], Any], topic: str, remote: RemoteTopic, wiring: TaskContext
-) -> Emit:
-    append, own, partitions = wiring.append, wiring.partition, wiring.partitions[topic]
-
-    def send(value: Any, key: bytes | None, origin: Origin) -> None:
-        made, chosen = encode(value), ANY_PARTITION
-        if type(made) is tuple:
-            made, key, chosen = _addressed(name, made, remote.topic, None)
-        elif made is None:
-            return
-        partition = own % partitions if key is None else partition_of(key, partitions)
-        # How many partitions there are over there is not known here.
-        header = () if chosen == ANY_PARTITION else ([(CHOSEN_PARTITION, str(chosen).encode())],)
-        append((topic, _text(name, made), key, partition, None, None, origin.timestamp()[1], *header))
-
-    return send
-
-
-def _text(name: str, made: Any) -> bytes | None:
-    match made:
+def _to_bytes(name: str, encoded: Any) -> bytes | None:
+    match encoded:
         case str():
-            return made.encode()
+            return encoded.encode()
         case bytes() | None:
-            return made
-    raise RecordError(f"the encoder {name!r} returned a {type(made).__name__} as value; return bytes or str")
+            return encoded
+    raise RecordError(
+        f"the encoder {name!r} returned a {type(encoded).__name__} as value; return bytes or str"
+    )

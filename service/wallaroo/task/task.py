@@ -2,29 +2,23 @@
 
 Rules for whoever edits this file:
 1. A record that cannot be decoded is rejected in place; it has touched no state.
-2. When user code raises, nothing of the slice can be trusted: ask for a rewind, and go through the
-   same records carefully, one by one, until past the failing one.
-3. What concerns event time is the timeline's; a task to which it means nothing pays nothing for it.
+2. When user code raises, nothing of the slice can be trusted: ask for a rewind, and replay the same records
+   one by one, until past the failing one.
+3. Event time is the timeline's; a task to which it means nothing pays nothing for it.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from typing import Any
 
 from wallaroo.errors import StateError, StopProcessing, StoredValueError
 from wallaroo.record import Batch, Changes, Output, Partition, RawRecord, Rewind
-from wallaroo.serde.values import strip_format_tag
 from wallaroo.state.store import KeyedStore
-from wallaroo.task.application_context import ApplicationContext
 from wallaroo.task.batch import BatchExecutor
-from wallaroo.task.context import TaskContext, fast_access, guarded, saving_access, unguarded
-from wallaroo.task.dead_letters import Rejections
-from wallaroo.task.record_size import Limits
-from wallaroo.task.repartition import batching_writer
-from wallaroo.task.replay import RecordTransaction
-from wallaroo.task.replay_window import ReplayWindow
-from wallaroo.task.steps import compose
-from wallaroo.task.unreadable import unreadable_record
+from wallaroo.task.context import ApplicationContext, TaskContext
+from wallaroo.task.dead_letters import FailureHandler, unreadable_record
+from wallaroo.task.record_size import RecordSizeLimits
+from wallaroo.task.repartition import repartition_writers
+from wallaroo.task.replay import RecordTransaction, ReplayWindow
 from wallaroo.topology.model import SubTopology
 from wallaroo.windows.control import is_control
 from wallaroo.windows.timeline import timeline_of
@@ -41,43 +35,42 @@ class Task:
         partition: Partition,
         start: int,
         stores: Mapping[str, KeyedStore],
-        application_context: ApplicationContext,
+        application: ApplicationContext,
     ) -> None:
         self.partition = partition
         self.stores = stores
+        self._changelogs = {store.name: store.changelog for store in sub_topology.stores}
         self._input = sub_topology.input
-        self._decode = sub_topology.input.decode or application_context.values.decode
+        self._decode = self._input.decode or application.values.decode
         self._committed_offset = self._next = start
         self._oldest_timestamp: int | None = None
         self._records = 0
-        self._patience = ReplayWindow(start)
         self._outbox: list[Output] = []
-        self._changelogs = {store.name: store.changelog for store in sub_topology.stores}
         append = self._outbox.append
-        plain = (strip_format_tag,) if sub_topology.input.internal else ()
-        on_error, letters = application_context.on_error, application_context.dead_letters
-        self.rejections = Rejections(on_error, letters, partition, append, *plain)
-        self.timeline = timeline_of(sub_topology, partition, stores, application_context.partitions)
-        self._attempts = RecordTransaction(sub_topology, self._outbox, stores, self.timeline.reports)
-        shared = (
+        on_error, dead_letters = application.on_error, application.dead_letters
+        self._failures = FailureHandler(
+            on_error, dead_letters, partition, append, internal=self._input.internal
+        )
+        self.timeline = timeline_of(sub_topology, partition, stores, application.partitions)
+        counts = self._failures.late, self._failures.dropped
+        context = TaskContext(
             append,
             stores,
             partition.number,
-            application_context.partitions,
-            application_context.values,
+            application.partitions,
+            application.values,
+            repartition_writers(sub_topology.targets, append, application.partitions, application.max_bytes),
+            self.timeline.fast_context(*counts),
         )
-        counts = self.rejections.late, self.rejections.dropped
-        fast, careful = self.timeline.fast_context(*counts), self.timeline.careful_context(*counts)
-        self._packing = batching_writer(sub_topology, application_context, append, fast)
-        composed = compose(sub_topology, TaskContext(*shared, unguarded, fast_access, fast, self._packing))
-        self._fast = BatchExecutor(
-            sub_topology.input, application_context.values, composed, self._refuse, self._drop
-        )
-        self._careful = compose(sub_topology, TaskContext(*shared, guarded, saving_access, careful)).one
+        self._writers = context.writers.values()
+        self._batch = BatchExecutor(sub_topology, context, self._on_undecodable, self._on_filtered)
+        replay_context = context.for_replay(self.timeline.careful_context(*counts))
+        self._transaction = RecordTransaction(sub_topology, replay_context, self._outbox)
+        self._replay_window = ReplayWindow(start)
         self.timeline.restore(start)
 
     def process(self, records: Sequence[RawRecord]) -> Rewind | None:
-        """Take a slice, in offset order; a Rewind is to be answered with `rollback`.
+        """Take a slice, in offset order; the answer to a Rewind is `rollback`.
 
         Raises StoredValueError for undecodable bytes of our own, StopProcessing where the policy says so.
         """
@@ -87,13 +80,15 @@ class Task:
                 return None
         if self._oldest_timestamp is None:
             self._oldest_timestamp = records[0].timestamp()[1]
-        self._patience.see(records)
-        if self._patience.lasts(records[0].offset()):
-            self._process_carefully(records)
-        elif rewind := self._process_fast(records):
-            return rewind
-        self._packing.close()
-        self._next = records[-1].offset() + 1
+        first, end = records[0].offset(), records[-1].offset() + 1
+        self._replay_window.records_per_offset = max(1, len(records) // (end - first))
+        if first <= self._replay_window.last_offset:
+            self._replay(records)
+        elif (failed := self._batch.execute(records)) is not None:
+            return self._rewind(failed.offset())
+        for writer in self._writers:
+            writer.flush()
+        self._next = end
         self._records += len(records)
         return None
 
@@ -105,9 +100,9 @@ class Task:
         try:
             changes = [Changes(s.name, self._changelogs[s.name], s.collect()) for s in self.stores.values()]
         except StateError:
-            if self._patience.lasts(self._next):
+            if self._in_replay:
                 raise
-            return self._failed_at(self._next - 1)
+            return self._rewind(self._next - 1)
         batch = Batch(
             self.partition,
             self._next,
@@ -115,17 +110,17 @@ class Task:
             self._oldest_timestamp or 0,
             self._outbox[:],
             changes,
-            dict(self.rejections.dead_letters),
-            dict(self.rejections.dropped),
-            dict(self.rejections.late),
+            dict(self._failures.dead_letters),
+            dict(self._failures.dropped),
+            dict(self._failures.late),
             controls,
-            self._packing.take_saved(),
+            {writer.topic: writer.saved for writer in self._writers if writer.saved},
         )
         self._start_batch()
         return batch
 
     def committed(self, batch: Batch) -> None:
-        """The batch is on record."""
+        """The batch is committed."""
         self._committed_offset = batch.next_offset
         for store in self.stores.values():
             store.commit()
@@ -139,32 +134,33 @@ class Task:
         self.timeline.restore(self._committed_offset)
         return self._committed_offset
 
-    def look(self, now_ms: int, *, caught_up: bool) -> Rewind | None:
-        """See what time it is on a clock that never goes back, and do what that makes due.
+    def advance_wall_clock(self, now_ms: int, *, caught_up: bool) -> Rewind | None:
+        """Fire whatever a clock that never goes back makes due; `caught_up`: nothing is left to read.
 
-        `caught_up` says that nothing is left to read. A Rewind is to be answered with `rollback`.
+        The answer to a Rewind is `rollback`.
         """
         self.timeline.advance_wall_clock(now_ms, self._next, caught_up=caught_up)
-        if self._patience.lasts(self._next):
-            self._fire_carefully(self._next)
+        if self._in_replay:
+            self._fire_in_transactions(self._next)
             return None
         try:
-            self._fire(self._next)
-            self._packing.close()
+            self.timeline.fire()
+            for writer in self._writers:
+                writer.flush()
         except (StoredValueError, StopProcessing):
             raise
-        except Exception:
-            return self._failed_at(self._next)
+        except Exception:  # of the user's code, in a window
+            return self._rewind(self._next)
         return None
 
-    def enforce_size_limits(self, limits: Limits) -> None:
-        """Kafka has refused something as too large: from the last commit on, weigh what comes of a record."""
-        self._attempts.enforce_size_limits(limits)
-        self.rejections.enforce_size_limits(limits)
-        self._patience.failed(self._next - 1)
+    def enforce_size_limits(self, limits: RecordSizeLimits) -> None:
+        """Kafka refused a record as too large: after the rollback, check the results of each record."""
+        self._transaction.enforce_size_limits(limits)
+        self._failures.enforce_size_limits(limits)
+        self._replay_window.open(self._next - 1)
 
     def move_to(self, offset: int) -> None:
-        """Go on at another offset, between batches: the records up to it are gone."""
+        """Continue at another offset, between batches: the records up to it are gone."""
         self._committed_offset = self._next = offset
 
     @property
@@ -176,75 +172,62 @@ class Task:
         """How much there is to commit; what no record has caused counts as one."""
         return self._records + self.timeline.pending
 
+    @property
+    def _in_replay(self) -> bool:
+        return self._next <= self._replay_window.last_offset
+
     def _start_batch(self) -> None:
         self._outbox.clear()
-        self._packing.clear()
-        self.rejections.dead_letters.clear()
-        self.rejections.dropped.clear()
-        self.rejections.late.clear()
+        for writer in self._writers:
+            writer.discard(saved=0)
+        self._failures.clear_counts()
         self._records = 0
         self._oldest_timestamp = None
 
-    def _process_fast(self, records: Sequence[RawRecord]) -> Rewind | None:
-        failing = self._fast.process(records)
-        return None if failing is None else self._failed_at(failing.offset())
+    def _rewind(self, failed_offset: int) -> Rewind:
+        self._replay_window.open(failed_offset)
+        return Rewind(self.partition, failed_offset)
 
-    def _process_carefully(self, records: Sequence[RawRecord]) -> None:
+    def _replay(self, records: Sequence[RawRecord]) -> None:
         for record in records:
             try:
                 value = self._decode(record.value())
-            except Exception as error:
-                if not self._hears(record, self._fire_carefully):
-                    self._reject_undecodable(record, error)
+            except Exception as error:  # whatever the user's decoder raises
+                self._on_undecodable(record, error, self._fire_in_transactions)
                 continue
             if value is None:
-                self._drop()
+                self._on_filtered()
             else:
-                self._try_record(record, value)
+                self._replay_decoded(record, value)
 
-    def _try_record(self, record: RawRecord, value: Any) -> None:
-        failure = self._attempts.attempt(partial(self._go_through, record, value))
-        if failure is not None:
-            self._reject_failed(record, failure.stage, failure.error)
-        else:
-            self.timeline.complete_record()
-            self._fire_carefully(record.offset())
-
-    def _go_through(self, record: RawRecord, value: Any) -> None:
+    def _replay_decoded(self, record: RawRecord, value: Any) -> None:
         self.timeline.begin_record()
-        self._careful(value, record.key(), record)
+        failure = self._transaction.process(record, value)
+        if failure is None:
+            self.timeline.complete_record()
+            self._fire_in_transactions(record.offset())
+        else:
+            self._replay_window.extend(record.offset())
+            self._failures.reject(record, failure.stage, failure.error)
 
-    def _refuse(self, record: RawRecord, error: Exception) -> None:
-        if not self._hears(record, self._fire):
-            self._reject_undecodable(record, error)
-
-    def _drop(self) -> None:
-        self.rejections.dropped[self._input.name, "filtered"] += 1
-
-    def _hears(self, record: RawRecord, fire: Callable[[int], None]) -> bool:
-        """Whether this is a control record; then it is none for the user's code."""
-        if self._input.is_source or not is_control(record.key(), record.value()):
-            return False
-        self.timeline.on_control_record(record.value())
-        fire(record.offset())
-        self._records -= 1
-        return True
+    def _fire_in_transactions(self, offset: int) -> None:
+        self._transaction.fire(self.timeline.due_windows(offset), self._failures)
 
     def _fire(self, _offset: int) -> None:
         self.timeline.fire()
 
-    def _fire_carefully(self, offset: int) -> None:
-        self._attempts.fire(self.timeline.due_windows(offset), self.rejections)
+    def _on_filtered(self) -> None:
+        self._failures.dropped[self._input.name, "filtered"] += 1
 
-    def _reject_failed(self, record: RawRecord, stage: str, error: BaseException) -> None:
-        self._patience.failed_again(record.offset())
-        self.rejections.reject(record, stage, error)
-
-    def _reject_undecodable(self, record: RawRecord, error: Exception) -> None:
-        if self._input.internal:
+    def _on_undecodable(
+        self, record: RawRecord, error: Exception, fire: Callable[[int], None] | None = None
+    ) -> None:
+        """Obey a control record, which is none for user code; reject anything else."""
+        if not self._input.is_source and is_control(record.key(), record.value()):
+            self.timeline.on_control_record(record.value())
+            (fire or self._fire)(record.offset())
+            self._records -= 1
+        elif self._input.internal:
             raise unreadable_record(self.partition, record.offset(), error) from error
-        self.rejections.reject(record, self._input.name, error)
-
-    def _failed_at(self, offset: int) -> Rewind:
-        self._patience.failed(offset)
-        return Rewind(self.partition, offset)
+        else:
+            self._failures.reject(record, self._input.name, error)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from wallaroo.record import Batch, Partition, RawRecord, Rewind
-from wallaroo.task.record_batch import unpacked
+from wallaroo.task.record_batch import expand_batches
 from wallaroo.task.stores import StateCodecs, new_stores
 from wallaroo.task.task import ApplicationContext, Task
 from wallaroo.testing.logs import Logs
@@ -51,7 +51,7 @@ class Group:
         task = self._task(at)
         records: Sequence[RawRecord] = self._logs.read(at, self._positions[at], most)
         if not self.sub.input.is_source:
-            records = unpacked(records, at)
+            records = expand_batches(records, at)
         self._positions[at] = records[-1].offset() + 1
         if task.process(records) is not None:
             self.land()
@@ -64,10 +64,10 @@ class Group:
             return
         for at in self._partitions:
             task = self._task(at)
-            if task.look(now_ms, caught_up=self._is_at_end(at)) is not None:
+            if task.advance_wall_clock(now_ms, caught_up=self._is_at_end(at)) is not None:
                 self.land()
                 self._positions[at] = task.rollback()
-                task.look(now_ms, caught_up=self._is_at_end(at))
+                task.advance_wall_clock(now_ms, caught_up=self._is_at_end(at))
 
     def collect(self) -> None:
         """Put all that has been done in flight; what was in flight before has landed."""

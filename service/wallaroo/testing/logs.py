@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from zlib import crc32
 
 from wallaroo.record import ANY_PARTITION, Output, Partition
-from wallaroo.task.record_batch import decode_pack, is_pack
+from wallaroo.task.record_batch import decode_batch, is_batch
 
 Headers = Sequence[tuple[str, bytes]]
 
@@ -106,7 +106,7 @@ class Logs:
 
 def singly(record: Record) -> Iterable[Record]:
     """Return the records in a record of a repartition topic, which may be a record batch."""
-    if record.key is not None or record.value is None or not is_pack(record.value):
+    if record.key is not None or record.value is None or not is_batch(record.value):
         return [record]
     return [
         Record(
@@ -118,7 +118,7 @@ def singly(record: Record) -> Iterable[Record]:
             p.timestamp()[1],
             p.headers() or (),
         )
-        for p in decode_pack(record.value, record.offset)
+        for p in decode_batch(record.value, record.offset)
     ]
 
 

@@ -8,7 +8,7 @@ from tests.unit.processing.fakes import PICKLES, record, records, task, written
 from tests.unit.processing.steps import ADD, TOTALS, carefully
 from wallaroo.record import Partition, Rewind
 from wallaroo.serde.values import ValueCodec
-from wallaroo.task.record_batch import decode_pack
+from wallaroo.task.record_batch import decode_batch
 from wallaroo.topology.model import Apply, CheckKey, Repartition, Update, UpdateMulti
 
 PLACE = Partition("in", 1)
@@ -59,7 +59,7 @@ def test_what_is_sent_on_behind_a_stage_is_as_it_was_then():
     made = task(Apply("note", note([])), targets=(Repartition("first", "repartition", lambda some: some[0]),))
     made.process(records(b"a", b"b"))
     [(_, pack, *_)] = made.collect().outputs
-    assert [VALUES.decode(sent.value()) for sent in decode_pack(pack, 0)] == [["a"], ["a", "b"]]
+    assert [VALUES.decode(sent.value()) for sent in decode_batch(pack, 0)] == [["a"], ["a", "b"]]
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,8 @@ from zlib import crc32
 from tests.unit.processing.fakes import PARTITIONS, record, records, task
 from tests.unit.processing.steps import ADD, UPPER, carefully
 from wallaroo.record import Partition
-from wallaroo.task.record_batch import MILLISECONDS, decode_pack, encode_pack, is_pack, unpacked
-from wallaroo.task.record_size import Limits
-from wallaroo.task.replay_window import ReplayWindow
+from wallaroo.task.record_batch import MILLISECONDS, decode_batch, encode_batch, expand_batches, is_batch
+from wallaroo.task.record_size import RecordSizeLimits
 from wallaroo.testing.logs import Message, Record
 from wallaroo.topology.model import Repartition
 
@@ -30,7 +29,7 @@ def opened(batch):
         for topic, value, key, p, _, _, ms in batch.outputs
         if topic == "repartition"
     ]
-    return [(r.value(), r.key(), r.timestamp()[1]) for r in unpacked(messages, AT)]
+    return [(r.value(), r.key(), r.timestamp()[1]) for r in expand_batches(messages, AT)]
 
 
 def number(key):
@@ -88,7 +87,7 @@ def test_a_pack_keeps_to_what_its_topic_takes():
     made.process(records(*[b"a" * 50] * 9))
     batch = made.collect()
     assert len(batch.outputs) > 2
-    assert not Limits(300, {}).are_exceeded(batch)
+    assert not RecordSizeLimits(300, {}).are_exceeded(batch)
     assert [value for value, _, _ in opened(batch)] == [b"1S" + b"a" * 50] * 9
 
 
@@ -100,11 +99,11 @@ def test_a_slice_that_makes_very_many_records_of_one_partition_makes_several_pac
 
 def pack(*values, offset=0, key=b"k"):
     entries = [(value, key, 1000 + n) for n, value in enumerate(values)]
-    return record(offset, encode_pack(MILLISECONDS, entries))
+    return record(offset, encode_batch(MILLISECONDS, entries))
 
 
 def test_the_record_of_a_pack_that_fails_is_a_dead_letter_alone():
-    some = unpacked([pack(b"1S1", b"1Sbad", b"1S3", offset=7), record(8, b"1S4", b"k")], AT)
+    some = expand_batches([pack(b"1S1", b"1Sbad", b"1S3", offset=7), record(8, b"1S4", b"k")], AT)
     made = carefully(task(ADD, decode=None), some)
     batch = made.collect()
     assert [output[1] for output in batch.outputs if output[0] == "out"] == [b"1", b"4", b"8"]
@@ -116,22 +115,22 @@ def test_the_record_of_a_pack_that_fails_is_a_dead_letter_alone():
 
 def test_a_pack_that_has_been_processed_is_passed_over_as_a_whole():
     made = task(ADD, decode=None)
-    made.process(unpacked([pack(b"1S1", b"1S2")], AT))
-    made.process(unpacked([pack(b"1S1", b"1S2"), pack(b"1S4", offset=1)], AT))
+    made.process(expand_batches([pack(b"1S1", b"1S2")], AT))
+    made.process(expand_batches([pack(b"1S1", b"1S2"), pack(b"1S4", offset=1)], AT))
     assert made.collect().records == 3
 
 
 def test_a_pack_is_no_value_of_any_other_form():
-    assert is_pack(encode_pack(MILLISECONDS, [(b"", b"", 0)]))
+    assert is_batch(encode_batch(MILLISECONDS, [(b"", b"", 0)]))
     assert not any(
-        is_pack(form) for form in (b"1Sa", b"1O{}", b"1M", b"1J", b"1D", b"1B", b"1P", b"1U", b"1C")
+        is_batch(form) for form in (b"1Sa", b"1O{}", b"1M", b"1J", b"1D", b"1B", b"1P", b"1U", b"1C")
     )
-    assert len(decode_pack(encode_pack(MILLISECONDS, [(b"", b"", 0)]), 0)) == 1
+    assert len(decode_batch(encode_batch(MILLISECONDS, [(b"", b"", 0)]), 0)) == 1
 
 
-def test_patience_is_counted_in_records_not_in_packs():
-    patience = ReplayWindow(0)
-    patience.see(unpacked([pack(*[b"1S1"] * 250, offset=n) for n in range(4)], AT))
-    patience.failed(2)
-    assert patience.lasts(6)
-    assert not patience.lasts(7)
+def test_the_replay_window_is_counted_in_records_not_in_packs():
+    made = task(UPPER, decode=None)
+    some = expand_batches([pack(*[b"1S1"] * 250, offset=n) for n in range(2)], AT)
+    some += expand_batches([pack(*[b"1Sbad"] * 250, offset=n) for n in range(2, 4)], AT)
+    carefully(made, some)
+    assert made._replay_window.last_offset == 3 + 4

@@ -5,7 +5,7 @@ import pytest
 from tests.unit.processing.fakes import record
 from wallaroo.errors import StopProcessing
 from wallaroo.record import ANY_PARTITION, Partition
-from wallaroo.task.dead_letters import OnError, Rejections
+from wallaroo.task.dead_letters import FailureHandler, OnError
 
 
 class MuteError(Exception):
@@ -20,7 +20,9 @@ class MuteError(Exception):
 def rejected(error, policy=OnError.DEAD_LETTER, **given):
     """What is written about one failed record."""
     written = []
-    Rejections(policy, "dlq", Partition("in", 1), written.append).reject(record(**given), "my stage", error)
+    FailureHandler(policy, "dlq", Partition("in", 1), written.append).reject(
+        record(**given), "my stage", error
+    )
     return written
 
 
@@ -111,13 +113,13 @@ def test_an_error_whose_text_raises_is_a_dead_letter_all_the_same():
 
 
 def test_skipped_records_are_counted_and_not_written():
-    rejections = Rejections(OnError.SKIP, "dlq", Partition("in", 1), None)
+    rejections = FailureHandler(OnError.SKIP, "dlq", Partition("in", 1), None)
     rejections.reject(record(), "my stage", ValueError("bad"))
     assert rejections.dropped == {("my stage", "skipped"): 1}
 
 
 def test_dead_letters_are_counted_by_stage_and_error():
-    rejections = Rejections(OnError.DEAD_LETTER, "dlq", Partition("in", 1), [].append)
+    rejections = FailureHandler(OnError.DEAD_LETTER, "dlq", Partition("in", 1), [].append)
     rejections.reject(record(), "my stage", ValueError("bad"))
     assert rejections.dead_letters == {("my stage", "ValueError"): 1}
 

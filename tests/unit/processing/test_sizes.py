@@ -8,10 +8,10 @@ from tests.unit.processing.fakes import record, records, task, written
 from tests.unit.processing.steps import ADD, UPPER, committed
 from wallaroo.errors import RecordError, StopProcessing
 from wallaroo.task.dead_letters import OnError
-from wallaroo.task.record_size import Limits, shortened, size
+from wallaroo.task.record_size import RecordSizeLimits, shortened, size
 from wallaroo.topology.model import Repartition, Store, Update
 
-ROOMY = Limits(10_000, {})
+ROOMY = RecordSizeLimits(10_000, {})
 REASONS = "__streams.errors."
 
 
@@ -42,7 +42,7 @@ def letter(value=b"v", key=b"k", headers=()):
 
 
 def test_a_result_that_is_too_large_is_the_failure_of_its_record_in_the_sink():
-    batch = refused(task(UPPER), records(b"a", b"b" * 500, b"c"), Limits(10_000, {"out": 400}))
+    batch = refused(task(UPPER), records(b"a", b"b" * 500, b"c"), RecordSizeLimits(10_000, {"out": 400}))
     assert written(batch) == [b"A", b"C"]
     assert written(batch, "dlq") == [b"b" * 500]
     assert batch.dead_letters == {("encode", "RecordError"): 1}
@@ -51,7 +51,9 @@ def test_a_result_that_is_too_large_is_the_failure_of_its_record_in_the_sink():
 def test_state_behind_a_result_that_is_too_large_is_as_if_the_record_had_never_come():
     encode = Repartition("by value", "repartition", lambda value: value * 200)
     batch = refused(
-        task(ADD, targets=(encode,)), records(b"1", b"20", b"3"), Limits(10_000, {"repartition": 400})
+        task(ADD, targets=(encode,)),
+        records(b"1", b"20", b"3"),
+        RecordSizeLimits(10_000, {"repartition": 400}),
     )
     assert written(batch, "dlq") == [b"20"]
     assert [dict(changes.values) for changes in batch.changes] == [{b"k": b'1J{"total":4}'}]
@@ -59,7 +61,7 @@ def test_state_behind_a_result_that_is_too_large_is_as_if_the_record_had_never_c
 
 def test_a_state_that_is_too_large_is_the_failure_of_the_record_that_made_it_so():
     some = records(b"a" * 100, b"b" * 100, b"c" * 100, b"d")
-    batch = refused(task(PILE), some, Limits(10_000, {"app-pile-changelog": 350}))
+    batch = refused(task(PILE), some, RecordSizeLimits(10_000, {"app-pile-changelog": 350}))
     assert written(batch, "dlq") == [b"c" * 100]
     assert batch.dead_letters == {("pile", "RecordError"): 1}
 
@@ -69,12 +71,12 @@ def test_a_state_that_was_too_large_before_harms_nobody_who_leaves_it_as_it_is()
     made = task(look)
     store = made.stores["pile"]
     store.restore(b"k", store._codec.encode(Pile()) + b" " * 500)
-    batch = refused(made, records(b"a", b"b" * 500), Limits(10_000, {"out": 400}))
+    batch = refused(made, records(b"a", b"b" * 500), RecordSizeLimits(10_000, {"out": 400}))
     assert written(batch) == [b"a"]
 
 
 def test_a_dead_letter_that_is_too_large_is_cut_and_says_so():
-    batch = refused(task(UPPER), records(b"\xff" * 5_000, b"a"), Limits(10_000, {"dlq": 4_000}))
+    batch = refused(task(UPPER), records(b"\xff" * 5_000, b"a"), RecordSizeLimits(10_000, {"dlq": 4_000}))
     [output] = [output for output in batch.outputs if output[0] == "dlq"]
     assert size(output) <= 4_000
     assert output[1] == b"\xff" * len(output[1])
@@ -90,7 +92,7 @@ def test_a_refusal_for_another_reason_makes_nobody_weigh_anything():
 
 
 def test_what_the_error_says():
-    limits = Limits(500, {"out": 400})
+    limits = RecordSizeLimits(500, {"out": 400})
     with pytest.raises(RecordError, match=r"out, which takes 400: .* max\.message\.bytes of"):
         limits.check(("out", b"x" * 400, None))
     with pytest.raises(RecordError, match=r"for other, which takes 500: .* raise max_message_bytes"):
@@ -100,7 +102,7 @@ def test_what_the_error_says():
 def test_on_error_stop_stops_at_a_record_whose_result_is_too_large():
     made = task(UPPER, on_error=OnError.STOP)
     made.process(records(b"a" * 500))
-    made.enforce_size_limits(Limits(10_000, {"out": 400}))
+    made.enforce_size_limits(RecordSizeLimits(10_000, {"out": 400}))
     made.rollback()
     with pytest.raises(StopProcessing, match="which takes 400"):
         made.process(records(b"a" * 500))
@@ -108,7 +110,7 @@ def test_on_error_stop_stops_at_a_record_whose_result_is_too_large():
 
 def test_later_dead_letters_are_cut_at_full_speed_too():
     made = task(UPPER)
-    made.enforce_size_limits(Limits(10_000, {"dlq": 4_000}))
+    made.enforce_size_limits(RecordSizeLimits(10_000, {"dlq": 4_000}))
     made.process([record(100_000, b"\xff" * 5_000)])
     assert all(size(output) <= 4_000 for output in committed(made).outputs)
 

@@ -9,17 +9,21 @@ from tests.unit.processing.fakes import PARTITIONS, PICKLES, record
 from wallaroo.errors import RecordError
 from wallaroo.record import ANY_PARTITION
 from wallaroo.serde.values import ValueCodec
-from wallaroo.task.context import TaskContext, fast_access, unguarded
+from wallaroo.task.context import TaskContext
 from wallaroo.task.keys import partition_of
-from wallaroo.task.sinks import target
+from wallaroo.task.repartition import repartition_writers
+from wallaroo.task.sinks import sink
 from wallaroo.topology.model import RemoteTopic, Repartition, ToOutbox, ToTopic
 
 
 def sent(end, value, key=b"own"):
     """The one output that an end makes of a value, without the two that are always None."""
     outputs = []
-    wiring = TaskContext(outputs.append, {}, 1, PARTITIONS, ValueCodec(PICKLES), unguarded, fast_access)
-    target(end, wiring)(value, key, record(timestamp_ms=7))
+    writers = repartition_writers([end], outputs.append, PARTITIONS, {})
+    context = TaskContext(outputs.append, {}, 1, PARTITIONS, ValueCodec(PICKLES), writers)
+    sink(end, context)(value, key, record(timestamp_ms=7))
+    for writer in writers.values():
+        writer.flush()
     assert all(output[4:7] == (None, None, 7) for output in outputs)
     return [output[:4] for output in outputs]
 
@@ -35,10 +39,10 @@ def to_outbox(made, **rest):
 def to_remote_topic(made, key=b"own"):
     """The output, and the header that chooses a partition over there, if any."""
     outputs = []
-    wiring = TaskContext(outputs.append, {}, 1, PARTITIONS, ValueCodec(PICKLES), unguarded, fast_access)
+    context = TaskContext(outputs.append, {}, 1, PARTITIONS, ValueCodec(PICKLES))
     remote = RemoteTopic("far", (("k2", "9092"),))
     end = ToOutbox("encode", "box", lambda _value: made, remote)
-    target(end, wiring)("value", key, record(timestamp_ms=7))
+    sink(end, context)("value", key, record(timestamp_ms=7))
     assert all(output[4:7] == (None, None, 7) for output in outputs)
     return [(output[:4], *output[7:]) for output in outputs]
 

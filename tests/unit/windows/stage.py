@@ -106,7 +106,7 @@ class Stage:
 
     def look(self, second, caught_up=True):
         """The wall clock."""
-        assert self.task.look(second * 1000, caught_up=caught_up) is None
+        assert self.task.advance_wall_clock(second * 1000, caught_up=caught_up) is None
         return self.commit()
 
     def read(self, value, key, timestamp_ms):

@@ -41,7 +41,7 @@ class Task:
         self.seen = []
         self.rewind = None
 
-    def look(self, now_ms, *, caught_up):
+    def advance_wall_clock(self, now_ms, *, caught_up):
         self.seen.append((now_ms, caught_up))
         return self.rewind
 

@@ -6,13 +6,13 @@ from confluent_kafka import KafkaError, Message, Producer
 
 from wallaroo.engine.metrics import LoopMeasures
 from wallaroo.errors import CommitError, RecordError
-from wallaroo.kafka.clients import admin_client, ingest_producer
-from wallaroo.kafka.limits import ask_limits
+from wallaroo.kafka.clients import admin_client, ingest_producer, largest_record
+from wallaroo.kafka.limits import topic_limits
 from wallaroo.kafka.log import log_client_error
 from wallaroo.record import Output, Partition
 from wallaroo.settings import Settings
-from wallaroo.task.dead_letters import OnError, Rejections
-from wallaroo.task.record_size import Limits
+from wallaroo.task.dead_letters import FailureHandler, OnError
+from wallaroo.task.record_size import RecordSizeLimits
 
 _WRITE_SECONDS = 10.0
 
@@ -44,17 +44,18 @@ class Refusals:
         """
         letters: list[Output] = []
         place = Partition(record.topic() or "", record.partition() or 0)
-        rejections = Rejections(OnError(self._settings.on_error), self._dead_letters, place, letters.append)
-        rejections.enforce_size_limits(self._limits)
-        rejections.reject(record, self._sink, RecordError(f"{self._receiver} refuses it: {error.str()}"))
+        failures = FailureHandler(OnError(self._settings.on_error), self._dead_letters, place, letters.append)
+        failures.enforce_size_limits(self._limits)
+        failures.reject(record, self._sink, RecordError(f"{self._receiver} refuses it: {error.str()}"))
         if letters:
             self._write(letters)
-        self._measures.rejected(rejections.dead_letters, rejections.dropped)
+        self._measures.rejected(failures.dead_letters, failures.dropped)
 
     @cached_property
-    def _limits(self) -> Limits:
+    def _limits(self) -> RecordSizeLimits:
         admin = admin_client(self._settings, self._client_id)
-        return ask_limits(admin, [self._dead_letters], self._settings)
+        topics = topic_limits(admin, [self._dead_letters], self._settings)
+        return RecordSizeLimits(largest_record(self._settings), topics)
 
     @cached_property
     def _producer(self) -> Producer:
