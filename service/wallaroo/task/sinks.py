@@ -95,7 +95,10 @@ def _topic(name: str, encode: Encoder, topic: str, context: TaskContext) -> Emit
         encoded = encode(value)
         partition = ANY_PARTITION
         if type(encoded) is tuple:
-            encoded, key, partition = _with_key(name, encoded, topic, partitions)
+            if len(encoded) == _VALUE_AND_KEY and type(encoded[1]) is str:
+                encoded, key = encoded[0], encoded[1].encode()
+            else:
+                encoded, key, partition = _with_key(name, encoded, topic, partitions)
         elif encoded is None:
             return
         if type(encoded) is not bytes:
@@ -141,8 +144,6 @@ def _with_key(
     name: str, encoded: tuple[Any, ...], topic: str, partitions: int | None
 ) -> tuple[Any, bytes | None, int]:
     """An encoder's (value, key) or (value, key, partition), where key and partition may be None."""
-    if len(encoded) == _VALUE_AND_KEY and type(encoded[1]) is str:
-        return encoded[0], encoded[1].encode(), ANY_PARTITION
     value, key, *partition = encoded if len(encoded) > 1 else (encoded, encoded)
     if isinstance(key, str):
         key = key.encode()
