@@ -1,4 +1,4 @@
-"""Keys: bytes inside the engine, whatever the user's extractor returns; and the partition of each."""
+"""Keys: their bytes, whatever the user's extractor returns, and their partitions."""
 
 from typing import Any
 from zlib import crc32

@@ -26,8 +26,7 @@ Function = Callable[..., Any]
 
 
 class Pipeline(NamedTuple):
-    """`emit` takes a decoded record through everything; `emits[n]` through the steps from n on, and on to
-    every target."""
+    """`emit` takes a decoded record all the way; `emits[n]` from step n on, to every target."""
 
     emit: Emit
     emits: Sequence[Emit]

@@ -8,6 +8,7 @@ Rules for whoever edits this file:
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from wallaroo.errors import StateError, StopProcessing, StoredValueError
@@ -63,7 +64,8 @@ class Task:
             self.timeline.fast_context(*counts),
         )
         self._writers = context.writers.values()
-        self._batch = BatchExecutor(sub_topology, context, self._on_undecodable, self._on_filtered)
+        on_undecodable = partial(self._on_undecodable, self._fire)
+        self._batch = BatchExecutor(sub_topology, context, on_undecodable, self._on_filtered)
         replay_context = context.for_replay(self.timeline.careful_context(*counts))
         self._transaction = RecordTransaction(sub_topology, replay_context, self._outbox)
         self._replay_window = ReplayWindow(start)
@@ -193,7 +195,7 @@ class Task:
             try:
                 value = self._decode(record.value())
             except Exception as error:  # whatever the user's decoder raises
-                self._on_undecodable(record, error, self._fire_in_transactions)
+                self._on_undecodable(self._fire_in_transactions, record, error)
                 continue
             if value is None:
                 self._on_filtered()
@@ -219,13 +221,11 @@ class Task:
     def _on_filtered(self) -> None:
         self._failures.dropped[self._input.name, "filtered"] += 1
 
-    def _on_undecodable(
-        self, record: RawRecord, error: Exception, fire: Callable[[int], None] | None = None
-    ) -> None:
-        """Obey a control record, which is none for user code; reject anything else."""
+    def _on_undecodable(self, fire: Callable[[int], None], record: RawRecord, error: Exception) -> None:
+        """Obey a control record, which never reaches user code; reject any other record."""
         if not self._input.is_source and is_control(record.key(), record.value()):
             self.timeline.on_control_record(record.value())
-            (fire or self._fire)(record.offset())
+            fire(record.offset())
             self._records -= 1
         elif self._input.internal:
             raise unreadable_record(self.partition, record.offset(), error) from error

@@ -3,12 +3,12 @@
 from zlib import crc32
 
 from tests.unit.processing.fakes import PARTITIONS, record, records, task
-from tests.unit.processing.steps import ADD, UPPER, carefully
-from wallaroo.record import Partition
+from tests.unit.processing.steps import ADD, TOTALS, UPPER, carefully, keep_unstorable
+from wallaroo.record import Partition, Rewind
 from wallaroo.task.record_batch import MILLISECONDS, decode_batch, encode_batch, expand_batches, is_batch
 from wallaroo.task.record_size import RecordSizeLimits
 from wallaroo.testing.logs import Message, Record
-from wallaroo.topology.model import Repartition
+from wallaroo.topology.model import ApplyMulti, Repartition, Update
 
 HOP = (Repartition("first letter", "repartition", lambda value: value[0]),)
 AT = Partition("in", 1)
@@ -26,7 +26,7 @@ def opened(batch):
     """(value, key, milliseconds) of what a batch writes."""
     messages = [
         Message(Record("repartition", p, 0, value, key, ms))
-        for topic, value, key, p, _, _, ms in batch.outputs
+        for topic, value, key, p, _, _, ms, *_ in batch.outputs
         if topic == "repartition"
     ]
     return [(r.value(), r.key(), r.timestamp()[1]) for r in expand_batches(messages, AT)]
@@ -80,6 +80,26 @@ def test_where_care_is_taken_every_record_goes_by_itself():
     batch = made.collect()
     assert [output[1] for output in batch.outputs if output[0] == "repartition"] == [b"1SA1", b"1SA2"]
     assert batch.saved == {}
+
+
+def test_a_record_that_fails_in_replay_leaves_nothing_in_a_pack():
+    split = ApplyMulti("split", lambda value: [value, "bad" if value == "b" else value])
+    batch = carefully(hopping(split, UPPER), records(b"a", b"b", b"a")).collect()
+    assert [value for value, _, _ in opened(batch)] == [b"1SA"] * 4
+    assert [output[1] for output in batch.outputs if output[0] == "dlq"] == [b"b"]
+    assert batch.saved == {"repartition": 2}
+
+
+def test_a_pack_of_a_record_whose_state_cannot_be_stored_saves_nothing():
+    made = hopping(Update("keep", keep_unstorable, TOTALS), ApplyMulti("split", lambda value: [value] * 2))
+    some = records(b"a", b"b", b"unstorable")
+    made.process(some)
+    assert made.collect() == Rewind(AT, 2)
+    made.rollback()
+    made.process(some)
+    batch = made.collect()
+    assert [value for value, _, _ in opened(batch)] == [b"1Sa"] * 2 + [b"1Sb"] * 2
+    assert batch.saved == {"repartition": 2}
 
 
 def test_a_pack_keeps_to_what_its_topic_takes():
