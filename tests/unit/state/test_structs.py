@@ -8,13 +8,13 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from wallaroo.serde.pickling.restricted import RestrictedPickle
 
 import wallaroo
 from tests.properties.values import json_scalars, picture, values
 from wallaroo.errors import StoredValueError
 from wallaroo.serde.attributes import attributes_of
 from wallaroo.serde.object_codec import StateCodec
+from wallaroo.serde.pickle import RestrictedPickle
 from wallaroo.serde.values import ValueCodec
 from wallaroo.testing import ApplicationDriver
 
