@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from wallaroo.engine import transaction as commit
-from wallaroo.engine.loop import Loop
+from wallaroo.kafka.group_member import GroupMember
 from wallaroo.service import assemble as build
 from wallaroo.service import worker
 from wallaroo.service.protocol import WorkerSpec
@@ -26,7 +26,7 @@ FILE_VARIABLE = "WALLAROO_BENCHMARK_NOTES"
 
 # What is clocked, and as which phase.
 CLOCKED = [
-    (Loop, "_poll", "consume"),
+    (GroupMember, "poll", "consume"),
     (Task, "process", "process"),
     (Task, "collect", "encode state"),
     (commit, "produce_all", "produce"),
@@ -63,10 +63,10 @@ def _noting(make: Callable[..., Any], notes: Any, phases: Counter[str]) -> Calla
 
         def writing(batches: Any) -> Any:
             before, produced = time.thread_time(), phases["produce"]
-            landing = write(batches)
+            result = write(batches)
             phases["commit"] += time.thread_time() - before - (phases["produce"] - produced)
             notes.write(json.dumps(_note(batches, phases)).encode() + b"\n")
-            return landing
+            return result
 
         return writing
 

@@ -18,7 +18,7 @@ from confluent_kafka import Consumer, Producer
 import wallaroo
 from scripts.ways import Call, Function, Mark, Stack, Ways, ways
 from wallaroo.demo.embedded import embedded_broker
-from wallaroo.engine.transaction import unprobed
+from wallaroo.engine.transaction import no_probe
 from wallaroo.kafka.clients import admin_client
 from wallaroo.kafka.topics import ensure_topics
 
@@ -81,7 +81,7 @@ def _new_loop(broker: str) -> Runnable:
     loaded = load(APPLICATION, args, "figures")
     partitions = ensure_topics(admin_client(settings, "figures"), loaded.topology, settings)
     spec = WorkerSpec(0, "figures", APPLICATION, args, "figures", settings, partitions)
-    [loop] = build_loops(spec, loaded, unprobed)
+    [loop] = build_loops(spec, loaded, no_probe)
     return loop
 
 

@@ -183,6 +183,15 @@ def test_the_outside_world_is_touched_only_where_it_belongs(path):
     assert_none(path, strangers(path))
 
 
+@each([PACKAGE / "engine" / "task_group.py", PACKAGE / "engine" / "pacing.py"])
+def test_the_core_of_the_engine_knows_no_kafka_no_clock_and_no_thread(path):
+    outside = {"confluent_kafka", "threading", "time", "queue", "concurrent"}
+    names = {name.partition(".")[0] for _, name in imported(path)}
+    rooms = {name.split(".")[1] for _, name in imported(path) if name.startswith("wallaroo.")}
+    assert not names & outside
+    assert rooms <= CORE - {"clock"}
+
+
 @each(OURS)
 def test_time_and_chance_are_passed_in(path):
     assert_none(path, clocks_and_dice(path))

@@ -153,4 +153,4 @@ def until_beyond(receiver, number):
 
 
 def delivered(loop):
-    return loop.measures.values.snapshot().get((metrics.DELIVERED_RECORDS.name, ("alerts",)), 0)
+    return loop.metrics.values.snapshot().get((metrics.DELIVERED_RECORDS.name, ("alerts",)), 0)

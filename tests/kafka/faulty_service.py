@@ -16,7 +16,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from wallaroo.cli.options import parse, parser
-from wallaroo.engine.transaction import Point
+from wallaroo.engine.transaction import ProbePoint
 from wallaroo.observability import logging as log_setup
 from wallaroo.service import worker
 from wallaroo.service.application import load
@@ -38,12 +38,12 @@ def faulty_worker(spec: WorkerSpec, connection: Connection) -> None:
     worker.main(spec, connection, _probe(spec.index))
 
 
-def _probe(worker_index: int) -> Callable[[Point], None]:
+def _probe(worker_index: int) -> Callable[[ProbePoint], None]:
     faults = [fault.split(":") for fault in os.environ["FAULTS"].split(",")]
     life = _lives(worker_index)
     if life >= len(faults):
         return lambda _point: None
-    return _fatal(Point(faults[life][0]), int(faults[life][1]))
+    return _fatal(ProbePoint(faults[life][0]), int(faults[life][1]))
 
 
 def _lives(worker_index: int) -> int:
@@ -54,11 +54,11 @@ def _lives(worker_index: int) -> int:
         return file.tell() - 1
 
 
-def _fatal(wanted: Point, passage: int) -> Callable[[Point], None]:
-    passages: Counter[Point] = Counter()
+def _fatal(wanted: ProbePoint, passage: int) -> Callable[[ProbePoint], None]:
+    passages: Counter[ProbePoint] = Counter()
     lock = threading.Lock()
 
-    def at(point: Point) -> None:
+    def at(point: ProbePoint) -> None:
         with lock:
             passages[point] += 1
             if point is wanted and passages[point] == passage:

@@ -6,9 +6,9 @@ import pytest
 from confluent_kafka import Consumer, TopicPartition
 
 from tests.kafka.cluster import create_topic
-from wallaroo.engine.transaction import Commit, exactly_once, unprobed
+from wallaroo.engine.transaction import Commit, exactly_once, no_probe
 from wallaroo.kafka.clients import task_producer
-from wallaroo.kafka.retry import persist
+from wallaroo.kafka.retry import retry
 from wallaroo.record import Batch, Partition
 from wallaroo.settings import Settings
 from wallaroo.task.record_size import RecordSizeLimits
@@ -29,12 +29,12 @@ class Narrow:
         # As every loop's, its group has a coordinator before the producer asks for it. On a new broker there
         # is none until somebody has asked; the producer would ask three times at once, and then wait.
         consumer = Consumer({"bootstrap.servers": servers, "group.id": topic})
-        persist(lambda: consumer.commit(offsets=[TopicPartition(f"{topic}-in", 0, 0)], asynchronous=False))
+        retry(lambda: consumer.commit(offsets=[TopicPartition(f"{topic}-in", 0, 0)], asynchronous=False))
         self._group = consumer.consumer_group_metadata()
         settings = Settings(bootstrap_servers=servers)
         producer = task_producer(settings, topic, lambda _: None, [], largest_batch=LIMIT)
         producer.init_transactions(30)
-        self._write = exactly_once(producer, unprobed, lambda: LIMITS)
+        self._write = exactly_once([producer], no_probe, lambda: LIMITS)
 
     def commit(self, rng, *sizes):
         """One transaction, with a record of each size."""
@@ -49,9 +49,9 @@ def narrow(bootstrap_servers, application_id):
 
 
 def test_a_record_too_large_is_the_cause_though_others_were_still_being_handed_over(narrow, rng):
-    landing = narrow.commit(rng, TOO_LARGE, *[1_000] * 50_000)
-    assert "Message size too large" in landing.reason
-    assert landing.limits is LIMITS
+    result = narrow.commit(rng, TOO_LARGE, *[1_000] * 50_000)
+    assert "Message size too large" in result.reason
+    assert result.limits is LIMITS
 
 
 def test_an_abort_does_not_wait_until_the_broker_gives_the_transaction_up(narrow, rng):

@@ -142,7 +142,7 @@ def test_a_receiver_that_is_away_is_reported_and_what_waits_outlives_a_restart(
 
 
 def _lag(loop, name, labels):
-    snapshot = loop.measures.values.snapshot()
+    snapshot = loop.metrics.values.snapshot()
     return sum(value for (n, found), value in snapshot.items() if n == name and found[:2] == labels)
 
 

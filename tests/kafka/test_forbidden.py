@@ -6,7 +6,7 @@ from confluent_kafka.admin import AdminClient
 from tests.kafka.acl import EVERYBODY, lay_down, rule
 from tests.kafka.cluster import create_topic, wait_until
 from tests.kafka.model import transaction
-from wallaroo.kafka.limits import topic_limits
+from wallaroo.kafka.topics import topic_limits
 from wallaroo.settings import Settings
 
 AUTHORIZED = {

@@ -4,9 +4,9 @@ import pytest
 from confluent_kafka import OFFSET_INVALID, KafkaException, TopicPartition
 
 from tests.kafka.cluster import Sent, create_topic, produce, wait_until
-from wallaroo.engine.transaction import Commit, exactly_once, unprobed
+from wallaroo.engine.transaction import Commit, exactly_once, no_probe
 from wallaroo.kafka.clients import group_consumer, task_producer
-from wallaroo.kafka.offsets import assign, join, leave, resume, starting_offsets, unassign
+from wallaroo.kafka.group_member import GroupMember
 from wallaroo.record import Batch, Partition
 from wallaroo.settings import Settings
 from wallaroo.task.record_size import RecordSizeLimits
@@ -18,8 +18,29 @@ def nothing(_consumer, _partitions):
     """What most members do besides."""
 
 
+class Owner:
+    """Reads on in whatever is assigned; before that and before a revocation it does what a test says."""
+
+    def __init__(self, before_revoke, before_resume):
+        self._before_revoke = before_revoke
+        self._before_resume = before_resume
+
+    def on_assigned(self, starts):
+        self._before_resume(self.member.consumer, starts)
+        self.member.resume(starts)
+
+    def on_revoked(self, partitions):
+        self._before_revoke(self.member.consumer, partitions)
+
+    def on_lost(self, partitions):
+        self._before_revoke(self.member.consumer, partitions)
+
+    def on_rebalanced(self):
+        pass
+
+
 class Group:
-    """Members of one group that answer rebalances as the engine does."""
+    """Members of one group."""
 
     def __init__(self, servers, name, protocol):
         self.settings = Settings(bootstrap_servers=servers, group_protocol=protocol)
@@ -28,33 +49,23 @@ class Group:
         create_topic(servers, name, 4)
         produce(servers, name, [Sent(None, b"%d" % n, n % 4) for n in range(400)])
 
-    def join(self, before_revoke=nothing, before_assign=nothing):
-        member = group_consumer(self.settings, self.name, f"{self.name}-{len(self.members)}", print)
-
-        def on_assign(consumer, partitions):
-            before_assign(consumer, partitions)
-            starts = starting_offsets(consumer, partitions, self.settings, "earliest")
-            assign(consumer, starts, self.settings)
-            resume(consumer, starts)
-
-        def on_revoke(consumer, partitions):
-            before_revoke(consumer, partitions)
-            unassign(consumer, partitions, self.settings)
-
-        join(member, self.name, on_assign, on_revoke, on_revoke)
-        self.members.append(member)
-        return member
+    def join(self, before_revoke=nothing, before_resume=nothing):
+        owner = Owner(before_revoke, before_resume)
+        owner.member = GroupMember(self.name, self.settings, "earliest", owner, {})
+        self.members.append(owner.member)
+        owner.member.join(group_consumer(self.settings, self.name, f"{self.name}-{len(self.members)}", print))
+        return owner.member.consumer
 
     def owned(self):
         """How many partitions each member has, once they have all been polled."""
         for member in self.members:
-            member.poll(0.01)
-        return [len(member.assignment()) for member in self.members]
+            member.consumer.poll(0.01)
+        return [len(member.consumer.assignment()) for member in self.members]
 
     def writer(self):
         producer = task_producer(self.settings, self.name, print, [])
         producer.init_transactions(30)
-        return exactly_once(producer, unprobed, lambda: RecordSizeLimits(1_000_000, {}))
+        return exactly_once([producer], no_probe, lambda: RecordSizeLimits(1_000_000, {}))
 
     def commit(self, number, next_offset, group):
         batch = Batch(Partition(self.name, number), next_offset, 1, 0, [(self.name, b"out")], [], {}, {})
@@ -62,7 +73,7 @@ class Group:
 
     def close(self):
         for member in self.members:
-            leave(member, lambda member=member: bool(member.assignment()))
+            member.leave()
 
 
 @pytest.fixture
@@ -87,25 +98,25 @@ def test_a_commit_for_a_partition_that_has_moved_is_aborted_and_the_next_one_wor
 
 @PROTOCOLS
 def test_a_commit_while_partitions_are_revoked_succeeds(group):
-    write, landings = group.writer(), []
+    write, results = group.writer(), []
 
     def commit(consumer, partitions):
         metadata = consumer.consumer_group_metadata()
-        landings.extend(write(group.commit(tp.partition, 3, metadata)) for tp in partitions)
+        results.extend(write(group.commit(tp.partition, 3, metadata)) for tp in partitions)
 
     group.join(before_revoke=commit)
     wait_until(lambda: group.owned() == [4])
     second = group.join()
     wait_until(lambda: group.owned() == [2, 2])
-    assert [landing.committed for landing in landings] == [True, True]
+    assert [result.committed for result in results] == [True, True]
     assert committed(second, group, [tp.partition for tp in second.assignment()]) == [3, 3]
 
 
 @PROTOCOLS
 def test_a_seek_while_a_rebalance_is_answered_holds(group):
-    def go_back(consumer, _partitions):
+    def go_back(_consumer, _partitions):
         if not seen:
-            resume(consumer, [TopicPartition(group.name, number, 3) for number in range(4)])
+            group.members[0].resume([TopicPartition(group.name, number, 3) for number in range(4)])
 
     seen = {}
     first = group.join(before_revoke=go_back)
@@ -125,9 +136,9 @@ def test_a_seek_while_a_rebalance_is_answered_holds(group):
 @PROTOCOLS
 def test_a_member_that_leaves_leaves_its_partitions_to_others_at_once(group):
     group.join()
-    second = group.join()
+    group.join()
     wait_until(lambda: group.owned() == [2, 2])
-    leave(group.members.pop(), lambda: bool(second.assignment()))
+    group.members.pop().leave()
     # Not only when its session is over: in 45 s, or 6.
     wait_until(lambda: group.owned() == [4], timeout_seconds=5)
 
@@ -137,7 +148,7 @@ def test_an_error_of_the_client_in_a_callback_can_be_caught_where_it_polls(group
     def too_hasty(consumer, partitions):
         consumer.committed(partitions, timeout=1e-5)
 
-    group.join(before_assign=too_hasty)
+    group.join(before_resume=too_hasty)
     with pytest.raises(KafkaException, match="Timed out"):
         wait_until(lambda: group.owned() == [4])
 

@@ -124,7 +124,7 @@ def test_whatever_has_arrived_when_the_source_is_stopped_is_written(
     bootstrap_servers, application_id, running
 ):
     with running.connect() as sender:
-        wait_until(lambda: running.loop.measures.values.snapshot().get(connected()) == 1)
+        wait_until(lambda: running.loop.metrics.values.snapshot().get(connected()) == 1)
         sender.sendall(framed(*[b"%d" % number for number in range(20_000)]))
         running.finish()
     assert by_partition(bootstrap_servers, application_id) == {
@@ -139,7 +139,7 @@ def connected():
 def test_what_it_does_is_measured(running):
     with running.connect() as sender:
         sender.sendall(framed(b"whole", b"half")[:-1])
-    values = running.loop.measures.values
+    values = running.loop.metrics.values
     wait_until(lambda: values.snapshot().get((metrics.SENDERS_CUT_OFF.name, ("Votes",))) == 1)
     assert values.snapshot()[metrics.INGESTED_RECORDS.name, ("Votes",)] == 1
 

@@ -293,7 +293,7 @@ def test_a_record_that_will_never_be_taken_becomes_a_dead_letter_and_nothing_ove
         assert made.status().connected
         produce(bootstrap_servers, picky, numbered(200, 300))
         until_all(tail_of_picky, 300)
-        counted = made.measures.values.snapshot()
+        counted = made.metrics.values.snapshot()
     assert without_repeats(tail_of_picky.read_to_end()) == wanted(300)
     dead = read_topic(bootstrap_servers, f"{picky}-dlq")
     reasons = {
@@ -330,7 +330,7 @@ def test_a_record_that_will_never_be_taken_is_skipped_where_the_policy_says_so(
     produce(bootstrap_servers, picky, with_bad_ones(100))
     with running(loop(on_error="skip", delivery={"compression.type": "none"})) as made:
         wait_until(lambda: delivered(made) == 604, 60)
-        counted = made.measures.values.snapshot()
+        counted = made.metrics.values.snapshot()
     assert without_repeats(tail_of_picky.read_to_end()) == wanted(100)
     assert read_topic(bootstrap_servers, f"{picky}-dlq") == []
     assert counted[metrics.RECORDS_DROPPED.name, ("alerts", "skipped")] == 4

@@ -7,11 +7,10 @@ from confluent_kafka import TopicPartition
 
 from tests.kafka.cluster import Sent, create_topic, produce, wait_until
 from tests.kafka.test_broker import make_consumer, make_producer
-from wallaroo.engine.restore import Restoration, Restorer
-from wallaroo.engine.transaction import unprobed
+from wallaroo.engine.restore import Restorer
+from wallaroo.engine.transaction import no_probe
 from wallaroo.kafka.clients import admin_client, restore_consumer
-from wallaroo.kafka.offsets import starting_offsets
-from wallaroo.record import Partition
+from wallaroo.kafka.group_member import starting_offsets
 from wallaroo.settings import Settings
 from wallaroo.state.memory import MemoryStore
 
@@ -23,14 +22,18 @@ class Restoring:
         settings = Settings(bootstrap_servers=servers)
         self.store = MemoryStore("total", int, None)
         self.done = []
-        self.restoration = Restoration(Partition("in", 1), 0, {"total": self.store})
-        opened = lambda: restore_consumer(settings, changelog)  # noqa: E731
-        admin = admin_client(settings, changelog)
-        restorer = Restorer({"total": changelog}, opened, admin, self.done.append, unprobed)
-        restorer.start([self.restoration])
+        self._restorer = Restorer(
+            {"total": changelog},
+            lambda: {"total": self.store},
+            lambda: restore_consumer(settings, changelog),
+            no_probe,
+        )
+        self._restorer.start([TopicPartition("in", 1, 0)], admin_client(settings, changelog))
+        self.restoration = self._restorer.restoring[1]
 
     @property
     def ended(self):
+        self.done += self._restorer.take_restored()
         return self.done == [self.restoration]
 
 
@@ -53,7 +56,7 @@ def test_a_restore_waits_for_the_end_of_an_open_transaction(bootstrap_servers, c
     last_owner.flush()
     restoring = Restoring(bootstrap_servers, changelog)
     wait_until(lambda: dict(restoring.store.items()) == {b"rex": b"1"})
-    assert not restoring.done
+    assert not restoring.ended
     getattr(last_owner, end)()
     wait_until(lambda: restoring.ended)
     assert dict(restoring.store.items()) == {b"rex": rex}
@@ -80,7 +83,7 @@ def test_a_restore_that_is_cancelled_says_nothing(bootstrap_servers, changelog):
     wait_until(lambda: len(restoring.store))
     restoring.restoration.cancelled.set()
     wait_until(lambda: not any(thread.name == "restore" for thread in threading.enumerate()))
-    assert not restoring.done
+    assert not restoring.ended
 
 
 def test_offsets_in_an_open_transaction_are_waited_for(bootstrap_servers, application_id):

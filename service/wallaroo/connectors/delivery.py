@@ -15,19 +15,12 @@ from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 from wallaroo.clock import Clock
 from wallaroo.connectors.outbox import Outbox, Token
 from wallaroo.connectors.sender import Sender
-from wallaroo.engine.metrics import LoopMeasures
+from wallaroo.engine.metrics import LoopMetrics
 from wallaroo.kafka.clients import Member, group_consumer
-from wallaroo.kafka.errors import Event, understand
+from wallaroo.kafka.errors import Event, classify_event
+from wallaroo.kafka.group_member import out_of_range, starting_offsets
 from wallaroo.kafka.log import log_client_error
-from wallaroo.kafka.offsets import (
-    assign,
-    join,
-    leave,
-    out_of_range,
-    resume,
-    starting_offsets,
-    unassign,
-)
+from wallaroo.kafka.offsets import assign, join, leave, resume, unassign
 from wallaroo.observability import metrics
 from wallaroo.observability.health import LoopStatus
 from wallaroo.settings import Settings
@@ -55,10 +48,10 @@ class DeliveryLoop:
         settings: Settings,
         member: Member,
         clock: Clock,
-        measures: LoopMeasures,
+        metrics: LoopMetrics,
     ) -> None:
         self.name = delivery.name
-        self.measures = measures
+        self.metrics = metrics
         self._group = delivery.group
         self._member_id = member.named(delivery.name)
         self._settings = settings
@@ -133,7 +126,7 @@ class DeliveryLoop:
     def _confirmed(self, tokens: list[Token]) -> None:
         if tokens:
             self._outbox.delivered(tokens)
-            self.measures.values.count(metrics.DELIVERED_RECORDS, len(tokens), self.name)
+            self.metrics.values.count(metrics.DELIVERED_RECORDS, len(tokens), self.name)
 
     def _regulate(self) -> None:
         if not self._choked and self._sender.full:
@@ -170,7 +163,7 @@ class DeliveryLoop:
         assign(consumer, starts, self._settings)
         self._outbox.arrive(starts)
         self._answered = True
-        self.measures.rebalanced(len(self._outbox))
+        self.metrics.rebalanced(len(self._outbox))
 
     def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         self._log_rebalance("partitions revoked", partitions)
@@ -191,15 +184,15 @@ class DeliveryLoop:
         self._outbox.give_up(numbers)
         self._sender.drop(lambda token: token[0] in numbers)
         unassign(consumer, partitions, self._settings)
-        self.measures.revoked(partitions)
-        self.measures.rebalanced(len(self._outbox))
+        self.metrics.revoked(partitions)
+        self.metrics.rebalanced(len(self._outbox))
 
     def _log_rebalance(self, event: str, partitions: list[TopicPartition]) -> None:
         numbers = sorted(tp.partition for tp in partitions)
         _log.info(event, extra={"sink": self.name, "topic": self._outbox.topic, "partitions": numbers})
 
     def _hear(self, message: Message) -> None:
-        event, number = understand(message), message.partition() or 0
+        event, number = classify_event(message), message.partition() or 0
         position = self._outbox.owned.get(number)
         if position is None:
             return
@@ -217,10 +210,10 @@ class DeliveryLoop:
         for at in self._outbox.partitions():
             _, high = self._consumer.get_watermark_offsets(at, cached=True)
             lag = self._outbox.owned[at.partition].lag(high)
-            self.measures.values.set(metrics.CONSUMER_LAG, lag, self.name, at.topic, at.partition)
+            self.metrics.values.set(metrics.CONSUMER_LAG, lag, self.name, at.topic, at.partition)
 
     def _measure_connection(self) -> None:
-        values = self.measures.values
+        values = self.metrics.values
         values.set(metrics.SINK_CONNECTED, int(self._sender.connected), self.name)
         reconnects = max(0, self._sender.connections - 1)
         values.count(metrics.SINK_RECONNECTS, reconnects - self._reconnects, self.name)

@@ -1,131 +1,157 @@
-"""The commit cycle of one loop: collect, fly, land; and back to the last commit when one is aborted.
+"""The commit cycle of one loop: collect, write in another thread, and tell the tasks how it ended.
 
 Rules for whoever edits this file:
-1. Everything here runs on the loop's thread; only the write itself waits elsewhere.
-2. At most one commit is in flight. While it is, the next batch grows.
+1. Everything here runs in the loop's thread; only the write itself waits elsewhere.
+2. At most one commit is in progress. Meanwhile the next batch grows.
 3. An aborted commit takes every task of the loop back, those of the next batch included.
 """
 
 import logging
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
 from typing import Any
 
+from confluent_kafka import Consumer
+from confluent_kafka.admin import AdminClient
+
 from wallaroo.clock import Clock
-from wallaroo.engine.committer import Committer
-from wallaroo.engine.metrics import LoopMeasures
-from wallaroo.engine.pacing import Pace
-from wallaroo.engine.transaction import Commit
+from wallaroo.engine.metrics import LoopMetrics
+from wallaroo.engine.pacing import CommitPacing
+from wallaroo.engine.task_group import TaskGroup
+from wallaroo.engine.transaction import Commit, CommitResult, Writer
 from wallaroo.errors import CommitError
-from wallaroo.record import Batch, Rewind
-from wallaroo.task.record_size import RecordSizeLimits
-from wallaroo.task.task import Task
 
 _log = logging.getLogger(__name__)
 
 _MOST_ABORTS_IN_A_ROW = 10
+# The broker looks for transactions that have timed out every ten seconds.
+_TIMED_OUT_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Clients:
+    """A loop's ways to Kafka.
+
+    It commits by `write` in a thread of its own, then by `finish`, if that is given, in the loop's thread.
+    A commit that takes longer than `timeout_seconds` ends the worker.
+    """
+
+    consumer: Consumer
+    admin: AdminClient
+    write: Writer
+    finish: Writer | None = None
+    timeout_seconds: float = 30.0
+
+
+def commit_timeout_seconds(transaction_timeout_ms: int) -> float:
+    """Longer than any commit that can still succeed: the broker has ended its transaction by then.
+
+    After a broker's restart librdkafka 2.16 may never return from a call of a transaction. The worker then is
+    started again, and the sooner the better.
+    """
+    return transaction_timeout_ms / 1000 + _TIMED_OUT_SECONDS
 
 
 class CommitCycle:
-    """Commits the tasks of one loop; `seek` is what takes a task's consumer back to an offset."""
+    """Commits what the tasks of one loop have done, when it is due."""
 
     def __init__(
         self,
-        tasks: dict[int, Task],
-        committer: Committer,
-        pace: Pace,
-        measures: LoopMeasures,
-        seek: Callable[[Task, int], None],
+        tasks: TaskGroup,
+        clients: Clients,
+        pacing: CommitPacing,
+        metrics: LoopMetrics,
         clock: Clock,
     ) -> None:
         self.pending = 0
         self._tasks = tasks
-        self._committer = committer
-        self._pace = pace
-        self._measures = measures
-        self._seek = seek
+        self._clients = clients
+        self._pacing = pacing
+        self._metrics = metrics
         self._clock = clock
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="commit")
+        self._current: tuple[Commit, Future[CommitResult]] | None = None
+        self._deadline = 0.0
         self._aborts = 0
 
     @property
-    def in_flight(self) -> bool:
-        return self._committer.in_flight
+    def in_progress(self) -> bool:
+        return self._current is not None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether `await_result` need not wait: the commit in progress has ended, or it never will."""
+        if self._current is None:
+            return False
+        return self._current[1].done() or self._clock.monotonic() >= self._deadline
 
     def wait(self, seconds: float) -> None:
-        """Until the commit in flight has ended, or for so long."""
-        self._committer.wait(seconds)
+        """Wait until the commit in progress has ended, or for so long."""
+        if self._current is not None:
+            wait([self._current[1]], seconds)
 
-    def rest(self) -> float | None:
-        """For how many seconds what is pending has to wait at most; None if nothing is."""
-        return max(0.0, self._pace.rest(self._clock.monotonic())) if self.pending else None
+    def seconds_to_linger(self) -> float | None:
+        """How long what is pending has to wait at most; None if nothing is pending."""
+        return max(0.0, self._pacing.linger_left(self._clock.monotonic())) if self.pending else None
 
-    def when_due(self, group: Callable[[], Any], *, dry: bool) -> None:
-        """Land what has landed, and start the next commit if it is due; `group` gives its metadata."""
-        if self._committer.landed:
-            self.land()
-        self.pending = sum(task.pending_records for task in self._tasks.values())
-        in_flight = self._committer.in_flight
-        if self._pace.due(self._clock.monotonic(), self.pending, dry=dry, in_flight=in_flight):
-            self.land()
-            self._start(group())
+    def commit_if_due(self, group: Callable[[], Any], *, dry: bool) -> None:
+        """Follow up a commit that has ended, and start the next one if it is due.
 
-    def now(self, group: Any) -> None:
-        """Commit all that has been done, and wait for it."""
-        self.land()
-        self._start(group)
-        self.land()
+        `group` returns the metadata of the consumer group; `dry` says that there was nothing more to read.
+        """
+        if self.is_over:
+            self.await_result()
+        self.pending = self._tasks.pending_records
+        now, in_progress = self._clock.monotonic(), self._current is not None
+        if self._pacing.is_due(now, self.pending, dry=dry, in_progress=in_progress):
+            self.await_result()
+            self._commit(group())
 
-    def land(self) -> None:
-        """Wait for the commit in flight, and tell its tasks how it ended."""
-        landed = self._committer.land()
-        if landed is None:
+    def commit_and_wait(self, group: Any) -> None:
+        """Commit everything that has been done."""
+        self.await_result()
+        self._commit(group)
+        self.await_result()
+
+    def await_result(self) -> None:
+        """Wait for the commit in progress, and tell its tasks how it ended.
+
+        Raises CommitError if it does not end in time or if too many have been aborted in a row, and the error
+        of the commit itself if it is fatal.
+        """
+        if self._current is None:
             return
-        commit, landing = landed
-        self._pace.landed = self._clock.monotonic()
-        seconds = self._pace.landed - self._pace.started
-        self._measures.commit_landed(landing, commit.batches, seconds, self._clock.now_ms())
-        if not landing.committed:
-            if landing.limits is not None:
-                self._enforce_size_limits(commit, landing.limits)
-            self._roll_back(landing.reason)
+        commit, future = self._current
+        self._current = None
+        try:
+            result = future.result(max(0.0, self._deadline - self._clock.monotonic()))
+        except TimeoutError as error:
+            raise CommitError(f"a commit has not ended within {self._clients.timeout_seconds:g} s") from error
+        if result.committed and self._clients.finish is not None:
+            result = self._clients.finish(commit)
+        self._pacing.ended = self._clock.monotonic()
+        seconds = self._pacing.ended - self._pacing.started
+        self._metrics.commit_ended(result, commit.batches, seconds, self._clock.now_ms())
+        if result.committed:
+            self._aborts = 0
+            self._tasks.committed(commit.batches)
             return
-        self._aborts = 0
-        for batch in commit.batches:
-            task = self._tasks.get(batch.partition.number)
-            if task is not None:
-                task.committed(batch)
-
-    def rewind(self, task: Task, rewind: Rewind) -> None:
-        """User code failed: back to the last commit, and through the same records carefully."""
-        self.land()
-        _log.info("rewinding", extra={"partition": rewind.partition, "failed_offset": rewind.failed_offset})
-        self._seek(task, task.rollback())
+        self._aborts += 1
+        _log.warning("commit aborted", extra={"reason": result.reason, "in_a_row": self._aborts})
+        if self._aborts > _MOST_ABORTS_IN_A_ROW:
+            raise CommitError(f"{self._aborts} commits in a row were aborted: {result.reason}")
+        self._tasks.aborted(commit.batches, result.limits)
 
     def close(self) -> None:
-        self._committer.close()
+        self._thread.shutdown(wait=True)
 
-    def _start(self, group: Any) -> None:
-        batches: list[Batch] = []
-        for task in list(self._tasks.values()):
-            collected = task.collect()
-            if isinstance(collected, Rewind):
-                self.rewind(task, collected)
-            elif collected is not None:
-                batches.append(collected)
-        self._pace.started = self._clock.monotonic()
+    def _commit(self, group: Any) -> None:
+        batches = self._tasks.collect()
+        now = self._clock.monotonic()
+        self._pacing.started = now
         self.pending = 0
         if batches:
-            self._committer.start(Commit(batches, group))
-
-    def _enforce_size_limits(self, commit: Commit, limits: RecordSizeLimits) -> None:
-        """What is too large is to become the failure of the record that made it, in whichever task."""
-        if any(map(limits.are_exceeded, commit.batches)):
-            for task in self._tasks.values():
-                task.enforce_size_limits(limits)
-
-    def _roll_back(self, reason: str) -> None:
-        self._aborts += 1
-        _log.warning("commit aborted", extra={"reason": reason, "in_a_row": self._aborts})
-        if self._aborts > _MOST_ABORTS_IN_A_ROW:
-            raise CommitError(f"{self._aborts} commits in a row were aborted: {reason}")
-        for task in self._tasks.values():
-            self._seek(task, task.rollback())
+            commit = Commit(batches, group)
+            self._deadline = now + self._clients.timeout_seconds
+            self._current = commit, self._thread.submit(self._clients.write, commit)

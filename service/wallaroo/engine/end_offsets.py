@@ -1,4 +1,4 @@
-"""Where the partitions of a loop end, and what passing time means to the tasks there.
+"""Where the partitions of a loop end, and when the wall clock may move event time there.
 
 Rules for whoever edits this file:
 1. A partition ends where its last end-of-partition event was, until something is read behind it, or the
@@ -9,28 +9,27 @@ Rules for whoever edits this file:
 """
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from confluent_kafka import IsolationLevel, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
 
 from wallaroo.clock import Clock
-from wallaroo.record import Rewind
+from wallaroo.engine.task_group import TaskGroup
+from wallaroo.kafka.offsets import Place, request_end_offsets
 from wallaroo.task.task import Task
 
 _log = logging.getLogger(__name__)
 
-_LOOK_SECONDS = 0.25
+_INTERVAL_SECONDS = 0.25
 _REQUEST_SECONDS = 5.0
 
-_Answers = Mapping[int, "Future[Any]"]
 
-
-class Sight(NamedTuple):
-    """What a task gets to see: a time, and whether there was nothing left to read then."""
+class ClockUpdate(NamedTuple):
+    """What a task is told: a time, and whether there was nothing left to read then."""
 
     now_ms: int
     caught_up: bool
@@ -42,7 +41,7 @@ class Question:
 
     asked_ms: int
     offsets: Mapping[int, int]
-    answers: _Answers
+    answers: Mapping[Place, "Future[Any]"]
 
 
 class EndOffsets:
@@ -52,41 +51,40 @@ class EndOffsets:
         self._topic = topic
         self._clock = clock
         self._ends: dict[int, int] = {}
-        self._looked = clock.monotonic()
+        self._updated = clock.monotonic()
         self._question: Question | None = None
 
     def reached(self, number: int, offset: int) -> None:
-        """There is nothing at this offset yet."""
+        """Note that there is nothing at this offset yet."""
         self._ends[number] = offset
 
     def forget(self, number: int) -> None:
-        """The consumer reads this partition from elsewhere."""
+        """Note that the consumer reads this partition from elsewhere."""
         self._ends.pop(number, None)
 
     def last(self, number: int) -> int:
+        """The last end seen of a partition; 0 if there is none."""
         return self._ends.get(number, 0)
 
-    def look(self, tasks: Iterable[Task], admin: AdminClient, rewind: Callable[[Task, Rewind], None]) -> None:
-        """Now and then, let every task to which it matters see what time it is."""
+    def advance_wall_clock(self, tasks: TaskGroup, admin: AdminClient) -> None:
+        """Now and then, tell the time to every task to which it matters."""
         now = self._clock.monotonic()
-        if now - self._looked < _LOOK_SECONDS:
+        if now - self._updated < _INTERVAL_SECONDS:
             return
-        self._looked, now_ms = now, round(now * 1000)
+        self._updated, now_ms = now, round(now * 1000)
         waiting = [task for task in tasks if not task.timeline.is_idle]
         unsure = [task for task in waiting if task.timeline.awaits_end and self._is_at_end(task)]
-        sights = {task.partition.number: Sight(now_ms, self._is_at_end(task)) for task in waiting}
+        updates = {task.partition.number: ClockUpdate(now_ms, self._is_at_end(task)) for task in waiting}
         answered = self._answered()
         for task in unsure:
             number = task.partition.number
-            del sights[number]
+            del updates[number]
             if (number, task.next_offset) in answered:
-                sights[number] = answered[number, task.next_offset]
+                updates[number] = answered[number, task.next_offset]
         for task in waiting:
-            sight = sights.get(task.partition.number)
-            if sight is None:
-                continue
-            if answer := task.advance_wall_clock(sight.now_ms, caught_up=sight.caught_up):
-                rewind(task, answer)
+            update = updates.get(task.partition.number)
+            if update is not None:
+                tasks.advance_wall_clock(task, update.now_ms, caught_up=update.caught_up)
         if unsure and self._question is None:
             self._question = self._ask(unsure, admin, now_ms)
 
@@ -95,23 +93,18 @@ class EndOffsets:
 
     def _ask(self, tasks: Iterable[Task], admin: AdminClient, now_ms: int) -> Question:
         offsets = {task.partition.number: task.next_offset for task in tasks}
-        latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
-        asked = admin.list_offsets(
-            {TopicPartition(self._topic, number): latest for number in offsets},
-            isolation_level=IsolationLevel.READ_UNCOMMITTED,
-            request_timeout=_REQUEST_SECONDS,
-        )
-        return Question(now_ms, offsets, {tp.partition: answer for tp, answer in asked.items()})
+        places = [(self._topic, number) for number in offsets]
+        return Question(now_ms, offsets, request_end_offsets(admin, places, _REQUEST_SECONDS))
 
-    def _answered(self) -> dict[tuple[int, int], Sight]:
+    def _answered(self) -> dict[tuple[int, int], ClockUpdate]:
         """By partition and the offset asked for, once all answers are there."""
         question = self._question
         if question is None or not all(answer.done() for answer in question.answers.values()):
             return {}
         self._question = None
         return {
-            (number, question.offsets[number]): Sight(question.asked_ms, self._is_end(number, answer))
-            for number, answer in question.answers.items()
+            (number, question.offsets[number]): ClockUpdate(question.asked_ms, self._is_end(number, answer))
+            for (_, number), answer in question.answers.items()
         }
 
     def _is_end(self, number: int, answer: "Future[Any]") -> bool:

@@ -1,55 +1,36 @@
 """The loop of one sub-topology in one worker: poll, process, commit.
 
-Rules for whoever edits this file:
-1. One thread runs all of it, the group's callbacks included; only the commit itself waits elsewhere.
-2. Records in hand of a task that has been rewound meanwhile are dropped, and its consumer is sent back once
-   more: the seek may have been in the middle of the poll, some of them fetched before it, some after.
+One thread runs all of it, the group's callbacks included. Only a commit and a restore wait elsewhere. A
+partition stays paused until its task exists. Messages of a partition without a task are dropped: they were
+fetched for an assignment that is over, and will be fetched again.
 """
 
-import logging
 import math
 import threading
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 
-from confluent_kafka import Consumer, Message, TopicPartition
-from confluent_kafka.admin import AdminClient
+from confluent_kafka import Message, TopicPartition
 
 from wallaroo.clock import Clock
-from wallaroo.engine.assignment import Assignment
-from wallaroo.engine.commit_cycle import CommitCycle
-from wallaroo.engine.committer import Committer
+from wallaroo.engine.commit_cycle import Clients, CommitCycle
 from wallaroo.engine.end_offsets import EndOffsets
-from wallaroo.engine.metrics import LoopMeasures
-from wallaroo.engine.pacing import ListSize, Pace
+from wallaroo.engine.metrics import LoopMetrics
+from wallaroo.engine.pacing import CommitPacing, ListSize
 from wallaroo.engine.restore import Restorer
-from wallaroo.kafka.errors import Event, understand
-from wallaroo.kafka.offsets import join, leave
+from wallaroo.engine.task_group import NewTask, TaskGroup
+from wallaroo.kafka.errors import Event, classify_event
+from wallaroo.kafka.group_member import First, GroupMember
 from wallaroo.observability.health import LoopStatus
 from wallaroo.settings import Settings
-from wallaroo.task.record_batch import expand_batches
-from wallaroo.task.task import Task
 from wallaroo.topology.model import SubTopology
 
-_log = logging.getLogger(__name__)
-
 _IDLE_SECONDS = 0.1
-# While a commit is in flight the input is looked at as often as this.
-_FLIGHT_SECONDS = 0.005
-_LOOK_SECONDS = 1.0
+# While a commit is in progress the input is looked at as often as this.
+_COMMIT_POLL_SECONDS = 0.005
+_METRICS_SECONDS = 1.0
 _STUCK_SECONDS = 240
-# Behind a hop a message may hold a hundred records.
-_FIRST_PACKS = 10
-
-
-@dataclass(frozen=True, slots=True)
-class Clients:
-    """A loop's ways to Kafka."""
-
-    consumer: Consumer
-    committer: Committer
-    restorer: Restorer
-    admin: AdminClient
+# A message of a repartition topic may hold a hundred records.
+_FIRST_BATCHES = 10
 
 
 class Loop:
@@ -59,34 +40,38 @@ class Loop:
         self,
         sub: SubTopology,
         settings: Settings,
-        assignment: Assignment,
+        new_task: NewTask,
+        restorer: Restorer,
         open_clients: Callable[[], Clients],
         clock: Clock,
     ) -> None:
         self.name = sub.name
-        self.measures = LoopMeasures(sub.name)
-        self.assignment = assignment
+        self.metrics = LoopMetrics(sub.name)
+        self.restorer = restorer
+        self.tasks = TaskGroup(new_task, self._seek, self._await_commit, has_batches=not sub.input.is_source)
         self._topic = sub.input.topic
         self._settings = settings
         self._clock = clock
         self._open_clients = open_clients
         self._stopping = threading.Event()
-        self._rewound: set[int] = set()
-        self._hop = not sub.input.is_source
-        self._list_size = ListSize(settings.consume_batch, _FIRST_PACKS if self._hop else 0)
+        self._list_size = ListSize(settings.consume_batch, 0 if sub.input.is_source else _FIRST_BATCHES)
         self._processing_since: float | None = None
-        self._looked = clock.monotonic()
+        self._metrics_updated = clock.monotonic()
         self._ends = EndOffsets(self._topic, clock)
+        first: First = "earliest" if sub.input.is_ours else settings.auto_offset_reset
+        self._member = GroupMember(self._topic, settings, first, self, {"sub_topology": sub.name})
 
     def stop(self) -> None:
         self._stopping.set()
 
     def status(self) -> LoopStatus:
+        restoring = len(self.restorer.restoring)
+        partitions = len(self.tasks) + restoring
         return LoopStatus(
             self.name,
-            self.assignment.answered,
-            len(self.assignment),
-            len(self.assignment.restoring),
+            self._member.answered,
+            partitions,
+            restoring,
             connected=True,
             problem=self._problem(),
         )
@@ -100,140 +85,124 @@ class Loop:
     def run(self) -> None:
         """Until stopped; then commit what has been done and leave."""
         clients = self._open_clients()
-        self._consumer, self._restorer, self._admin = clients.consumer, clients.restorer, clients.admin
+        self._admin = clients.admin
         now, settings = self._clock.monotonic(), self._settings
         interval, linger = settings.commit_interval_ms / 1000, settings.commit_linger_ms / 1000
-        pace = Pace(interval, linger, settings.commit_every, started=now, landed=now)
-        tasks, committer = self.assignment.tasks, clients.committer
-        self._cycle = CommitCycle(tasks, committer, pace, self.measures, self._seek, self._clock)
-        join(self._consumer, self._topic, self._on_assign, self._on_revoke, self._on_lost)
+        pacing = CommitPacing(interval, linger, settings.commit_every, started=now, ended=now)
+        self._cycle = CommitCycle(self.tasks, clients, pacing, self.metrics, self._clock)
+        self._member.join(clients.consumer)
         while not self._stopping.is_set():
             self._turn()
-        self._commit_now()
-        leave(self._consumer, lambda: bool(self.assignment))
+        self._commit_and_wait()
+        self._member.leave()
         self._cycle.close()
 
     def _turn(self) -> None:
-        for restoration in self.assignment.admit(self._consumer):
-            self.measures.restored(restoration)
-        self._rewound.clear()
+        self._start_restored()
+        self.tasks.rewound.clear()
         size = self._list_size.value
-        messages = self._poll(size)
-        for task, its_own in self._slices(messages):
-            if task.partition.number in self._rewound:
-                self._seek(task, task.next_offset)
-            else:
-                self._process(task, its_own)
+        messages = self._member.poll(size, self._poll_timeout())
+        if not messages and self._cycle.in_progress:
+            self._cycle.wait(_COMMIT_POLL_SECONDS)
+            messages = self._member.poll(size, 0)
         dry = len(messages) < size
-        self._ends.look(self.assignment.tasks.values(), self._admin, self._cycle.rewind)
-        self._cycle.when_due(self._consumer.consumer_group_metadata, dry=dry)
-        self._look_when_due()
-
-    def _poll(self, size: int) -> list[Message]:
-        """Whatever is there; if nothing is, what has come until there is something to do."""
-        messages = self._consumer.consume(size, 0)
-        if messages:
-            return messages
-        if self._cycle.in_flight:
-            self._cycle.wait(_FLIGHT_SECONDS)
-            return self._consumer.consume(size, 0)
-        first = self._consumer.poll(self._poll_timeout())
-        return [] if first is None else [first, *self._consumer.consume(size - 1, 0)]
-
-    def _poll_timeout(self) -> float:
-        rest = self._cycle.rest()
-        # The client counts in whole milliseconds, and rounds down.
-        return _IDLE_SECONDS if rest is None else math.ceil(rest * 1000) / 1000
-
-    def _slices(self, messages: list[Message]) -> Iterator[tuple[Task, list[Message]]]:
-        """The records by partition; what is no record is heard first."""
         events = [message for message in messages if message.error() is not None]
         if events:
             for event in events:
-                self._hear(event)
+                self._on_event(event)
             messages = [message for message in messages if message.error() is None]
-        numbers = {message.partition() for message in messages}
-        alone = len(numbers) == 1
+        numbers = {message.partition() or 0 for message in messages}
         for number in numbers:
-            task = self.assignment.tasks.get(number or 0)
-            if task is not None:
-                yield task, messages if alone else [m for m in messages if m.partition() == number]
+            alone = len(numbers) == 1
+            self._process(number, messages if alone else [m for m in messages if m.partition() == number])
+        self._ends.advance_wall_clock(self.tasks, self._admin)
+        self._cycle.commit_if_due(self._member.consumer.consumer_group_metadata, dry=dry)
+        self._update_metrics()
 
-    def _process(self, task: Task, messages: list[Message]) -> None:
-        records = expand_batches(messages, task.partition) if self._hop else messages
-        started = self._clock.monotonic()
-        self._processing_since = started
-        rewind = task.process(records)
+    def _start_restored(self) -> None:
+        """Make tasks of the partitions whose stores have been restored, and let them be read."""
+        restored = self.restorer.take_restored()
+        for restoration in restored:
+            self.tasks.start(restoration.partition, restoration.start, restoration.stores)
+            self.metrics.restored(restoration)
+        if restored:
+            self._member.resume([TopicPartition(self._topic, r.partition.number, r.start) for r in restored])
+
+    def _poll_timeout(self) -> float:
+        if self._cycle.in_progress:
+            return 0
+        linger = self._cycle.seconds_to_linger()
+        # The client counts in whole milliseconds, and rounds down.
+        return _IDLE_SECONDS if linger is None else math.ceil(linger * 1000) / 1000
+
+    def _process(self, number: int, messages: list[Message]) -> None:
+        self._processing_since = started = self._clock.monotonic()
+        processed = self.tasks.process(number, messages)
         self._processing_since = None
-        seconds = self._clock.monotonic() - started
-        self.measures.slice_done(task, len(messages), len(records), seconds)
-        self._list_size.took(len(messages), len(records), seconds)
-        if rewind is not None:
-            self._cycle.rewind(task, rewind)
-
-    def _seek(self, task: Task, offset: int) -> None:
-        self._rewound.add(task.partition.number)
-        self._ends.forget(task.partition.number)
-        self._consumer.seek(TopicPartition(task.partition.topic, task.partition.number, offset))
-
-    def _commit_now(self) -> None:
-        self._cycle.now(self._consumer.consumer_group_metadata())
-
-    def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        self._log_rebalance("partitions assigned", partitions)
-        for tp in partitions:
-            self._ends.forget(tp.partition)
-        self.assignment.assign(consumer, partitions, self._restorer)
-        self.measures.rebalanced(len(self.assignment))
-        self._wake()
-
-    def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        self._log_rebalance("partitions revoked", partitions)
-        self._commit_now()
-        self._give_up(consumer, partitions)
-        self._wake()
-
-    def _on_lost(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        self._log_rebalance("partitions lost", partitions)
-        self._give_up(consumer, partitions)
-        self._cycle.land()
-
-    def _give_up(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        self.assignment.drop(consumer, partitions)
-        self.measures.revoked(partitions)
-        self.measures.rebalanced(len(self.assignment))
-
-    def _wake(self) -> None:
-        """A rebalance pauses all partitions in the client, which by itself looks again only once a second."""
-        for task in self.assignment.tasks.values():
-            self._seek(task, task.next_offset)
-
-    def _log_rebalance(self, event: str, partitions: list[TopicPartition]) -> None:
-        numbers = sorted(tp.partition for tp in partitions)
-        _log.info(event, extra={"sub_topology": self.name, "topic": self._topic, "partitions": numbers})
-
-    def _hear(self, message: Message) -> None:
-        match understand(message):
-            case Event.END_OF_PARTITION:
-                self._ends.reached(message.partition() or 0, message.offset() or 0)
-            case Event.OUT_OF_RANGE:
-                self._out_of_range(message.partition() or 0)
-
-    def _out_of_range(self, number: int) -> None:
-        task = self.assignment.tasks.get(number)
-        if task is None:
+        if processed is None:
             return
-        at = TopicPartition(self._topic, number, task.next_offset)
-        low, high = self._consumer.get_watermark_offsets(at)
-        self._commit_now()
-        task.move_to(self.assignment.out_of_range(at, low, high))
-        self._seek(task, task.next_offset)
+        seconds = self._clock.monotonic() - started
+        self.metrics.slice_done(self._topic, number, len(messages), processed, seconds)
+        self._list_size.took(len(messages), processed.records, seconds)
+        if processed.rewind is not None:
+            self.tasks.rewind(processed.rewind)
 
-    def _look_when_due(self) -> None:
+    def _seek(self, number: int, offset: int) -> None:
+        self._ends.forget(number)
+        self._member.seek(number, offset)
+
+    def _await_commit(self) -> None:
+        self._cycle.await_result()
+
+    def _commit_and_wait(self) -> None:
+        self._cycle.commit_and_wait(self._member.consumer.consumer_group_metadata())
+
+    def on_assigned(self, starts: list[TopicPartition]) -> None:
+        """Restore the stores of partitions that are new here."""
+        for tp in starts:
+            self._ends.forget(tp.partition)
+        self.restorer.start(starts, self._admin)
+
+    def on_revoked(self, partitions: list[TopicPartition]) -> None:
+        """Commit what has been done before the partitions move."""
+        self._commit_and_wait()
+        self._drop(partitions)
+
+    def on_lost(self, partitions: list[TopicPartition]) -> None:
+        """Drop what has been done."""
+        self._drop(partitions)
+        self._cycle.await_result()
+
+    def on_rebalanced(self) -> None:
+        """Wake the client: a rebalance pauses all its partitions, and it looks again only once a second."""
+        self.metrics.rebalanced(len(self.tasks) + len(self.restorer.restoring))
+        for task in self.tasks:
+            self.tasks.seek_again(task)
+
+    def _drop(self, partitions: list[TopicPartition]) -> None:
+        for tp in partitions:
+            self.tasks.drop(tp.partition)
+            self.restorer.cancel(tp.partition)
+        self.metrics.revoked(partitions)
+
+    def _on_event(self, message: Message) -> None:
+        number = message.partition() or 0
+        match classify_event(message):
+            case Event.END_OF_PARTITION:
+                self._ends.reached(number, message.offset() or 0)
+            case Event.OUT_OF_RANGE:
+                task = self.tasks.get(number)
+                if task is not None:
+                    offset = task.next_offset
+                    self._commit_and_wait()
+                    self.tasks.move(task, self._member.out_of_range(number, offset))
+
+    def _update_metrics(self) -> None:
         now = self._clock.monotonic()
-        if now - self._looked >= _LOOK_SECONDS:
-            self._looked = now
-            self.measures.restoring(self.assignment.restoring.values())
+        if now - self._metrics_updated >= _METRICS_SECONDS:
+            self._metrics_updated = now
+            self.metrics.restoring(self.restorer.restoring.values())
             now_ms = self._clock.now_ms()
-            for number, task in self.assignment.tasks.items():
-                self.measures.look_at(self._consumer, task, self._ends.last(number), now_ms)
+            for task in self.tasks:
+                end = self._ends.last(task.partition.number)
+                self.metrics.update(self._member.consumer, task, end, now_ms)

@@ -1,4 +1,4 @@
-"""What a loop reports of itself: a few numbers per slice and per commit, never per record."""
+"""The metrics of a loop: a few numbers per slice and per commit, never per record."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from confluent_kafka import Consumer, TopicPartition
 
 from wallaroo.engine.restore import Restoration
+from wallaroo.engine.task_group import Processed
 from wallaroo.engine.transaction import CommitResult
 from wallaroo.observability import metrics
 from wallaroo.observability.measurements import Measurements
@@ -13,31 +14,32 @@ from wallaroo.record import NANOSECONDS_PER_SECOND, Batch
 from wallaroo.task.task import Task
 
 
-class LoopMeasures:
-    """The measurements of one loop."""
+class LoopMetrics:
+    """The metrics of one loop, by its name."""
 
-    def __init__(self, sub_topology: str) -> None:
+    def __init__(self, name: str) -> None:
         self.values = Measurements()
-        self._name = sub_topology
+        self._name = name
         self._records_per_message: dict[int, float] = {}
 
-    def slice_done(self, task: Task, messages: int, records: int, seconds: float) -> None:
-        topic, number = task.partition.topic, task.partition.number
+    def slice_done(
+        self, topic: str, number: int, messages: int, processed: Processed, seconds: float
+    ) -> None:
+        records = processed.records
         self._records_per_message[number] = records / messages
         self.values.count(metrics.RECORDS_CONSUMED, records, self._name, topic, number)
-        controls = task.timeline.take_control_records()
-        self.values.count(metrics.RECORDS_PROCESSED, records - controls, self._name, number)
+        self.values.count(metrics.RECORDS_PROCESSED, records - processed.control_records, self._name, number)
         self.values.observe(metrics.PROCESS_DURATION, seconds, self._name)
 
-    def transaction_landed(self, landing: CommitResult, seconds: float) -> None:
+    def transaction_ended(self, result: CommitResult, seconds: float) -> None:
         self.values.observe(metrics.COMMIT_DURATION, seconds, self._name)
-        self.values.count(metrics.COMMITS, 1, self._name, landing.outcome.value)
+        self.values.count(metrics.COMMITS, 1, self._name, "committed" if result.committed else "aborted")
 
-    def commit_landed(
-        self, landing: CommitResult, batches: Iterable[Batch], seconds: float, now_ms: int
+    def commit_ended(
+        self, result: CommitResult, batches: Iterable[Batch], seconds: float, now_ms: int
     ) -> None:
-        self.transaction_landed(landing, seconds)
-        if landing.committed:
+        self.transaction_ended(result, seconds)
+        if result.committed:
             for batch in batches:
                 self._batch_committed(batch, now_ms)
 
@@ -81,10 +83,10 @@ class LoopMeasures:
             self.values.count(metrics.RESTORED_RECORDS, records, store)
             self.values.observe(metrics.RESTORE_DURATION, restoration.seconds, store)
 
-    def look_at(self, consumer: Consumer, task: Task, end_seen: int, now_ms: int) -> None:
-        """Lags and state size of one task: once a second is enough.
+    def update(self, consumer: Consumer, task: Task, end_seen: int, now_ms: int) -> None:
+        """Set the lags and the state size of one task: once a second is enough.
 
-        Offsets count messages; how many records those hold that wait is known only of the last ones read.
+        Offsets count messages. How many records the waiting ones hold is estimated by the last ones read.
         """
         topic, number = task.partition.topic, task.partition.number
         _, high = consumer.get_watermark_offsets(TopicPartition(topic, number), cached=True)

@@ -1,43 +1,47 @@
-"""How much to read at once and when to commit. Pure."""
+"""How much to read at once, when to commit, and how long to wait after a failure. Pure."""
 
 from dataclasses import dataclass
 
+# A list that takes longer than this keeps a worker from its group's coordinator and from SIGTERM.
+_LONGEST_LIST_SECONDS = 1.0
+
+_FIRST_WAIT_SECONDS = 0.2
+_LONGEST_WAIT_SECONDS = 30.0
+# A worker that has lived this long has recovered.
+_STABLE_SECONDS = 30.0
+
 
 @dataclass(slots=True)
-class Pace:
-    """When a commit is due: as soon as the input has run dry, by interval or size under load.
+class CommitPacing:
+    """When a commit is due: once the input has run dry, or by interval or size under load.
 
-    After a commit has landed, dry input lingers. Times are monotonic seconds.
+    After a commit has ended, dry input lingers. Times are monotonic seconds.
     """
 
     interval_seconds: float
     linger_seconds: float
     most_records: int
     started: float
-    landed: float
+    ended: float
 
-    def due(self, now: float, pending: int, *, dry: bool, in_flight: bool) -> bool:
-        """Whether to commit `pending` records now, even if the commit in flight has to be waited for."""
+    def is_due(self, now: float, pending: int, *, dry: bool, in_progress: bool) -> bool:
+        """Whether to commit `pending` records now, even if the commit in progress has to be waited for."""
         if not pending:
             return False
         if pending >= self.most_records:
             return True
-        if in_flight:
+        if in_progress:
             return False
-        return now - self.started >= self.interval_seconds or (dry and self.rest(now) <= 0)
+        return now - self.started >= self.interval_seconds or (dry and self.linger_left(now) <= 0)
 
-    def rest(self, now: float) -> float:
-        """For how many seconds more it is to linger."""
-        return self.landed + self.linger_seconds - now
-
-
-# A list that takes longer than this keeps a worker from its group's coordinator and from SIGTERM.
-_LONGEST_LIST_SECONDS = 1.0
+    def linger_left(self, now: float) -> float:
+        """For how many more seconds dry input lingers."""
+        return self.ended + self.linger_seconds - now
 
 
 @dataclass(slots=True)
 class ListSize:
-    """How many messages to take at once: those with `most` records, unless fewer are enough for user code."""
+    """How many messages to take at once: those with `most` records, or fewer if user code is slow."""
 
     most: int
     value: int = 0
@@ -46,8 +50,24 @@ class ListSize:
         self.value = min(self.value, self.most) or self.most
 
     def took(self, messages: int, records: int, seconds: float) -> None:
-        """Learn from one list; there is more than one record in a pack."""
+        """Learn from one list. A message of a repartition topic may hold many records."""
         if seconds > _LONGEST_LIST_SECONDS:
             self.value = max(1, int(messages * _LONGEST_LIST_SECONDS / seconds))
         else:
             self.value = min(self.value * 2, max(1, self.most * messages // max(records, messages)))
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """How long to wait before a new start: each failure in a row doubles the wait."""
+
+    deaths: int = 0
+
+    def after_death(self, lived_seconds: float) -> "Backoff":
+        return Backoff(1) if lived_seconds >= _STABLE_SECONDS else Backoff(self.deaths + 1)
+
+    @property
+    def seconds(self) -> float:
+        return (
+            min(_FIRST_WAIT_SECONDS * 2 ** (self.deaths - 1), _LONGEST_WAIT_SECONDS) if self.deaths else 0.0
+        )

@@ -3,24 +3,23 @@
 Rules for whoever edits this file:
 1. The end is the high watermark, taken after the group's offsets are known to be stable: a transaction
    of the partition's last owner may still be about to become visible below it.
-2. A partition is done when its end-of-partition event says so, never by counting records: transaction
-   markers, compaction and aborted records leave gaps.
+2. A partition is done when its end-of-partition event says so, never by counting records.
 3. Nothing is decoded here.
+4. What has been restored is handed to the loop's thread; only that one knows whether it is still wanted.
 """
 
 import logging
+import queue
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
-from confluent_kafka import Consumer, IsolationLevel, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
+from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka.admin import AdminClient
 
-from wallaroo.engine.transaction import Point, Probe
-from wallaroo.kafka.errors import Event, understand
-from wallaroo.kafka.retry import persist
+from wallaroo.engine.transaction import Probe, ProbePoint
+from wallaroo.kafka.offsets import EndReader, Place, end_offsets
 from wallaroo.record import Partition
 from wallaroo.state.store import KeyedStore
 
@@ -34,7 +33,7 @@ _REQUEST_SECONDS = 30.0
 
 @dataclass(slots=True)
 class Restoration:
-    """The stores of one task-to-be; cancelled when its partition is revoked meanwhile.
+    """The stores of one task-to-be; cancelled if its partition is revoked meanwhile.
 
     `remaining` and `records` say, by store, how far its restore has come.
     """
@@ -59,111 +58,111 @@ class _Reading:
     records: int = 0
 
 
-# Messages are typed loosely by the client: a topic and a partition that cannot be None here.
-Message = Any
-_Readings = dict[tuple[str, int], _Reading]
-
-
 class Restorer:
-    """Restores one assignment's worth of partitions at a time, each in a thread of its own."""
+    """Restores the partitions of one loop, those of one assignment together, in a thread of its own.
+
+    `restoring` are the partitions under way, by number.
+    """
 
     def __init__(
         self,
-        changelogs: dict[str, str],
+        changelogs: Mapping[str, str],
+        new_stores: Callable[[], dict[str, KeyedStore]],
         open_consumer: Callable[[], Consumer],
-        admin: AdminClient,
-        done: Callable[[Restoration | BaseException], None],
-        at: Probe,
+        probe: Probe,
     ) -> None:
+        self.restoring: dict[int, Restoration] = {}
         self._changelogs = changelogs
+        self._new_stores = new_stores
         self._open_consumer = open_consumer
-        self._admin = admin
-        self._done = done
-        self._at = at
+        self._probe = probe
+        self._results: queue.SimpleQueue[Restoration | BaseException] = queue.SimpleQueue()
 
-    def start(self, restorations: Sequence[Restoration]) -> None:
-        """Begin; `done` is called once for each restoration that was not cancelled, or with an error."""
-        threading.Thread(target=self._run, args=(restorations,), name="restore", daemon=True).start()
+    def start(self, starts: Iterable[TopicPartition], admin: AdminClient) -> None:
+        """Begin to restore the stores of partitions that have been assigned."""
+        restorations = [
+            Restoration(Partition(tp.topic, tp.partition), tp.offset, self._new_stores()) for tp in starts
+        ]
+        self.restoring.update({r.partition.number: r for r in restorations})
+        if restorations:
+            threading.Thread(
+                target=self._run, args=(restorations, admin), name="restore", daemon=True
+            ).start()
 
-    def _run(self, restorations: Sequence[Restoration]) -> None:
+    def cancel(self, number: int) -> None:
+        """Stop restoring a partition, if it is being restored."""
+        restoration = self.restoring.pop(number, None)
+        if restoration is not None:
+            restoration.cancelled.set()
+
+    def take_restored(self) -> list[Restoration]:
+        """What is complete and has not been cancelled; raises the error of a restore that has failed."""
+        taken = []
+        while not self._results.empty():
+            restoration = self._results.get()
+            if isinstance(restoration, BaseException):
+                raise restoration
+            number = restoration.partition.number
+            if self.restoring.get(number) is restoration:
+                del self.restoring[number]
+                taken.append(restoration)
+        return taken
+
+    def _run(self, restorations: Sequence[Restoration], admin: AdminClient) -> None:
         try:
-            self._restore(restorations)
+            self._restore(restorations, admin)
         except BaseException as error:  # handed to the loop, which raises it
-            self._done(error)
+            self._results.put(error)
 
-    def _restore(self, restorations: Sequence[Restoration]) -> None:
-        self._started = time.monotonic()
-        readings = self._readings(restorations)
-        for restoration in restorations:
-            self._finish(restoration, readings)
+    def _restore(self, restorations: Sequence[Restoration], admin: AdminClient) -> None:
+        started = time.monotonic()
+        readings = self._readings(restorations, admin)
+        self._finish(restorations, readings, started)
         if readings:
             consumer = self._open_consumer()
             try:
-                consumer.assign([TopicPartition(topic, number, 0) for topic, number in readings])
-                self._read(consumer, readings)
+                self._read(consumer, readings, started)
             finally:
                 consumer.close()
         details = {"partitions": sorted(r.partition.number for r in restorations)}
-        _log.info("restored", extra={**details, "seconds": round(time.monotonic() - self._started, 3)})
+        _log.info("restored", extra={**details, "seconds": round(time.monotonic() - started, 3)})
 
-    def _readings(self, restorations: Sequence[Restoration]) -> _Readings:
-        """What there is to read; an empty changelog is none of it."""
-        ends = self._ends(restorations)
-        return {
-            (topic, restoration.partition.number): _Reading(restoration, restoration.stores[name], end)
+    def _readings(self, restorations: Sequence[Restoration], admin: AdminClient) -> dict[Place, _Reading]:
+        """What there is to read: every changelog partition that is not empty."""
+        stores = {
+            (topic, restoration.partition.number): (restoration, restoration.stores[name])
             for restoration in restorations
             for name, topic in self._changelogs.items()
-            if (end := ends[topic, restoration.partition.number])
         }
+        ends = end_offsets(admin, stores, _REQUEST_SECONDS)
+        return {place: _Reading(*stores[place], end) for place, end in ends.items() if end}
 
-    def _ends(self, restorations: Sequence[Restoration]) -> dict[tuple[str, int], int]:
-        wanted = [
-            TopicPartition(topic, restoration.partition.number)
-            for restoration in restorations
-            for topic in self._changelogs.values()
-        ]
-        if not wanted:
-            return {}
-        latest: OffsetSpec = OffsetSpec.latest()  # type: ignore[no-untyped-call]
-        return persist(lambda: self._ask_ends(dict.fromkeys(wanted, latest)))
+    def _read(self, consumer: Consumer, readings: dict[Place, _Reading], started: float) -> None:
+        ends = {place: reading.end for place, reading in readings.items()}
+        reader = EndReader(consumer, dict.fromkeys(ends, 0), ends, _POLL_SECONDS)
+        while reader.unread:
+            self._probe(ProbePoint.DURING_RESTORE)
+            for place, messages in reader.poll(_LIST_SIZE).items():
+                reading = readings[place]
+                reading.position = messages[-1].offset()
+                reading.records += len(messages)
+                restore = reading.store.restore
+                for message in messages:
+                    restore(message.key(), message.value())
+            for place in readings.keys() - reader.unread.keys():
+                reading = readings.pop(place)
+                reading.restoration.records[reading.store.name] = reading.records
+                self._finish([reading.restoration], readings, started)
+            for place, reading in list(readings.items()):
+                reading.restoration.remaining[reading.store.name] = reading.end - reading.position
+                if reading.restoration.cancelled.is_set():
+                    del readings[place], reader.unread[place]
 
-    def _ask_ends(self, wanted: dict[TopicPartition, OffsetSpec]) -> dict[tuple[str, int], int]:
-        for topic in self._changelogs.values():
-            # Without a fresh look, the client asks in the name of a leader that may have been replaced.
-            self._admin.list_topics(topic, _REQUEST_SECONDS)
-        futures = self._admin.list_offsets(
-            wanted, isolation_level=IsolationLevel.READ_UNCOMMITTED, request_timeout=_REQUEST_SECONDS
-        )
-        return {(tp.topic, tp.partition): future.result().offset for tp, future in futures.items()}
-
-    def _read(self, consumer: Consumer, readings: _Readings) -> None:
-        while readings := {at: r for at, r in readings.items() if not r.restoration.cancelled.is_set()}:
-            self._at(Point.DURING_RESTORE)
-            for message in consumer.consume(_LIST_SIZE, _POLL_SECONDS):
-                at: Any = (message.topic(), message.partition())
-                reading = readings.get(at)
-                if reading is not None and _is_the_end(message, reading):
-                    del readings[at]
-                    reading.restoration.records[reading.store.name] = reading.records
-                    self._finish(reading.restoration, readings)
-            _note_progress(readings)
-
-    def _finish(self, restoration: Restoration, unread: _Readings) -> None:
-        if not any(reading.restoration is restoration for reading in unread.values()):
-            restoration.seconds = time.monotonic() - self._started
-            self._done(restoration)
-
-
-def _note_progress(readings: _Readings) -> None:
-    for reading in readings.values():
-        reading.restoration.remaining[reading.store.name] = reading.end - reading.position
-
-
-def _is_the_end(message: Message, reading: _Reading) -> bool:
-    """Take one message of a changelog; True for the event that says there is no more."""
-    if message.error() is None:
-        reading.position = message.offset()
-        reading.records += 1
-        reading.store.restore(message.key(), message.value())
-        return False
-    return understand(message) is Event.END_OF_PARTITION and int(message.offset()) >= reading.end
+    def _finish(
+        self, restorations: Sequence[Restoration], unread: Mapping[Place, _Reading], started: float
+    ) -> None:
+        """Hand over those of which everything has been read."""
+        for restoration in restorations:
+            if not any(reading.restoration is restoration for reading in unread.values()):
+                restoration.seconds = time.monotonic() - started
+                self._results.put(restoration)

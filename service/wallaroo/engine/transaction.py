@@ -1,42 +1,37 @@
 """The one place where a transaction is committed. User code never runs inside it.
 
 Rules for whoever edits this file:
-1. A transaction begins and ends inside what `exactly_once` returns; it is never open while user code runs.
+1. A transaction begins and ends inside what `exactly_once` returns. It is never open while user code runs.
 2. The offsets go with the group's metadata as it was when the batches were collected: that is what
    fences a worker whose partitions have moved on (KIP-447).
 3. Transactions that follow each other are of producers that take turns: a broker that is still writing the
    markers of one refuses the next one of the same producer, whose client then waits for 20 ms.
-4. ABORTED means that nothing of it is visible to readers; anything but that or COMMITTED is raised,
-   and the process ends.
+4. An aborted commit has left nothing that readers can see. Whatever is neither committed nor aborted is
+   raised, and the process ends.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from enum import Enum, StrEnum
+from enum import StrEnum
 from functools import partial
 from itertools import cycle
-from typing import Any, Protocol
+from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
-from wallaroo.engine.produce import produce_all
 from wallaroo.errors import CommitError
-from wallaroo.kafka.forbidden import first_forbidden, forbidden
-from wallaroo.kafka.retry import persist
+from wallaroo.kafka.errors import first_missing_permission, missing_permission
+from wallaroo.kafka.retry import retry
 from wallaroo.record import Batch
 from wallaroo.task.record_size import RecordSizeLimits
 
 _FLUSH_SECONDS = 20.0
 _FAILURE_SECONDS = 0.2
 _ABORT_SECONDS = 0.5
+_QUEUE_FULL_SECONDS = 0.1
 
 
-class Outcome(Enum):
-    COMMITTED = "committed"
-    ABORTED = "aborted"
-
-
-class Point(StrEnum):
+class ProbePoint(StrEnum):
     """Named moments of a commit and a restore, for tests that kill a worker there."""
 
     BEFORE_BEGIN = "before_begin"
@@ -46,193 +41,192 @@ class Point(StrEnum):
     DURING_RESTORE = "during_restore"
 
 
-Probe = Callable[[Point], None]
+Probe = Callable[[ProbePoint], None]
 
 
-def unprobed(_point: Point) -> None:
+def no_probe(_point: ProbePoint) -> None:
     """The probe of every process that is not under test."""
 
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """What is committed together: the batches of one loop's tasks, and the group they belong to."""
+    """What is committed together: the batches of one loop's tasks, and the metadata of their group."""
 
     batches: Sequence[Batch]
     group: Any
+
+    @property
+    def offsets(self) -> list[TopicPartition]:
+        return [TopicPartition(b.partition.topic, b.partition.number, b.next_offset) for b in self.batches]
 
 
 @dataclass(frozen=True, slots=True)
 class CommitResult:
     """How a commit ended; `reason` says why it was aborted, `limits` what sizes fit if that was why."""
 
-    outcome: Outcome
+    committed: bool
     reason: str = ""
     limits: RecordSizeLimits | None = None
 
-    @property
-    def committed(self) -> bool:
-        return self.outcome is Outcome.COMMITTED
 
+COMMITTED = CommitResult(committed=True)
 
+Writer = Callable[[Commit], CommitResult]
 AskLimits = Callable[[], RecordSizeLimits]
 
 
-class Writer(Protocol):
-    def __call__(self, commit: Commit) -> CommitResult: ...
+def exactly_once(producers: Sequence[Producer], probe: Probe, ask_limits: AskLimits) -> Writer:
+    """Write outputs, changelog and offsets in one transaction, each of the next producer."""
+    turns = cycle(producers)
 
-
-def exactly_once(producer: Producer, at: Probe, ask_limits: AskLimits) -> Writer:
-    """Outputs, changelog and offsets in one transaction."""
-
-    def write(commit: Commit) -> CommitResult:
+    def write_transaction(commit: Commit) -> CommitResult:
+        producer = next(turns)
+        send_offsets = partial(producer.send_offsets_to_transaction, commit.offsets, commit.group)
         try:
-            at(Point.BEFORE_BEGIN)
+            probe(ProbePoint.BEFORE_BEGIN)
             producer.begin_transaction()
             # First: what a topic refuses of records would end this call with an error that does not say so.
-            _send_offsets(producer, commit)
-            at(Point.AFTER_OFFSETS)
-            _hand_over(producer, commit)
-            _flush(producer, commit)
-            at(Point.AFTER_PRODUCE)
-            persist(producer.commit_transaction)
-            at(Point.AFTER_COMMIT)
+            retry(send_offsets)
+            probe(ProbePoint.AFTER_OFFSETS)
+            try:
+                produce_all(producer, commit.batches)
+            except KafkaException as error:
+                # A failed transaction takes no more records, but does not say why. Sending the offsets does.
+                if error.args[0].code() == KafkaError._STATE:  # noqa: SLF001 - the client's public name for it
+                    retry(send_offsets)
+                raise
+            # The flush of a commit waits for records to time out even if the transaction has failed already.
+            # So the offsets are sent again until all records are there: sending them says if it has failed.
+            while producer.flush(_FAILURE_SECONDS):
+                retry(send_offsets)
+            probe(ProbePoint.AFTER_PRODUCE)
+            retry(producer.commit_transaction)
+            probe(ProbePoint.AFTER_COMMIT)
         except KafkaException as error:
-            return _aborted(producer, error, ask_limits)
-        return CommitResult(Outcome.COMMITTED)
+            result = _abort(producer, error)
+            return replace(result, limits=ask_limits()) if _is_too_large(error.args[0]) else result
+        return COMMITTED
 
-    return write
-
-
-def in_turn(writers: Sequence[Writer]) -> Writer:
-    """Each commit by the next of them, and none before the one before it has landed."""
-    turns = cycle(writers)
-
-    def write(commit: Commit) -> CommitResult:
-        return next(turns)(commit)
-
-    return write
+    return write_transaction
 
 
-def without_offsets(producer: Producer, at: Probe) -> Writer:
-    """Outputs and changelog in one transaction, of what did not come from a topic."""
+def without_offsets(producer: Producer, probe: Probe) -> Writer:
+    """Write outputs and changelog in one transaction, of what does not come from a topic."""
 
-    def write(commit: Commit) -> CommitResult:
+    def write_transaction(commit: Commit) -> CommitResult:
         try:
-            at(Point.BEFORE_BEGIN)
+            probe(ProbePoint.BEFORE_BEGIN)
             producer.begin_transaction()
             produce_all(producer, commit.batches)
-            at(Point.AFTER_PRODUCE)
-            persist(producer.commit_transaction)
-            at(Point.AFTER_COMMIT)
+            probe(ProbePoint.AFTER_PRODUCE)
+            retry(producer.commit_transaction)
+            probe(ProbePoint.AFTER_COMMIT)
         except KafkaException as error:
             return _abort(producer, error)
-        return CommitResult(Outcome.COMMITTED)
+        return COMMITTED
 
-    return write
+    return write_transaction
 
 
-def at_least_once(producer: Producer, failures: list[KafkaError], at: Probe, ask_limits: AskLimits) -> Writer:
-    """Outputs and changelog first, then `offsets_alone`: a crash in between repeats records.
+def at_least_once(
+    producer: Producer, failures: list[KafkaError], probe: Probe, ask_limits: AskLimits
+) -> Writer:
+    """Write outputs and changelog, for `commit_offsets` to follow: a crash in between repeats records.
 
     `failures` is where the producer's delivery callback leaves its errors.
     """
 
-    def write(commit: Commit) -> CommitResult:
-        at(Point.BEFORE_BEGIN)
+    def write_and_flush(commit: Commit) -> CommitResult:
+        probe(ProbePoint.BEFORE_BEGIN)
         failures.clear()
         try:
             produce_all(producer, commit.batches)
         except KafkaException as error:
             failures.append(error.args[0])
-        at(Point.AFTER_PRODUCE)
+        probe(ProbePoint.AFTER_PRODUCE)
         unsent = producer.flush(_FLUSH_SECONDS)
-        if refusal := first_forbidden(failures):
+        if refusal := first_missing_permission(failures):
             raise refusal
         if unsent or failures:
-            limits = ask_limits() if any(map(_is_for_size, failures)) else None
-            return CommitResult(Outcome.ABORTED, f"{unsent} records unsent, errors: {failures[:3]}", limits)
-        return CommitResult(Outcome.COMMITTED)
+            limits = ask_limits() if any(map(_is_too_large, failures)) else None
+            return CommitResult(
+                committed=False, reason=f"{unsent} records unsent, errors: {failures[:3]}", limits=limits
+            )
+        return COMMITTED
 
-    return write
+    return write_and_flush
 
 
-def offsets_alone(consumer: Consumer, at: Probe) -> Writer:
-    """The offsets of what has been written; to be called in the thread that polls the consumer.
+def commit_offsets(consumer: Consumer, probe: Probe) -> Writer:
+    """Commit the offsets of what has been written; to be called in the thread that polls the consumer.
 
     The client lets another thread wait for a gap between two polls, which may never come.
     """
 
-    def write(commit: Commit) -> CommitResult:
-        at(Point.AFTER_OFFSETS)
+    def commit_to_group(commit: Commit) -> CommitResult:
+        probe(ProbePoint.AFTER_OFFSETS)
         try:
-            persist(lambda: consumer.commit(offsets=_offsets(commit), asynchronous=False))
+            retry(lambda: consumer.commit(offsets=commit.offsets, asynchronous=False))
         except KafkaException as error:
             if error.args[0].fatal():
                 raise
-            return CommitResult(Outcome.ABORTED, str(error))
-        at(Point.AFTER_COMMIT)
-        return CommitResult(Outcome.COMMITTED)
+            return CommitResult(committed=False, reason=str(error))
+        probe(ProbePoint.AFTER_COMMIT)
+        return COMMITTED
 
-    return write
-
-
-def nothing_more(commit: Commit) -> CommitResult:
-    """The end of a commit that its writer has brought to its end."""
-    return CommitResult(Outcome.COMMITTED)
+    return commit_to_group
 
 
-def _offsets(commit: Commit) -> list[TopicPartition]:
-    return [TopicPartition(b.partition.topic, b.partition.number, b.next_offset) for b in commit.batches]
+def produce_all(producer: Producer, batches: Sequence[Batch]) -> None:
+    """Hand everything over, in order; KafkaException if the client refuses a record as too large."""
+    produce = producer.produce
+    for batch in batches:
+        for output in batch.outputs:
+            try:
+                produce(*output)
+            except BufferError:
+                _wait_and_produce(producer, output)
+        partition = batch.partition.number
+        for changes in batch.changes:
+            topic = changes.topic
+            for key, value in changes.values.items():
+                try:
+                    produce(topic, value, key, partition)
+                except BufferError:
+                    _wait_and_produce(producer, (topic, value, key, partition))
 
 
-def _send_offsets(producer: Producer, commit: Commit) -> None:
-    persist(lambda: producer.send_offsets_to_transaction(_offsets(commit), commit.group))
-
-
-def _hand_over(producer: Producer, commit: Commit) -> None:
-    """A transaction that has failed takes no more records without saying why; sending the offsets says it."""
-    try:
-        produce_all(producer, commit.batches)
-    except KafkaException as error:
-        if error.args[0].code() == KafkaError._STATE:  # noqa: SLF001 - the client's public name for it
-            _send_offsets(producer, commit)
-        raise
-
-
-def _flush(producer: Producer, commit: Commit) -> None:
-    """In the flush of a commit, a transaction that has failed already waits for records to time out.
-
-    So the offsets are sent again and again until all records are there: sending them says whether it has.
-    """
-    while producer.flush(_FAILURE_SECONDS):
-        _send_offsets(producer, commit)
+def _wait_and_produce(producer: Producer, output: tuple[Any, ...]) -> None:
+    """Produce as soon as the client's queue, which is full, has drained a little."""
+    while True:
+        producer.poll(_QUEUE_FULL_SECONDS)
+        try:
+            producer.produce(*output)
+        except BufferError:
+            continue
+        return
 
 
 def _abort(producer: Producer, error: KafkaException) -> CommitResult:
-    """Abort where that mends it; a fatal error (fenced, say) or a lack of permission ends the process."""
+    """Abort where that helps; a fatal error (fenced, say) or a lack of permission ends the process."""
     cause: KafkaError = error.args[0]
     if cause.fatal():
         raise _useless(error) from error
     # The client empties its queue and waits until it is empty. What the broker refuses meanwhile may be in it
     # again, and would stay until the broker gives the transaction up, and with it the producer. So: again.
     try:
-        persist(partial(producer.abort_transaction, _ABORT_SECONDS))
+        retry(partial(producer.abort_transaction, _ABORT_SECONDS))
     except KafkaException as hopeless:
         raise _useless(hopeless) from hopeless
-    refusal = forbidden(error)
+    refusal = missing_permission(error)
     if refusal is not None:
         raise refusal from error
-    return CommitResult(Outcome.ABORTED, cause.str())
+    return CommitResult(committed=False, reason=cause.str())
 
 
 def _useless(error: KafkaException) -> CommitError:
     return CommitError(f"the transactional producer cannot go on: {error.args[0].str()}")
 
 
-def _aborted(producer: Producer, error: KafkaException, ask_limits: AskLimits) -> CommitResult:
-    landing = _abort(producer, error)
-    return replace(landing, limits=ask_limits()) if _is_for_size(error.args[0]) else landing
-
-
-def _is_for_size(error: KafkaError) -> bool:
+def _is_too_large(error: KafkaError) -> bool:
     return error.code() == KafkaError.MSG_SIZE_TOO_LARGE

@@ -1,4 +1,4 @@
-"""How clients of Kafka are configured: in one place, and never after a fork."""
+"""Clients of Kafka and their configuration. None is ever made before a fork."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,28 +13,28 @@ from wallaroo.settings import DEAD_LETTER_BYTES, Guarantee, Settings
 
 Client = TypeVar("Client", Consumer, Producer, AdminClient)
 
-# A full queue makes the fetcher sleep this long; the default of a second lets a fast consumer run dry.
+# The fetcher sleeps this long if its queue is full; the default of a second lets a fast consumer run dry.
 _FETCH_BACKOFF_MS = 5
-# After a commit the broker writes its markers, and for a few milliseconds refuses the next transaction of
-# the same producer (CONCURRENT_TRANSACTIONS). The default wait is 100 ms.
+# While the broker writes the markers of a transaction, for a few milliseconds, it refuses the next one of the
+# same producer (CONCURRENT_TRANSACTIONS). The default wait is 100 ms.
 _RETRY_BACKOFF_MS = 2
 # The client's default.
 _LARGEST_BATCH = 1_000_000
 _LARGEST_RECORD = 1_000_000_000
-# Members learn of a rebalance by the answer to their heartbeat, and moved partitions rest until all know.
+# Members learn of a rebalance from the answer to a heartbeat; partitions stand still until all members know.
 _HEARTBEAT_MS = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """Who a worker is on the cluster: stable over a restart, and nobody else's at the same time."""
+    """The identity of a worker on the cluster: the same after a restart, and unique at any time."""
 
     application_id: str
     instance: str
     worker: int
 
     def named(self, part: str) -> str:
-        """The id of this worker in one part of the application: a sub-topology or a delivery."""
+        """The id of this worker in one part of the application: a sub-topology, say, or a delivery."""
         return f"{self.application_id}-{part}-{self.instance}-{self.worker}"
 
 
@@ -48,8 +48,8 @@ def _every_client(servers: str, client_id: str) -> dict[str, Any]:
         "client.id": client_id,
         "logger": CLIENT_LOG,
         "log.connection.close": False,
-        # With the client's default, one that loses its last broker forgets them all, but goes on to wait for
-        # the one that it took for the coordinator of a group, for good (librdkafka 2.16; decision 0020).
+        # With the default, a client that loses its last broker forgets all brokers, but waits for the former
+        # coordinator of its group for ever (librdkafka 2.16; decision 0020).
         "metadata.recovery.strategy": "none",
     }
 
@@ -57,8 +57,8 @@ def _every_client(servers: str, client_id: str) -> dict[str, Any]:
 def group_consumer(
     settings: Settings, group: str, member_id: str, on_error: Callable[[Any], None]
 ) -> Consumer:
-    """A member of a consumer group that reads only what is committed and never commits by itself."""
-    return _made(
+    """A consumer in a group: it reads only what is committed, and commits only when told to."""
+    return _new_client(
         Consumer,
         {
             **common_config(settings, member_id),
@@ -78,7 +78,7 @@ def group_consumer(
 
 def _group_protocol(settings: Settings, member_id: str) -> dict[str, Any]:
     if settings.group_protocol == "consumer":
-        # No static member: the broker would refuse a restarted worker until its dead self has timed out.
+        # Not as a static member: the broker would refuse a restarted worker until the dead one has timed out.
         return {"group.protocol": "consumer"}
     return {
         "group.protocol": "classic",
@@ -90,8 +90,8 @@ def _group_protocol(settings: Settings, member_id: str) -> dict[str, Any]:
 
 
 def restore_consumer(settings: Settings, client_id: str) -> Consumer:
-    """A consumer of changelogs: outside of every group, told when a partition ends."""
-    return _made(
+    """A consumer of changelogs: outside of every group, with end-of-partition events."""
+    return _new_client(
         Consumer,
         {
             **common_config(settings, client_id),
@@ -115,10 +115,10 @@ def task_producer(
     failures: list[KafkaError],
     largest_batch: int = _LARGEST_BATCH,
 ) -> Producer:
-    """The producer of one loop; transactional where the guarantee is exactly once.
+    """The producer of one loop, transactional if the guarantee is exactly once.
 
-    Otherwise `failures` collects what could not be delivered; a transaction knows that by itself. What
-    `largest_batch` is the least of is what every topic takes: the broker refuses batches, not records.
+    Otherwise `failures` collects the errors of delivery, which a transaction reports by itself. No batch is
+    larger than `largest_batch`, which every topic has to take: the broker refuses batches, not records.
     """
     config = {
         **_producer_config(settings, transactional_id, on_error),
@@ -130,18 +130,18 @@ def task_producer(
         config |= _transactional(settings, transactional_id)
     else:
         config["on_delivery"] = _collect_into(failures)
-    return _made(Producer, {**config, **settings.producer})
+    return _new_client(Producer, {**config, **settings.producer})
 
 
 def transactional_ids(member_id: str) -> tuple[str, str]:
-    """Of the two producers of one loop, and of nobody else: those of members end in a number."""
+    """The ids of a loop's two producers. The second is nobody else's: the ids of members end in a number."""
     return member_id, f"{member_id}-b"
 
 
 def ingest_producer(
     settings: Settings, client_id: str, on_error: Callable[[Any], None], failures: list[KafkaError]
 ) -> Producer:
-    """The producer of a TCP source: never gives up by itself, and holds little, so that senders wait."""
+    """The producer of a TCP source: it never gives up a record, and holds few, so that senders wait."""
     config = {
         **_producer_config(settings, client_id, on_error),
         "message.timeout.ms": 0,
@@ -149,18 +149,18 @@ def ingest_producer(
         "queue.buffering.max.kbytes": max(65_536, settings.max_message_bytes // 512),
         "on_delivery": _collect_into(failures),
     }
-    return _made(Producer, {**config, **settings.producer})
+    return _new_client(Producer, {**config, **settings.producer})
 
 
 def generator_producer(
     settings: Settings, transactional_id: str, on_error: Callable[[Any], None]
 ) -> Producer:
-    """The producer of a generator: transactional whatever the guarantee, for its position is in there too."""
+    """The producer of a generator: always transactional, because it writes the position too."""
     config = {
         **_producer_config(settings, transactional_id, on_error),
         **_transactional(settings, transactional_id),
     }
-    return _made(Producer, {**config, **settings.producer})
+    return _new_client(Producer, {**config, **settings.producer})
 
 
 def remote_producer(
@@ -168,18 +168,18 @@ def remote_producer(
 ) -> Producer:
     """The producer of a topic of another cluster: it stops at the first record that fails.
 
-    None of the properties for the application's own cluster apply, passwords least of all.
+    Properties for the application's own cluster do not apply, passwords least of all.
     """
     config = {
         **_every_client(servers, client_id),
         **_producing(settings, on_error),
         "delivery.report.only.error": False,
         "enable.gapless.guarantee": True,
-        # Less than it takes the group to give the partitions of a process that stands still to another.
+        # Less than the group takes to give the partitions of a process that stands still to another one.
         "message.timeout.ms": settings.session_timeout_ms * 4 // 5,
     }
     alone = {"batch.num.messages": 1, "max.in.flight.requests.per.connection": 1} if one_by_one else {}
-    return _made(Producer, {**config, **settings.delivery, **alone})
+    return _new_client(Producer, {**config, **settings.delivery, **alone})
 
 
 def _producer_config(settings: Settings, client_id: str, on_error: Callable[[Any], None]) -> dict[str, Any]:
@@ -200,7 +200,7 @@ def _producing(settings: Settings, on_error: Callable[[Any], None]) -> dict[str,
 
 
 def largest_record(settings: Settings) -> int:
-    """What a producer of ours takes: the largest record there may be, as a dead letter."""
+    """What a producer accepts: the largest record that the settings allow, as a dead letter."""
     given = {**settings.kafka, **settings.producer}.get("message.max.bytes")
     return int(given or min(settings.max_message_bytes + DEAD_LETTER_BYTES, _LARGEST_RECORD))
 
@@ -217,11 +217,11 @@ def _collect_into(failures: list[KafkaError]) -> Callable[[Any, Any], None]:
 
 
 def admin_client(settings: Settings, client_id: str) -> AdminClient:
-    return _made(AdminClient, common_config(settings, client_id))
+    return _new_client(AdminClient, common_config(settings, client_id))
 
 
-def _made(kind: Callable[[dict[str, Any]], Client], config: dict[str, Any]) -> Client:
-    """A client; SettingsError where it does not know a property or its value."""
+def _new_client(kind: Callable[[dict[str, Any]], Client], config: dict[str, Any]) -> Client:
+    """Make a client; SettingsError if it does not know a property or its value."""
     try:
         return kind(config)
     except KafkaException as error:

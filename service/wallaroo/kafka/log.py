@@ -1,4 +1,4 @@
-"""What the Kafka client says of itself, without what it says again and again while a broker is away."""
+"""The log of the Kafka client, without what it repeats again and again while a broker is away."""
 
 import logging
 import re
@@ -13,12 +13,12 @@ CLIENT_LOG = logging.getLogger(KAFKA_LOGGER)
 _QUIET_SECONDS = 30.0
 # What differs from one time to the next: numbers, and which of the client's threads it was.
 _VARYING = re.compile(r"\d+|\[thrd:[^]]*\]:( \S+:)?")
-# We abort such a transaction, or part from such a producer, and say so ourselves.
+# What these say is logged where such a transaction is aborted, or such a producer given up.
 _KNOWN = re.compile(r"TXNERR |.*(enable\.gapless\.guarantee is experimental|gap-less guarantee$)")
 
 
 class Repetitions(logging.Filter):
-    """Holds back a message that has been let through within the last half minute, give or take numbers."""
+    """Drops a message that has passed within the last half minute; numbers in it do not count."""
 
     def __init__(self, clock: Clock) -> None:
         super().__init__()
@@ -37,7 +37,7 @@ class Repetitions(logging.Filter):
 
 
 def log_client_error(error: KafkaError) -> None:
-    """For a client's `error_cb`: these are mended by the client itself, or come again as exceptions."""
+    """For a client's `error_cb`: the client recovers from these by itself, or raises them again later."""
     # The client's own log has these already.
     if error.code() != KafkaError._TRANSPORT:  # noqa: SLF001 - the client's public name for it
         CLIENT_LOG.warning("%s", error.str())

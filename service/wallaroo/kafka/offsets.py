@@ -1,59 +1,93 @@
-"""Take partitions over at explicit offsets, and give them up.
+"""Where partitions end, and reading them up to there."""
 
-Rules for whoever edits this file:
-1. A topic of our own is read from its beginning where the group has committed nothing: the setting
-   auto_offset_reset is about sources. Otherwise results would be skipped that were written before the
-   group met for the first time.
-2. What may pass (a coordinator that moves, an open transaction on the offsets) is asked again.
-3. Who joins a group does so with `join`: what a callback raises could not be caught otherwise.
-"""
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future
+from typing import Any
 
-import logging
-from collections.abc import Callable
-from typing import Literal
+from confluent_kafka import Consumer, IsolationLevel, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
 
-from confluent_kafka import Consumer, KafkaException, TopicPartition
-
-from wallaroo.errors import KafkaSetupError
-from wallaroo.kafka.retry import persist
+from wallaroo.kafka.errors import Event, classify_event
+from wallaroo.kafka.retry import retry
 from wallaroo.settings import Settings
 
-_log = logging.getLogger(__name__)
+# A topic and the number of a partition.
+Place = tuple[str, int]
 
-_REQUEST_SECONDS = 10.0
+
+def request_end_offsets(
+    admin: AdminClient, places: Iterable[Place], timeout_seconds: float
+) -> dict[Place, "Future[Any]"]:
+    """Ask where partitions end, without waiting: the result of each future has it as `offset`.
+
+    The end is behind the last record, whether that is committed or not.
+    """
+    latest: OffsetSpec = OffsetSpec.latest()  # type: ignore[no-untyped-call]
+    futures = admin.list_offsets(
+        {TopicPartition(*place): latest for place in places},
+        isolation_level=IsolationLevel.READ_UNCOMMITTED,
+        request_timeout=timeout_seconds,
+    )
+    return {(tp.topic, tp.partition): future for tp, future in futures.items()}
+
+
+def end_offsets(admin: AdminClient, places: Iterable[Place], timeout_seconds: float) -> dict[Place, int]:
+    """Where partitions end, whether their last records are committed or not.
+
+    Raises KafkaException if the cluster cannot say, even when asked again.
+    """
+    wanted = list(places)
+
+    def ask() -> dict[Place, int]:
+        for topic in dict.fromkeys(topic for topic, _ in wanted):
+            # Without fresh metadata, the client asks in the name of a leader that may have been replaced.
+            admin.list_topics(topic, timeout_seconds)
+        futures = request_end_offsets(admin, wanted, timeout_seconds)
+        return {place: future.result().offset for place, future in futures.items()}
+
+    return retry(ask) if wanted else {}
+
+
+class EndReader:
+    """Reads partitions up to their ends; `unread` are those that are not read yet, each with its end.
+
+    A partition has been read when its end-of-partition event says so: records cannot be counted, because
+    transaction markers, compaction and aborted records leave gaps. To read no more of a partition, take it
+    out of `unread`.
+    """
+
+    def __init__(
+        self, consumer: Consumer, starts: Mapping[Place, int], ends: Mapping[Place, int], poll_seconds: float
+    ) -> None:
+        self.unread = {place: end for place, end in ends.items() if starts[place] < end}
+        self._consumer = consumer
+        self._poll_seconds = poll_seconds
+        if self.unread:
+            consumer.assign([TopicPartition(*place, starts[place]) for place in self.unread])
+
+    def poll(self, most: int) -> dict[Place, list[Any]]:
+        """Return records of unread partitions, up to so many and perhaps none, by partition.
+
+        Raises KafkaSetupError if the cluster refuses this client, KafkaException if the client cannot go on.
+        """
+        records: dict[Place, list[Any]] = {place: [] for place in self.unread}
+        wanted = dict(records)
+        message: Any
+        for message in self._consumer.consume(most, self._poll_seconds):
+            place = (message.topic(), message.partition())
+            if message.error() is None:
+                if place in wanted:
+                    wanted[place].append(message)
+                continue
+            event, end = classify_event(message), self.unread.get(place)
+            if event is Event.END_OF_PARTITION and end is not None and message.offset() >= end:
+                del self.unread[place], wanted[place]
+        return {place: messages for place, messages in records.items() if messages}
+
+
 _LEAVE_SECONDS = 0.2
 _MOST_POLLS = 25
-
-First = Literal["earliest", "latest"]
-Rebalanced = Callable[[Consumer, list[TopicPartition]], None]
-
-
-def starting_offsets(
-    consumer: Consumer, partitions: list[TopicPartition], settings: Settings, first: First
-) -> list[TopicPartition]:
-    """Where the group goes on in each partition; `first` is for those in which it has committed nothing.
-
-    Raises KafkaSetupError where the topic no longer holds that offset and the settings say to fail.
-    """
-    if not partitions:
-        return []
-    found = persist(lambda: _committed(consumer, partitions))
-    return [_start(consumer, tp, settings, first) for tp in found]
-
-
-def out_of_range(at: TopicPartition, low: int, high: int, settings: Settings) -> int:
-    """Where to go on when the topic no longer holds the next offset; KafkaSetupError to not go on."""
-    text = (
-        f"{at.topic}[{at.partition}] holds the offsets {low} to {high}, but this group is at {at.offset}: "
-        "records were deleted before they were read, or the topic was made anew"
-    )
-    if settings.on_offset_out_of_range == "fail":
-        raise KafkaSetupError(
-            f"{text}; to go on all the same, set on_offset_out_of_range to earliest or latest"
-        )
-    chosen = low if settings.on_offset_out_of_range == "earliest" else high
-    _log.error("offset out of range", extra={"what": text, "chosen": chosen})
-    return chosen
+_Rebalanced = Callable[[Consumer, list[TopicPartition]], None]
 
 
 def assign(consumer: Consumer, starts: list[TopicPartition], settings: Settings) -> None:
@@ -83,7 +117,7 @@ def unassign(consumer: Consumer, partitions: list[TopicPartition], settings: Set
 
 
 def join(
-    consumer: Consumer, topic: str, on_assign: Rebalanced, on_revoke: Rebalanced, on_lost: Rebalanced
+    consumer: Consumer, topic: str, on_assign: _Rebalanced, on_revoke: _Rebalanced, on_lost: _Rebalanced
 ) -> None:
     """Subscribe; what a callback raises comes out of the poll that called it."""
     consumer.subscribe(
@@ -104,7 +138,7 @@ def leave(consumer: Consumer, holding: Callable[[], bool]) -> None:
     consumer.close()
 
 
-def _catchable(callback: Rebalanced) -> Rebalanced:
+def _catchable(callback: _Rebalanced) -> _Rebalanced:
     """On Python 3.11 confluent-kafka 2.16 passes an error that one of its own calls has raised in a callback
     on as something that is no exception: no `except` catches it, and its thread ends unheard. Not so with one
     that Python has caught before.
@@ -122,26 +156,3 @@ def _catchable(callback: Rebalanced) -> Rebalanced:
 def _is_incremental(settings: Settings) -> bool:
     strategy = settings.consumer.get("partition.assignment.strategy", "cooperative-sticky")
     return settings.group_protocol == "consumer" or "cooperative" in strategy
-
-
-def _start(consumer: Consumer, found: TopicPartition, settings: Settings, first: First) -> TopicPartition:
-    low, high = persist(lambda: _watermarks(consumer, found))
-    if found.offset < 0:
-        start = high if first == "latest" else low
-    elif low <= found.offset <= high:
-        start = found.offset
-    else:
-        start = out_of_range(found, low, high, settings)
-    return TopicPartition(found.topic, found.partition, start)
-
-
-def _committed(consumer: Consumer, partitions: list[TopicPartition]) -> list[TopicPartition]:
-    found = consumer.committed(partitions, timeout=_REQUEST_SECONDS)
-    for tp in found:
-        if tp.error is not None:
-            raise KafkaException(tp.error)
-    return found
-
-
-def _watermarks(consumer: Consumer, at: TopicPartition) -> tuple[int, int]:
-    return consumer.get_watermark_offsets(at, timeout=_REQUEST_SECONDS)

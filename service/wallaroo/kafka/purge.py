@@ -1,6 +1,6 @@
 """Delete what has been read from repartition, ingest and outbox topics, as Kafka Streams does.
 
-These topics have no retention, so that nothing unread is ever lost; without this they would only grow.
+These topics have no retention, so that nothing unread is ever lost. Without the purge they would only grow.
 """
 
 import logging
@@ -19,15 +19,15 @@ _REQUEST_SECONDS = 10.0
 
 
 def readers(topology: Topology) -> Mapping[str, str]:
-    """The topics that one group of ours alone reads, and that group."""
+    """The topics that only one group of ours reads, each with that group."""
     inputs = {read.topic: s.group for s in topology.sub_topologies for read in s.inputs if read.is_ours}
     return inputs | {delivery.outbox: delivery.group for delivery in topology.deliveries}
 
 
 def purge(admin: AdminClient, settings: Settings, topology: Topology) -> None:
-    """Delete the records below the committed offsets of their only reader; not now, then the next time.
+    """Delete the records below the committed offsets of their only reader.
 
-    Nothing depends on it but disk space.
+    An error is logged and left to the next purge: only disk space depends on it.
     """
     try:
         for topic, group in readers(topology).items():
@@ -46,9 +46,9 @@ def _purge_topic(admin: AdminClient, settings: Settings, topic: str, group: str)
 
 
 def _committed(settings: Settings, group: str, partitions: list[TopicPartition]) -> list[TopicPartition]:
-    """How far the group is, asked through a consumer that never joins it.
+    """The offsets of the group, asked for through a consumer that never joins it.
 
-    Not through the admin client: when the coordinator answers after its question has timed out, librdkafka
+    The admin client will not do: if the coordinator answers after the request has timed out, librdkafka
     2.16 ends the process (`rd_kafka_enq_once_del_source_return: Assertion eonce->refcnt > 0`).
     """
     consumer = Consumer(

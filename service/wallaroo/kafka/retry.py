@@ -1,4 +1,4 @@
-"""Repeat a call while that may help."""
+"""Repeat calls that fail for reasons that pass."""
 
 import logging
 import time
@@ -22,7 +22,7 @@ _PASSING = frozenset(
         "_WAIT_COORD",
         "_ALL_BROKERS_DOWN",
         "_NOENT",
-        # What the client knows of no partition while it knows of no broker.
+        # What the client says of every partition while it knows no broker.
         "_UNKNOWN_PARTITION",
         "REQUEST_TIMED_OUT",
         "NETWORK_EXCEPTION",
@@ -42,8 +42,8 @@ _PASSING = frozenset(
 T = TypeVar("T")
 
 
-def persist(call: Callable[[], T]) -> T:
-    """The call's result; KafkaException where an error does not pass, or not in half a minute and more."""
+def retry(call: Callable[[], T]) -> T:
+    """The result of the call; KafkaException if it still fails after half a minute, or cannot succeed."""
     for attempt in range(_ATTEMPTS - 1):
         try:
             return call()

@@ -1,8 +1,8 @@
-"""The topics an application needs: planned from the topology, then created or checked.
+"""The topics of an application: planned from the topology, created or checked, asked for their limits.
 
 Rules for whoever edits this file:
 1. A changelog has as many partitions as the topic its sub-topology reads, and is compacted.
-2. What exists already is never altered, only checked: the message names what to change.
+2. A topic that exists is never altered, only checked: the error says what to change.
 """
 
 import logging
@@ -22,20 +22,23 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
 from wallaroo.errors import KafkaSetupError
 from wallaroo.kafka.retry import may_pass
 from wallaroo.settings import DEAD_LETTER_BYTES, Settings
-from wallaroo.topology.model import Topology
+from wallaroo.topology.model import SubTopology, Topology
 
 _log = logging.getLogger(__name__)
 
 _REQUEST_SECONDS = 15.0
-# An operator wants to hear soon that nobody answers; the client goes on connecting meanwhile.
+# An operator wants to know soon if no broker answers; the client goes on connecting meanwhile.
 _REACH_SECONDS = 5.0
 _KEEP_FOREVER = {"retention.ms": "-1"}
 _COMPACT = {"cleanup.policy": "compact"}
-# Where windows read on, a record's time is its event time, whatever the broker makes of others.
+# Windows read these: the time of a record is its event time, whatever the broker does with other topics.
 _EVENT_TIME = {"message.timestamp.type": "CreateTime", "message.timestamp.after.max.ms": str(2**63 - 1)}
 
-# One record counts, the last; small segments are what compaction needs to keep it at that.
+# Only the last record counts; compaction needs small segments to delete the others.
 _LAST_ONLY = {**_COMPACT, "segment.bytes": "16777216"}
+
+# The limit of a topic if neither the topic nor the broker sets one.
+_KAFKAS_OWN_LIMIT = 1_048_588
 
 Purpose = Literal[
     "source", "sink", "ingest", "generator", "repartition", "changelog", "outbox", "dead letters"
@@ -44,7 +47,7 @@ Purpose = Literal[
 
 @dataclass(frozen=True, slots=True)
 class TopicPlan:
-    """One topic as it should be; `exact` is the number of partitions it must have, where that matters."""
+    """One topic as it should be; `exact` says that it must have just so many partitions."""
 
     name: str
     purpose: Purpose
@@ -69,7 +72,7 @@ def plan(topology: Topology, existing: Mapping[str, int], default_partitions: in
             for i in topology.ingests
         ),
     ]
-    # A generator is one stream in one order: its topic says nothing about how wide the rest is to be.
+    # A generator is one stream in one order: its topic does not say how many partitions the others need.
     widest = max((p.partitions for p in plans), default=default_partitions)
     for generator in topology.generators:
         plans.append(TopicPlan(generator.topic, "ingest", count(generator.topic, 1), _KEEP_FOREVER))
@@ -91,9 +94,9 @@ def plan(topology: Topology, existing: Mapping[str, int], default_partitions: in
 
 
 def ensure_topics(admin: AdminClient, topology: Topology, settings: Settings) -> dict[str, int]:
-    """Create what is missing, check what is there; returns the partitions of every topic.
+    """Create what is missing and check the rest; returns the number of partitions of every topic.
 
-    Raises KafkaSetupError where a topic cannot be used or created, and KafkaException where the cluster
+    Raises KafkaSetupError if a topic cannot be used or created, and KafkaException if the cluster
     cannot be reached or cannot answer at this moment.
     """
     existing = _partition_counts(admin)
@@ -139,9 +142,9 @@ def _check(admin: AdminClient, plans: list[TopicPlan], existing: Mapping[str, in
 
 
 def configs(admin: AdminClient, topics: Iterable[str], name: str) -> dict[str, str | KafkaSetupError]:
-    """What a property is for each topic, or why it may not be read.
+    """The value of a property for each topic, or why it may not be read.
 
-    Raises KafkaException where the cluster cannot answer.
+    Raises KafkaException if the cluster cannot answer.
     """
     if not topics:
         return {}
@@ -185,7 +188,7 @@ def _create(admin: AdminClient, plans: list[TopicPlan], settings: Settings) -> N
 
 
 def _config(p: TopicPlan, settings: Settings) -> dict[str, str]:
-    """Ours, then the operator's; an empty value leaves a property to the broker."""
+    """The properties of a new topic: an operator's empty value leaves one to the broker."""
     reasons = DEAD_LETTER_BYTES if p.purpose == "dead letters" else 0
     ours = {"max.message.bytes": str(settings.max_message_bytes + reasons), **p.config}
     return {name: value for name, value in {**ours, **settings.topic_config}.items() if value}
@@ -205,3 +208,31 @@ def _refusal(p: TopicPlan, error: KafkaError) -> KafkaSetupError:
     return KafkaSetupError(
         f"the {p.purpose} topic {p.name} ({wanted}) cannot be created: {error.str()}; {what}"
     )
+
+
+def written_topics(sub: SubTopology, dead_letters: str) -> list[str]:
+    """Every topic that a sub-topology writes."""
+    topics = [target.topic for target in sub.targets]
+    return list(dict.fromkeys([*topics, *(store.changelog for store in sub.stores), dead_letters]))
+
+
+def topic_limits(admin: AdminClient, topics: Iterable[str], settings: Settings) -> dict[str, int]:
+    """How many bytes a record of each topic may have, as it is now; nothing if the cluster does not answer.
+
+    A topic that may not be asked is taken to have Kafka's own limit.
+    """
+    if settings.embedded_broker:
+        return {}
+    try:
+        found = configs(admin, topics, "max.message.bytes")
+    except KafkaException as error:
+        _log.warning("limits of topics unknown", extra={"error": str(error)})
+        return {}
+    return {topic: _limit(value) for topic, value in found.items()}
+
+
+def _limit(found: str | KafkaSetupError) -> int:
+    if isinstance(found, KafkaSetupError):
+        _log.warning("limit of a topic unknown", extra={"assumed": _KAFKAS_OWN_LIMIT, "error": str(found)})
+        return _KAFKAS_OWN_LIMIT
+    return int(found)

@@ -9,7 +9,7 @@ from wallaroo.connectors.kafka_remote.sender import KafkaSender
 from wallaroo.connectors.outbox import Token
 from wallaroo.connectors.sender import Sender
 from wallaroo.connectors.tcp.sink import Limits, TcpSender
-from wallaroo.engine.metrics import LoopMeasures
+from wallaroo.engine.metrics import LoopMetrics
 from wallaroo.kafka.clients import Member, remote_producer
 from wallaroo.kafka.log import log_client_error
 from wallaroo.service.application import Loaded
@@ -41,15 +41,15 @@ def delivery_loop(
     limits: Limits | None = None,
 ) -> DeliveryLoop:
     """The loop of one delivery; `limits` are those of a TCP receiver."""
-    measures = LoopMeasures(delivery.name)
+    metrics = LoopMetrics(delivery.name)
     match delivery.receiver:
         case TcpReceiver(host, port):
             sender: Sender = TcpSender[Token](host, port, clock.monotonic, limits)
         case RemoteTopic() as remote:
             client_id = member.named(delivery.name)
-            refusals = Refusals(delivery.name, str(remote), dead_letters, client_id, settings, measures)
+            refusals = Refusals(delivery.name, str(remote), dead_letters, client_id, settings, metrics)
             sender = _to(remote, client_id, refusals, settings, clock)
-    return DeliveryLoop(delivery, sender, settings, member, clock, measures)
+    return DeliveryLoop(delivery, sender, settings, member, clock, metrics)
 
 
 def _to(

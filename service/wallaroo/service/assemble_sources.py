@@ -15,7 +15,7 @@ from wallaroo.kafka.clients import (
     restore_consumer,
 )
 from wallaroo.kafka.log import log_client_error
-from wallaroo.kafka.retry import persist
+from wallaroo.kafka.retry import retry
 from wallaroo.service.application import Loaded
 from wallaroo.service.protocol import WorkerSpec
 from wallaroo.settings import Settings
@@ -36,12 +36,12 @@ def build_ingests(spec: WorkerSpec, loaded: Loaded) -> list[IngestLoop]:
     ]
 
 
-def build_generators(spec: WorkerSpec, loaded: Loaded, at: Probe) -> list[GeneratorLoop]:
+def build_generators(spec: WorkerSpec, loaded: Loaded, probe: Probe) -> list[GeneratorLoop]:
     """One loop for each generator; in one worker of the application it will have something to do."""
-    return [_generator_loop(g, spec, loaded, at) for g in loaded.topology.generators]
+    return [_generator_loop(g, spec, loaded, probe) for g in loaded.topology.generators]
 
 
-def _generator_loop(generator: Generator, spec: WorkerSpec, loaded: Loaded, at: Probe) -> GeneratorLoop:
+def _generator_loop(generator: Generator, spec: WorkerSpec, loaded: Loaded, probe: Probe) -> GeneratorLoop:
     settings = spec.settings
     member = Member(spec.application_id, spec.instance, spec.index).named(generator.name)
     readers = {sub.input.topic: sub.group for sub in loaded.topology.sub_topologies}
@@ -52,12 +52,12 @@ def _generator_loop(generator: Generator, spec: WorkerSpec, loaded: Loaded, at: 
     def open_record() -> GeneratorRecord:
         producer = generator_producer(settings, generator.transactional_id, log_client_error)
         # Fences the owner before, and aborts what it left open.
-        persist(lambda: producer.init_transactions(_INIT_SECONDS))
+        retry(lambda: producer.init_transactions(_INIT_SECONDS))
         backlog = Backlog(
             admin_client(settings, member), generator.topic, readers[generator.topic], _MOST_UNREAD
         )
         position = _position(generator.positions, settings, member)
-        return GeneratorRecord(without_offsets(producer, at), position, backlog)
+        return GeneratorRecord(without_offsets(producer, probe), position, backlog)
 
     clients = GeneratorClients(open_consumer, open_record)
     return GeneratorLoop(generator, loaded.codecs, clients, settings, SystemClock())

@@ -7,7 +7,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 
 from wallaroo.clock import Clock
-from wallaroo.engine.backoff import Backoff
+from wallaroo.engine.pacing import Backoff
 from wallaroo.observability.health import WorkerStatus
 from wallaroo.observability.measurements import Snapshot
 from wallaroo.service.protocol import Reply, Request, StatusReply, StatusRequest, WorkerSpec

@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
+from wallaroo.engine.metrics import LoopMetrics
 from wallaroo.observability.answers import StateAnswer
 from wallaroo.observability.health import LoopStatus
 from wallaroo.observability.measurements import Snapshot
@@ -56,3 +57,14 @@ class StateRequest:
 
 Request: TypeAlias = StatusRequest | StateRequest
 Reply: TypeAlias = StatusReply | StateAnswer
+
+
+class Runnable(Protocol):
+    """What a worker runs in a thread."""
+
+    name: str
+    metrics: LoopMetrics
+
+    def run(self) -> None: ...
+    def stop(self) -> None: ...
+    def status(self) -> LoopStatus: ...

@@ -11,18 +11,18 @@ from multiprocessing.connection import Connection
 
 from wallaroo.clock import Clock, SystemClock
 from wallaroo.engine.loop import Loop
-from wallaroo.engine.transaction import Probe, unprobed
+from wallaroo.engine.transaction import Probe, no_probe
 from wallaroo.errors import KafkaSetupError, SettingsError, StopProcessing, TopologyError, WallarooError
-from wallaroo.kafka.forbidden import forbidden
+from wallaroo.kafka.errors import missing_permission
 from wallaroo.observability import logging as log_setup
 from wallaroo.observability.answers import NoSuchKey, StateAnswer, StateFound, StateUnavailable
 from wallaroo.observability.jsonable import to_jsonable
 from wallaroo.observability.measurements import merged
 from wallaroo.service.application import load
-from wallaroo.service.assemble import Runnable, build_loops
+from wallaroo.service.assemble import build_loops
 from wallaroo.service.assemble_deliveries import build_deliveries
 from wallaroo.service.assemble_sources import build_generators, build_ingests
-from wallaroo.service.protocol import Exit, Reply, Request, StateRequest, StatusReply, WorkerSpec
+from wallaroo.service.protocol import Exit, Reply, Request, Runnable, StateRequest, StatusReply, WorkerSpec
 
 _log = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ class Grace:
     failed_seconds: float = 5.0
 
 
-def main(spec: WorkerSpec, connection: Connection, probe: Probe = unprobed) -> None:
+def main(spec: WorkerSpec, connection: Connection, probe: Probe = no_probe) -> None:
     """Run until told to stop, by SIGTERM or by the supervisor's end; leaves with an `Exit` code."""
     stopping = threading.Event()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -91,7 +91,7 @@ class Worker:
         try:
             runnable.run()
         except BaseException as error:
-            failure = forbidden(error) or error
+            failure = missing_permission(error) or error
             # The first one decides: the others may fail because everything stops.
             self._failure = self._failure or failure
             known = isinstance(failure, WallarooError)
@@ -133,14 +133,14 @@ class Worker:
     def _answer(self, request: Request) -> Reply:
         if isinstance(request, StateRequest):
             return self._state(request)
-        measured = merged(runnable.measures.values.snapshot() for runnable in self._running)
+        measured = merged(runnable.metrics.values.snapshot() for runnable in self._running)
         return StatusReply(tuple(runnable.status() for runnable in self._running), measured)
 
     def _state(self, request: StateRequest) -> StateAnswer:
         restoring = False
         for loop in self._loops:
-            restoring = restoring or bool(loop.assignment.restoring)
-            for task in list(loop.assignment.tasks.values()):
+            restoring = restoring or bool(loop.restorer.restoring)
+            for task in list(loop.tasks):
                 store = task.stores.get(request.store)
                 if store is not None and store.get(request.key) is not None:
                     return StateFound(task.partition.number, 0, to_jsonable(store.peek(request.key)))

@@ -3,9 +3,8 @@
 `ApplicationDriver` has an example.
 """
 
-from wallaroo.testing.dead_letters import DeadLetter
 from wallaroo.testing.driver import ApplicationDriver
-from wallaroo.testing.logs import Record
+from wallaroo.testing.logs import DeadLetter, Record
 from wallaroo.testing.schedule import Pace, Turn
 
 __all__ = ["ApplicationDriver", "DeadLetter", "Pace", "Record", "Turn"]

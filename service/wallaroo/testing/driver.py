@@ -10,19 +10,13 @@ from wallaroo.clock import ManualClock
 from wallaroo.errors import WallarooError, WallarooParameterError
 from wallaroo.record import ANY_PARTITION, Partition
 from wallaroo.serde.codecs import codecs_of
-from wallaroo.task.dead_letters import OnError
-from wallaroo.task.keys import key_bytes
-from wallaroo.task.task import ApplicationContext
-from wallaroo.testing.dead_letters import DeadLetter
-from wallaroo.testing.group import Group
-from wallaroo.testing.logs import Headers, Logs, Record, singly
+from wallaroo.testing.group import new_groups
+from wallaroo.testing.logs import DeadLetter, Headers, Logs, Record, singly
 from wallaroo.testing.schedule import Pace, Turn
-from wallaroo.testing.sources import Edges
+from wallaroo.testing.sources import Sources
 from wallaroo.testing.topology_lookup import outbox_of, partition_counts, stage_of
 from wallaroo.topology.compile import compile_topology
 from wallaroo.topology.describe import Format, describe
-from wallaroo.topology.timing import with_idle_timeout
-from wallaroo.windows.kinds import open_state
 
 Text = str | bytes | None
 
@@ -71,12 +65,8 @@ class ApplicationDriver:
         self._pace = pace or Pace()
         self._clock = ManualClock()
         self._logs = Logs(partition_counts(self.topology, partitions))
-        dead_letters, counts = self.topology.dead_letters, self._logs.partitions
-        application_context = ApplicationContext(codecs.values, counts, dead_letters, OnError(on_error))
-        self._edges = Edges(self.topology, codecs, self._logs, self._clock)
-        subs = [with_idle_timeout(sub, idle_timeout_ms) for sub in self.topology.sub_topologies]
-        self._keeps_time = any(sub.timing is not None for sub in subs)
-        self._groups = {sub.name: Group(sub, self._logs, codecs.state, application_context) for sub in subs}
+        self._sources = Sources(self.topology, codecs, self._logs, self._clock)
+        self._groups = new_groups(self.topology, self._logs, codecs, on_error, idle_timeout_ms)
 
     def send(
         self,
@@ -104,7 +94,7 @@ class ApplicationDriver:
         Raises WallarooParameterError if there is no such source, and FramingError for a header at which the
         source closes the connection: frames before it are received, and the next call opens a new one.
         """
-        self._edges.send_frames(source, data, connection)
+        self._sources.send_frames(source, data, connection)
 
     def generate(self, source: str, values: int) -> int:
         """Let the generator of a source make up to `values` values, and return how many it made.
@@ -113,19 +103,19 @@ class ApplicationDriver:
 
         Raises WallarooParameterError if there is no such generator.
         """
-        return self._edges.generate(source, values)
+        return self._sources.generate(source, values)
 
     def run(self) -> None:
         """Process and commit until every record has been read.
 
         Raises StopProcessing if a record fails and `on_error` is stop.
         """
-        self._look()
+        self._tell_the_time()
         while self._turns() or self._pending():
             if not self.step(self._pace.slice_size):
                 self.commit()
             if not self._turns():
-                self._look()
+                self._tell_the_time()
 
     def step(self, records: int = 1) -> int:
         """Process up to `records` records and return how many; only `commit_every` makes it commit.
@@ -147,7 +137,7 @@ class ApplicationDriver:
         """
         with self._worker():
             for group in self._groups.values():
-                group.collect()
+                group.begin_commit()
 
     def commit(self) -> None:
         """Commit everything processed, beginning with the commit in progress, if any."""
@@ -162,15 +152,15 @@ class ApplicationDriver:
 
     def crash(self) -> None:
         """Crash the service: what is not committed is lost, and state is restored from the changelogs."""
-        self._edges.crash()
+        self._sources.crash()
         for group in self._groups.values():
             group.crash()
 
     def advance(self, milliseconds: int) -> None:
         """Move the clock, which closes windows of idle partitions; the next commit writes their output."""
-        self._see_the_time()
+        self._advance_wall_clock()
         self._clock.advance(milliseconds)
-        self._see_the_time()
+        self._advance_wall_clock()
 
     def read(self, sink: str) -> list[bytes | None]:
         """Return the values of `records(sink)`. Raises WallarooParameterError if there is no such topic."""
@@ -205,11 +195,7 @@ class ApplicationDriver:
         Raises WallarooParameterError if no such stage keeps state.
         """
         sub, step = stage_of(self.topology, stage)
-        states = self._groups[sub.name].states(step.store.name)
-        if key is None and len(states) == 1:
-            return open_state(step, next(iter(states.values())))
-        found = None if key is None else states.get(key_bytes(stage, key))
-        return None if found is None else open_state(step, found)
+        return self._groups[sub.name].state(step, key)
 
     def describe(self, format: Format = "text") -> str:  # noqa: A002 - as the command's option
         """Return the topology as `wallaroo describe` prints it: as text, json or mermaid."""
@@ -229,23 +215,23 @@ class ApplicationDriver:
 
     @contextmanager
     def _worker(self) -> Iterator[None]:
-        """What ends a worker loses all that is not committed."""
+        """Crash with every error that would end a worker: what is not committed is lost."""
         try:
             yield
         except WallarooError:
             self.crash()
             raise
 
-    def _look(self) -> None:
-        """What no record says: which partitions are empty or idle, before anything waits for them."""
-        if self._keeps_time:
-            self._see_the_time()
+    def _tell_the_time(self) -> None:
+        """Say what no record says: which partitions are empty or idle, before anything waits for them."""
+        if any(group.keeps_time for group in self._groups.values()):
+            self._advance_wall_clock()
             self.commit()
 
-    def _see_the_time(self) -> None:
+    def _advance_wall_clock(self) -> None:
         with self._worker():
             for group in self._groups.values():
-                group.look(self._clock.now_ms())
+                group.advance_wall_clock(self._clock.now_ms())
 
     def _pending(self) -> bool:
         return any(group.unfinished for group in self._groups.values())

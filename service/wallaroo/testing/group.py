@@ -1,19 +1,32 @@
 """One sub-topology on in-memory logs: what its consumer group and transactional producer would do.
 
-Rules for whoever edits this file:
-1. Only a commit writes to the logs: outputs, changelogs and offsets at once.
-2. What it does to tasks, and when, is what `engine/loop.py` does.
+Only a commit writes to the logs: outputs, changelogs and offsets at once. What tasks are told, and when, is
+decided by the `TaskGroup` that the service has too.
 """
 
-from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
-from wallaroo.record import Batch, Partition, RawRecord, Rewind
-from wallaroo.task.record_batch import expand_batches
+from wallaroo.engine.task_group import TaskGroup
+from wallaroo.record import Batch, Partition
+from wallaroo.serde.codecs import Codecs
+from wallaroo.task.dead_letters import OnError
+from wallaroo.task.keys import key_bytes
 from wallaroo.task.stores import StateCodecs, new_stores
 from wallaroo.task.task import ApplicationContext, Task
 from wallaroo.testing.logs import Logs
-from wallaroo.topology.model import SubTopology
+from wallaroo.topology.model import Stateful, SubTopology, Topology
+from wallaroo.topology.timing import with_idle_timeout
+from wallaroo.windows.kinds import open_state
+
+
+def new_groups(
+    topology: Topology, logs: Logs, codecs: Codecs, on_error: str, idle_timeout_ms: int | None
+) -> dict[str, "Group"]:
+    """The groups of a topology's sub-topologies, by name."""
+    context = ApplicationContext(codecs.values, logs.partitions, topology.dead_letters, OnError(on_error))
+    subs = [with_idle_timeout(sub, idle_timeout_ms) for sub in topology.sub_topologies]
+    return {sub.name: Group(sub, logs, codecs.state, context) for sub in subs}
 
 
 class Group:
@@ -25,12 +38,20 @@ class Group:
         self.sub = sub
         self._logs = logs
         self._state_codecs = state_codecs
-        self._surroundings = application_context
+        self._tasks = TaskGroup(
+            partial(Task, sub, application=application_context),
+            self._seek,
+            self.finish_commit,
+            has_batches=not sub.input.is_source,
+        )
         self._partitions = [Partition(sub.input.topic, n) for n in range(logs.partitions[sub.input.topic])]
         self._committed = dict.fromkeys(self._partitions, 0)
         self._positions = dict(self._committed)
-        self._tasks: dict[Partition, Task] = {}
-        self._in_flight: list[Batch] = []
+        self._in_progress: list[Batch] = []
+
+    @property
+    def keeps_time(self) -> bool:
+        return self.sub.timing is not None
 
     @property
     def ready(self) -> list[Partition]:
@@ -39,93 +60,89 @@ class Group:
 
     @property
     def pending_records(self) -> int:
-        return sum(task.pending_records for task in self._tasks.values())
+        return self._tasks.pending_records
 
     @property
     def unfinished(self) -> bool:
         """Whether something has been processed and not been committed."""
-        return bool(self._in_flight or self.pending_records)
+        return bool(self._in_progress or self.pending_records)
 
     def process(self, at: Partition, most: int) -> int:
-        """Give a task its next records, `most` or fewer if none are in packs; returns how many."""
-        task = self._task(at)
-        records: Sequence[RawRecord] = self._logs.read(at, self._positions[at], most)
-        if not self.sub.input.is_source:
-            records = expand_batches(records, at)
-        self._positions[at] = records[-1].offset() + 1
-        if task.process(records) is not None:
-            self.land()
-            self._positions[at] = task.rollback()
-        return len(records)
+        """Give a task its next records, `most` messages or fewer; returns how many records those held."""
+        self._task(at)
+        self._tasks.rewound.clear()
+        messages = self._logs.read(at, self._positions[at], most)
+        self._positions[at] = messages[-1].offset() + 1
+        processed = self._tasks.process(at.number, messages)
+        if processed is None:
+            return 0
+        if processed.rewind is not None:
+            self._tasks.rewind(processed.rewind)
+        return processed.records
 
-    def look(self, now_ms: int) -> None:
-        """Let every task see what time it is, if this sub-topology keeps time."""
-        if self.sub.timing is None:
+    def advance_wall_clock(self, now_ms: int) -> None:
+        """Tell every task the time, if this sub-topology keeps time; one that is rewound is told again."""
+        if not self.keeps_time:
             return
         for at in self._partitions:
             task = self._task(at)
-            if task.advance_wall_clock(now_ms, caught_up=self._is_at_end(at)) is not None:
-                self.land()
-                self._positions[at] = task.rollback()
-                task.advance_wall_clock(now_ms, caught_up=self._is_at_end(at))
+            if not self._tasks.advance_wall_clock(task, now_ms, caught_up=self._is_at_end(at)):
+                self._tasks.advance_wall_clock(task, now_ms, caught_up=self._is_at_end(at))
 
-    def collect(self) -> None:
-        """Put all that has been done in flight; what was in flight before has landed."""
-        self.land()
-        for at, task in self._tasks.items():
-            collected = task.collect()
-            if isinstance(collected, Rewind):
-                self._positions[at] = task.rollback()
-            elif collected is not None:
-                self._in_flight.append(collected)
+    def begin_commit(self) -> None:
+        """Finish the commit in progress, and begin one of all that has been done."""
+        self.finish_commit()
+        self._in_progress = self._tasks.collect()
 
-    def land(self) -> None:
-        """What is in flight is committed."""
-        for batch in self._in_flight:
+    def finish_commit(self) -> None:
+        """Let the commit in progress succeed."""
+        for batch in self._in_progress:
             self._write(batch)
-        self._end_transaction()
-        for batch in self._in_flight:
-            self._tasks[batch.partition].committed(batch)
-        self._in_flight = []
+        committed = self._end_transaction()
+        self._tasks.committed(committed)
 
     def commit(self) -> None:
         """Commit all that has been done."""
-        self.collect()
-        self.land()
+        self.begin_commit()
+        self.finish_commit()
 
     def abort(self) -> None:
-        """What is in flight is not committed; all tasks go back to the last commit."""
-        self._end_transaction()
-        self._in_flight = []
-        for at, task in self._tasks.items():
-            self._positions[at] = task.rollback()
+        """Let the commit in progress fail: all tasks go back to the last one."""
+        aborted = self._end_transaction()
+        self._tasks.aborted(aborted, None)
 
     def crash(self) -> None:
         """Lose everything but what is in the logs."""
         self._end_transaction()
-        self._in_flight = []
-        self._tasks = {}
+        for at in self._partitions:
+            self._tasks.drop(at.number)
         self._positions = dict(self._committed)
 
-    def states(self, store: str) -> dict[bytes, Any]:
-        """A copy of the committed state of every key."""
-        stores = [self._task(at).stores[store] for at in self._partitions]
-        return {key: found.peek(key) for found in stores for key, _ in found.items()}
+    def state(self, step: Stateful, key: str | bytes | int | None) -> Any:
+        """A copy of a stage's committed state for a key; without one, of the only key that there is."""
+        stores = [self._task(at).stores[step.store.name] for at in self._partitions]
+        states = {key: store.peek(key) for store in stores for key, _ in store.items()}
+        if key is None and len(states) == 1:
+            return open_state(step, next(iter(states.values())))
+        found = None if key is None else states.get(key_bytes(step.name, key))
+        return None if found is None else open_state(step, found)
 
     def _is_at_end(self, at: Partition) -> bool:
         return not self._logs.has_from(at, self._positions[at])
 
+    def _seek(self, number: int, offset: int) -> None:
+        self._positions[self._partitions[number]] = offset
+
     def _task(self, at: Partition) -> Task:
-        task = self._tasks.get(at)
-        if task is None:
-            stores = new_stores(self.sub, self._state_codecs)
-            for declared in self.sub.stores:
-                changelog = Partition(declared.changelog, at.number)
-                for key, data in self._logs.compacted(changelog).items():
-                    stores[declared.name].restore(key, data)
-            task = Task(self.sub, at, self._committed[at], stores, self._surroundings)
-            self._tasks[at] = task
-        return task
+        task = self._tasks.get(at.number)
+        if task is not None:
+            return task
+        stores = new_stores(self.sub, self._state_codecs)
+        for declared in self.sub.stores:
+            changelog = Partition(declared.changelog, at.number)
+            for key, data in self._logs.compacted(changelog).items():
+                stores[declared.name].restore(key, data)
+        return self._tasks.start(at, self._committed[at], stores)
 
     def _write(self, batch: Batch) -> None:
         for output in batch.outputs:
@@ -135,7 +152,10 @@ class Group:
                 self._logs.append((changes.topic, value, key, batch.partition.number))
         self._committed[batch.partition] = batch.next_offset
 
-    def _end_transaction(self) -> None:
-        outputs = {output[0] for batch in self._in_flight for output in batch.outputs}
-        changes = {changes.topic for batch in self._in_flight for changes in batch.changes}
+    def _end_transaction(self) -> list[Batch]:
+        """Leave the mark of a transaction where the commit in progress wrote; returns its batches."""
+        ended, self._in_progress = self._in_progress, []
+        outputs = {output[0] for batch in ended for output in batch.outputs}
+        changes = {changes.topic for batch in ended for changes in batch.changes}
         self._logs.end_transaction(outputs | changes)
+        return ended

@@ -6,12 +6,15 @@ As on a broker, offsets have gaps: the end of every transaction takes up an offs
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Self
 from zlib import crc32
 
 from wallaroo.record import ANY_PARTITION, Output, Partition
 from wallaroo.task.record_batch import decode_batch, is_batch
 
 Headers = Sequence[tuple[str, bytes]]
+
+_REASON_PREFIX = "__streams.errors."
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +28,45 @@ class Record:
     key: bytes | None
     timestamp_ms: int
     headers: Headers = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A record that failed, with its stage and the class and text of its error.
+
+    `topic`, `partition` and `offset` say where the record was read. The headers that hold all this are those
+    of Kafka Streams (`__streams.errors.exception` and so on, KIP-1034), and `__streams.errors.stage`.
+    """
+
+    value: bytes | None
+    key: bytes | None
+    timestamp_ms: int
+    stage: str
+    exception: str
+    message: str
+    topic: str
+    partition: int
+    offset: int
+
+    @classmethod
+    def of(cls, record: Record) -> Self:
+        """Read a record of the dead-letter topic. Raises KeyError if it is not one."""
+        reasons = {
+            name.removeprefix(_REASON_PREFIX): value.decode()
+            for name, value in record.headers
+            if name.startswith(_REASON_PREFIX)
+        }
+        return cls(
+            value=record.value,
+            key=record.key,
+            timestamp_ms=record.timestamp_ms,
+            stage=reasons["stage"],
+            exception=reasons["exception"],
+            message=reasons["message"],
+            topic=reasons["topic"],
+            partition=int(reasons["partition"]),
+            offset=int(reasons["offset"]),
+        )
 
 
 class Message:

@@ -1,22 +1,17 @@
 """What lies in front of Kafka in a service: TCP ports and generators, writing to in-memory logs."""
 
-from collections.abc import Iterable
-from typing import TypeVar
-
 from wallaroo.clock import Clock
 from wallaroo.connectors.generator.task import POSITION_KEY, GeneratorTask, Positions
 from wallaroo.connectors.tcp.framing import Frames
-from wallaroo.errors import WallarooParameterError
 from wallaroo.record import Batch, Partition
 from wallaroo.serde.codecs import Codecs
 from wallaroo.testing.logs import Logs
+from wallaroo.testing.topology_lookup import source_named
 from wallaroo.topology.ingest import Generator, Ingest
 from wallaroo.topology.model import Topology
 
-Edge = TypeVar("Edge", Ingest, Generator)
 
-
-class Edges:
+class Sources:
     """The sources of one application that do not begin in Kafka, by the names given to `wallaroo.source`."""
 
     def __init__(self, topology: Topology, codecs: Codecs, logs: Logs, clock: Clock) -> None:
@@ -30,7 +25,7 @@ class Edges:
 
     def send_frames(self, source: str, data: bytes, connection: int) -> None:
         """Bytes of one connection; FramingError, behind the frames before it, where a header is bad."""
-        ingest = _named(source, self._topology.ingests, "TCP source")
+        ingest = source_named(source, self._topology.ingests, "TCP source")
         frames = self._frames.setdefault((ingest.name, connection), _new_frames(ingest))
         number = connection % self._logs.partitions[ingest.topic]
         for payload in frames.feed(data):
@@ -41,7 +36,7 @@ class Edges:
 
     def generate(self, source: str, values: int) -> int:
         """The next values in one transaction; returns how many, fewer where the generator has ended."""
-        generator = _named(source, self._topology.generators, "generator")
+        generator = source_named(source, self._topology.generators, "generator")
         task = self._tasks.pop(generator.name, None) or self._restored(generator)
         batch = task.collect(values, lambda: False) if values > 0 else None
         # Kept only now: a task whose generator has failed is of no use.
@@ -73,12 +68,3 @@ class Edges:
 
 def _new_frames(ingest: Ingest) -> Frames:
     return Frames(ingest.header_length, ingest.payload_length, ingest.max_size)
-
-
-def _named(source: str, edges: Iterable[Edge], kind: str) -> Edge:
-    known = {edge.source: edge for edge in edges}
-    if source not in known:
-        raise WallarooParameterError(
-            f"there is no {kind} {source!r}; there are {', '.join(map(repr, known)) or 'none'}"
-        )
-    return known[source]

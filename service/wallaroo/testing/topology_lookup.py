@@ -1,9 +1,13 @@
-"""Where things are in a topology: partition counts, outboxes, stages."""
+"""Where things are in a topology: partition counts, outboxes, stages, sources."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import TypeVar
 
 from wallaroo.errors import WallarooParameterError
+from wallaroo.topology.ingest import Generator, Ingest
 from wallaroo.topology.model import RemoteTopic, Stateful, SubTopology, TcpReceiver, Topology
+
+Source = TypeVar("Source", Ingest, Generator)
 
 _DEFAULT_PARTITIONS = 4
 
@@ -48,3 +52,13 @@ def stage_of(topology: Topology, stage: str) -> tuple[SubTopology, Stateful]:
             f"no stage {stage!r} keeps state; those that do: {', '.join(sorted(stages)) or 'none'}"
         )
     return stages[stage]
+
+
+def source_named(source: str, sources: Iterable[Source], kind: str) -> Source:
+    """A source that does not begin in Kafka, by the name given to `wallaroo.source`."""
+    known = {each.source: each for each in sources}
+    if source not in known:
+        raise WallarooParameterError(
+            f"there is no {kind} {source!r}; there are {', '.join(map(repr, known)) or 'none'}"
+        )
+    return known[source]

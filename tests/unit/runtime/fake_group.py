@@ -5,8 +5,9 @@ from types import SimpleNamespace
 
 from confluent_kafka import TopicPartition
 
-from wallaroo.engine.transaction import Commit, CommitResult, Outcome
-from wallaroo.record import Batch
+from wallaroo.engine.restore import Restoration
+from wallaroo.engine.transaction import COMMITTED, Commit, CommitResult
+from wallaroo.record import Batch, Partition
 
 TOPIC = "in"
 # So many polls in vain, and everything has been committed.
@@ -144,6 +145,25 @@ class FakeTask:
         return self._committed
 
 
+class FakeRestorer:
+    """Has restored everything by the next turn: there are no stores."""
+
+    def __init__(self):
+        self.restoring = {}
+
+    def start(self, starts, _admin):
+        for tp in starts:
+            self.restoring[tp.partition] = Restoration(Partition(tp.topic, tp.partition), tp.offset, {})
+
+    def cancel(self, number):
+        self.restoring.pop(number, None)
+
+    def take_restored(self):
+        taken = list(self.restoring.values())
+        self.restoring.clear()
+        return taken
+
+
 class FakeWriter:
     """Commits, but aborts those whose turn `aborted` names; `results` is what readers see."""
 
@@ -156,8 +176,8 @@ class FakeWriter:
     def __call__(self, commit: Commit) -> CommitResult:
         self._turn += 1
         if self._turn in self.aborted:
-            return CommitResult(Outcome.ABORTED, "so says the test")
+            return CommitResult(committed=False, reason="so says the test")
         for batch in commit.batches:
             self.results[batch.partition.number] += [offset for _topic, offset in batch.outputs]
             self.offsets[batch.partition.number] = batch.next_offset
-        return CommitResult(Outcome.COMMITTED)
+        return COMMITTED

@@ -2,7 +2,7 @@
 
 import pytest
 
-from wallaroo.engine.backoff import Backoff
+from wallaroo.engine.pacing import Backoff
 
 
 def after(*lives):

@@ -3,7 +3,7 @@
 import pytest
 from confluent_kafka import KafkaError, KafkaException
 
-from wallaroo.engine.transaction import Commit, CommitResult, Outcome, exactly_once, in_turn, unprobed
+from wallaroo.engine.transaction import COMMITTED, Commit, exactly_once, no_probe
 from wallaroo.errors import CommitError
 from wallaroo.record import Batch, Partition
 
@@ -46,8 +46,8 @@ class FencedWhileItAborts(FakeProducer):
 
 def calls(unsent):
     producer = FakeProducer(unsent)
-    write = exactly_once(producer, unprobed, None)
-    assert write(Commit([BATCH], "group")) == CommitResult(Outcome.COMMITTED)
+    write = exactly_once([producer], no_probe, None)
+    assert write(Commit([BATCH], "group")) == COMMITTED
     return producer.calls
 
 
@@ -63,14 +63,14 @@ def test_the_offsets_are_sent_again_until_all_records_are_there():
 
 
 def test_a_producer_that_cannot_abort_says_that_it_cannot_go_on():
-    write = exactly_once(FencedWhileItAborts([0]), unprobed, None)
+    write = exactly_once([FencedWhileItAborts([0])], no_probe, None)
     with pytest.raises(CommitError, match="cannot go on: somebody else is me"):
         write(Commit([BATCH], "group"))
 
 
 def test_producers_take_turns():
     first, second = FakeProducer([0, 0]), FakeProducer([0])
-    write = in_turn([exactly_once(producer, unprobed, None) for producer in (first, second)])
+    write = exactly_once([first, second], no_probe, None)
     for _ in range(3):
         write(Commit([BATCH], "group"))
     assert (first.calls.count("commit"), second.calls.count("commit")) == (2, 1)

@@ -4,7 +4,7 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException
 
 from wallaroo.errors import CommitError
-from wallaroo.kafka.forbidden import forbidden
+from wallaroo.kafka.errors import missing_permission
 
 
 def refused(code):
@@ -21,7 +21,7 @@ def refused(code):
     ],
 )
 def test_a_lack_of_permission_says_what_to_allow(code, advice):
-    error = forbidden(refused(code))
+    error = missing_permission(refused(code))
     assert str(error).startswith("Broker: no; ")
     assert advice in str(error)
 
@@ -29,9 +29,9 @@ def test_a_lack_of_permission_says_what_to_allow(code, advice):
 def test_a_commit_that_failed_for_lack_of_permission_is_one_too():
     error = CommitError("the transactional producer cannot go on")
     error.__cause__ = refused(KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED)
-    assert "transactional ids" in str(forbidden(error))
+    assert "transactional ids" in str(missing_permission(error))
 
 
 @pytest.mark.parametrize("error", [refused(KafkaError._TIMED_OUT), CommitError("fenced"), ValueError("x")])
 def test_everything_else_is_something_else(error):
-    assert forbidden(error) is None
+    assert missing_permission(error) is None

@@ -10,13 +10,13 @@ from wallaroo.clock import ManualClock
 from wallaroo.connectors.generator.loop import GeneratorClients, GeneratorLoop
 from wallaroo.connectors.generator.record import GeneratorRecord
 from wallaroo.connectors.generator.task import POSITION_KEY
-from wallaroo.engine.transaction import CommitResult, Outcome
+from wallaroo.engine.transaction import COMMITTED, CommitResult
 from wallaroo.errors import CommitError, StopProcessing
 from wallaroo.serde.codecs import codecs_of
 from wallaroo.settings import Settings
 from wallaroo.topology.ingest import Generator
 
-COMMITTED, ABORTED = CommitResult(Outcome.COMMITTED), CommitResult(Outcome.ABORTED, "the broker said so")
+ABORTED = CommitResult(committed=False, reason="the broker said so")
 
 
 class Numbers:

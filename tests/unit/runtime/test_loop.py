@@ -6,10 +6,9 @@ from types import SimpleNamespace
 from hypothesis import given
 from hypothesis.strategies import integers, lists, none, one_of, sampled_from, sets
 
-from tests.unit.runtime.fake_group import TOPIC, FakeConsumer, FakeTask, FakeWriter
-from wallaroo.engine.assignment import Assignment
-from wallaroo.engine.committer import Committer
-from wallaroo.engine.loop import Clients, Loop
+from tests.unit.runtime.fake_group import TOPIC, FakeConsumer, FakeRestorer, FakeTask, FakeWriter
+from wallaroo.engine.commit_cycle import Clients
+from wallaroo.engine.loop import Loop
 from wallaroo.settings import Settings
 
 ENDS = {0: 60, 1: 40}
@@ -33,11 +32,11 @@ class TickingClock:
 def run_loop(consumer, write, list_size, clock, **settings):
     """Until the consumer's script is over and it runs dry."""
     settings = Settings(consume_batch=list_size, commit_interval_ms=20, **settings)
-    assignment = Assignment(settings, "earliest", dict, lambda at, start, _: FakeTask(at, start))
-    restorer = SimpleNamespace(start=lambda restorations: [assignment.restored.put(r) for r in restorations])
-    clients = Clients(consumer, Committer(write), restorer, None)
-    sub = SimpleNamespace(name="sub", input=SimpleNamespace(topic=TOPIC, is_source=True))
-    loop = Loop(sub, settings, assignment, lambda: clients, clock)
+    clients = Clients(consumer, None, write)
+    sub = SimpleNamespace(name="sub", input=SimpleNamespace(topic=TOPIC, is_source=True, is_ours=True))
+    loop = Loop(
+        sub, settings, lambda at, start, _: FakeTask(at, start), FakeRestorer(), lambda: clients, clock
+    )
     consumer.on_end = loop.stop
     loop.run()
 
@@ -58,10 +57,10 @@ class PatientConsumer(FakeConsumer):
 
     def __init__(self, *args):
         super().__init__(*args)
-        self.patience = set()
+        self.timeouts = set()
 
     def poll(self, timeout):
-        self.patience.add(timeout)
+        self.timeouts.add(timeout)
         return super().poll(timeout)
 
 
@@ -69,11 +68,11 @@ def test_what_is_pending_lingers_in_whole_milliseconds():
     write = FakeWriter(set())
     consumer = PatientConsumer(ENDS, write.offsets, [])
     run_loop(consumer, write, 5, TickingClock(ticks_per_second=1_000_000), commit_linger_ms=1)
-    assert consumer.patience == {0.001}
+    assert consumer.timeouts == {0.001}
 
 
 def test_with_nothing_pending_the_loop_waits_for_a_record():
     write = FakeWriter(set())
     consumer = PatientConsumer(ENDS, write.offsets, [])
     run_loop(consumer, write, 5, TickingClock())
-    assert consumer.patience == {0.1}
+    assert consumer.timeouts == {0.1}

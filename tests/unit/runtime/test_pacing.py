@@ -2,15 +2,15 @@
 
 import pytest
 
-from wallaroo.engine.pacing import ListSize, Pace
+from wallaroo.engine.pacing import CommitPacing, ListSize
 
 
 def pace(linger=0.0):
-    return Pace(0.1, linger, most_records=100, started=10.0, landed=10.0)
+    return CommitPacing(0.1, linger, most_records=100, started=10.0, ended=10.0)
 
 
-def due(pending=1, *, now=10.0, dry=False, in_flight=False, linger=0.0):
-    return pace(linger).due(now, pending, dry=dry, in_flight=in_flight)
+def due(pending=1, *, now=10.0, dry=False, in_progress=False, linger=0.0):
+    return pace(linger).is_due(now, pending, dry=dry, in_progress=in_progress)
 
 
 def test_nothing_is_never_committed():
@@ -24,7 +24,7 @@ def test_a_commit_is_due_as_soon_as_the_input_has_run_dry():
 def test_a_commit_that_lingers_waits_for_more_after_the_last_one():
     assert not due(now=10.004, dry=True, linger=0.005)
     assert due(now=10.006, dry=True, linger=0.005)
-    assert pace(0.005).rest(10.004) == pytest.approx(0.001)
+    assert pace(0.005).linger_left(10.004) == pytest.approx(0.001)
 
 
 def test_under_load_nothing_lingers():
@@ -36,12 +36,12 @@ def test_under_load_a_commit_is_due_by_interval():
     assert due(now=10.11)
 
 
-def test_a_commit_in_flight_lets_the_next_batch_grow():
-    assert not due(99, now=99, dry=True, in_flight=True)
+def test_a_commit_in_progress_lets_the_next_batch_grow():
+    assert not due(99, now=99, dry=True, in_progress=True)
 
 
-def test_a_batch_that_is_as_large_as_may_be_waits_for_the_one_in_flight():
-    assert due(100, in_flight=True)
+def test_a_batch_that_is_as_large_as_may_be_waits_for_the_one_in_progress():
+    assert due(100, in_progress=True)
 
 
 def test_lists_are_as_long_as_may_be_where_user_code_is_quick():
@@ -66,7 +66,7 @@ def test_lists_grow_again():
     assert size.value == 1000
 
 
-def test_lists_of_packs_hold_as_many_records_as_other_lists():
+def test_lists_of_batches_hold_as_many_records_as_other_lists():
     size = ListSize(1000, value=10)
     size.took(10, 2_500, 0.1)
     assert size.value == 4
@@ -74,7 +74,7 @@ def test_lists_of_packs_hold_as_many_records_as_other_lists():
     assert size.value == 1
 
 
-def test_lists_of_packs_begin_small_and_grow_where_nothing_is_packed():
+def test_lists_of_packs_begin_small_and_grow_where_nothing_has_batches():
     size = ListSize(1000, value=10)
     size.took(10, 10, 0.01)
     assert size.value == 20

@@ -7,6 +7,7 @@ from confluent_kafka import KafkaError, KafkaException
 
 from wallaroo.clock import ManualClock
 from wallaroo.engine.end_offsets import EndOffsets
+from wallaroo.engine.task_group import TaskGroup
 from wallaroo.record import Partition, Rewind
 
 
@@ -40,10 +41,15 @@ class Task:
         self.timeline = Timeline()
         self.seen = []
         self.rewind = None
+        self.rolled_back = False
 
     def advance_wall_clock(self, now_ms, *, caught_up):
         self.seen.append((now_ms, caught_up))
         return self.rewind
+
+    def rollback(self):
+        self.rolled_back = True
+        return 7
 
 
 class Loop:
@@ -52,11 +58,18 @@ class Loop:
         self.ends = EndOffsets("in", self.clock)
         self.admin = Admin()
         self.tasks = tasks
-        self.rewound = []
+        self.group = TaskGroup(
+            lambda partition, _start, _stores: tasks[partition.number],
+            lambda _number, _offset: None,
+            lambda: None,
+            has_batches=False,
+        )
+        for task in tasks:
+            self.group.start(task.partition, task.next_offset, {})
 
     def look(self, milliseconds=250):
         self.clock.advance(milliseconds)
-        self.ends.look(self.tasks, self.admin, lambda task, rewind: self.rewound.append((task, rewind)))
+        self.ends.advance_wall_clock(self.group, self.admin)
 
 
 def test_without_an_end_a_task_has_not_caught_up():
@@ -166,4 +179,5 @@ def test_a_task_that_wants_to_go_back_is_heard():
     loop = Loop(Task())
     loop.tasks[0].rewind = Rewind(Partition("in", 0), 7)
     loop.look()
-    assert loop.rewound == [(loop.tasks[0], loop.tasks[0].rewind)]
+    assert loop.group.rewound == {0}
+    assert loop.tasks[0].rolled_back

@@ -18,10 +18,10 @@ from confluent_kafka import Consumer, TopicPartition
 from wallaroo.clock import Clock
 from wallaroo.connectors.generator.record import GeneratorRecord
 from wallaroo.connectors.generator.task import PARTITION, GeneratorTask, Positions
-from wallaroo.engine.backoff import Backoff
-from wallaroo.engine.metrics import LoopMeasures
+from wallaroo.engine.metrics import LoopMetrics
+from wallaroo.engine.pacing import Backoff
 from wallaroo.errors import CommitError, StopProcessing
-from wallaroo.kafka.errors import understand
+from wallaroo.kafka.errors import classify_event
 from wallaroo.kafka.offsets import assign, join, leave, unassign
 from wallaroo.observability import metrics
 from wallaroo.observability.health import LoopStatus
@@ -62,7 +62,7 @@ class GeneratorLoop:
         clock: Clock,
     ) -> None:
         self.name = generator.name
-        self.measures = LoopMeasures(generator.name)
+        self.metrics = LoopMetrics(generator.name)
         self._generator = generator
         self._codecs = codecs
         self._clients = clients
@@ -107,7 +107,7 @@ class GeneratorLoop:
         wait = min(_IDLE_SECONDS, max(0.0, self._due - now)) if self._owner else _IDLE_SECONDS
         event = self._consumer.poll(wait)
         if event is not None and event.error() is not None:
-            understand(event)
+            classify_event(event)
         if self._owner and self._clock.monotonic() >= self._due:
             self._advance()
 
@@ -160,13 +160,13 @@ class GeneratorLoop:
         landing = record.write(batch)
         now = self._clock.monotonic()
         self._due = self._writable = now + _GAP_SECONDS
-        self.measures.transaction_landed(landing, now - started)
+        self.metrics.transaction_ended(landing, now - started)
         if not landing.committed:
             self._aborted(landing.reason)
             return
         self._unwritten, self._aborts, self._problem = None, 0, None
         self._careful = max(0, self._careful - batch.records)
-        self.measures.values.count(metrics.INGESTED_RECORDS, batch.records, self._generator.source)
+        self.metrics.values.count(metrics.INGESTED_RECORDS, batch.records, self._generator.source)
         if self._task is not None and self._task.ended:
             _log.info("generator ended", extra={"source": self._generator.source})
 
@@ -199,11 +199,11 @@ class GeneratorLoop:
         assign(consumer, starts, self._settings)
         self._owner = self._owner or any(tp.partition == PARTITION for tp in partitions)
         self._answered = True
-        self.measures.rebalanced(int(self._owner))
+        self.metrics.rebalanced(int(self._owner))
 
     def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         if any(tp.partition == PARTITION for tp in partitions):
             self._owner = False
             self._release()
         unassign(consumer, partitions, self._settings)
-        self.measures.rebalanced(int(self._owner))
+        self.metrics.rebalanced(int(self._owner))

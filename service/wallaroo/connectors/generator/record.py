@@ -7,8 +7,8 @@ from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-d
 
 from wallaroo.connectors.generator.task import PARTITION, POSITION_KEY
 from wallaroo.engine.transaction import Commit, CommitResult, Writer
-from wallaroo.kafka.errors import Event, understand
-from wallaroo.kafka.retry import persist
+from wallaroo.kafka.errors import Event, classify_event
+from wallaroo.kafka.retry import retry
 from wallaroo.record import Batch
 
 _REQUEST_SECONDS = 10.0
@@ -55,7 +55,7 @@ class Backlog:
 
     def ask(self) -> bool:
         """Ask Kafka how far the reader is; whether there is room."""
-        self._room = self._most - persist(self._unread)
+        self._room = self._most - retry(self._unread)
         return self._room > 0
 
     def _unread(self) -> int:
@@ -77,7 +77,7 @@ def saved_position(consumer: Consumer, topic: str) -> bytes | None:
     To be asked when no transaction of the generator can be open any more.
     """
     at = TopicPartition(topic, PARTITION)
-    low, high = persist(lambda: consumer.get_watermark_offsets(at, timeout=_REQUEST_SECONDS))
+    low, high = retry(lambda: consumer.get_watermark_offsets(at, timeout=_REQUEST_SECONDS))
     for start in dict.fromkeys((max(low, high - _LAST_RECORDS), low)):
         found = _positions(consumer, TopicPartition(topic, PARTITION, start), high)
         if found:
@@ -97,5 +97,5 @@ def _positions(consumer: Consumer, start: TopicPartition, end: int) -> list[byte
             if message.error() is None:
                 if message.key() == POSITION_KEY:
                     found.append(message.value())
-            elif understand(message) is Event.END_OF_PARTITION and message.offset() >= end:
+            elif classify_event(message) is Event.END_OF_PARTITION and message.offset() >= end:
                 return found

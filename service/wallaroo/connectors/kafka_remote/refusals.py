@@ -4,11 +4,11 @@ from functools import cached_property
 
 from confluent_kafka import KafkaError, Message, Producer
 
-from wallaroo.engine.metrics import LoopMeasures
+from wallaroo.engine.metrics import LoopMetrics
 from wallaroo.errors import CommitError, RecordError
 from wallaroo.kafka.clients import admin_client, ingest_producer, largest_record
-from wallaroo.kafka.limits import topic_limits
 from wallaroo.kafka.log import log_client_error
+from wallaroo.kafka.topics import topic_limits
 from wallaroo.record import Output, Partition
 from wallaroo.settings import Settings
 from wallaroo.task.dead_letters import FailureHandler, OnError
@@ -27,14 +27,14 @@ class Refusals:
         dead_letters: str,
         client_id: str,
         settings: Settings,
-        measures: LoopMeasures,
+        metrics: LoopMetrics,
     ) -> None:
         self._sink = sink
         self._receiver = receiver
         self._dead_letters = dead_letters
         self._client_id = client_id
         self._settings = settings
-        self._measures = measures
+        self._metrics = metrics
         self._failures: list[KafkaError] = []
 
     def refuse(self, record: Message, error: KafkaError) -> None:
@@ -49,7 +49,7 @@ class Refusals:
         failures.reject(record, self._sink, RecordError(f"{self._receiver} refuses it: {error.str()}"))
         if letters:
             self._write(letters)
-        self._measures.rejected(failures.dead_letters, failures.dropped)
+        self._metrics.rejected(failures.dead_letters, failures.dropped)
 
     @cached_property
     def _limits(self) -> RecordSizeLimits:

@@ -17,7 +17,7 @@ from wallaroo.clock import Clock
 from wallaroo.connectors.tcp import port as tcp_port
 from wallaroo.connectors.tcp.framing import Frames
 from wallaroo.connectors.tcp.source import Address, Received, TcpSource
-from wallaroo.engine.metrics import LoopMeasures
+from wallaroo.engine.metrics import LoopMetrics
 from wallaroo.errors import CommitError, SettingsError
 from wallaroo.kafka.clients import Member, ingest_producer
 from wallaroo.observability import metrics
@@ -41,7 +41,7 @@ class IngestLoop:
         self, ingest: Ingest, partitions: int, settings: Settings, member: Member, clock: Clock
     ) -> None:
         self.name = ingest.name
-        self.measures = LoopMeasures(ingest.name)
+        self.metrics = LoopMetrics(ingest.name)
         self._source = ingest.source
         self._topic = ingest.topic
         self._partitions = partitions
@@ -103,7 +103,7 @@ class IngestLoop:
                     produce(topic, payload, None, partition)
                 except BufferError:
                     self._wait_and_produce(payload, partition)
-            self.measures.values.count(metrics.INGESTED_RECORDS, len(brought.payloads), self._source)
+            self.metrics.values.count(metrics.INGESTED_RECORDS, len(brought.payloads), self._source)
 
     def _wait_and_produce(self, payload: bytes, partition: int) -> None:
         """The client's queue is full: let it drain, as long as it does, or until it is time to leave."""
@@ -142,7 +142,7 @@ class IngestLoop:
             self._failures.append(error)
 
     def _measure(self) -> None:
-        values = self.measures.values
+        values = self.metrics.values
         values.set(metrics.SENDERS_CONNECTED, self._tcp.connections, self._source)
         values.count(metrics.SENDERS_CUT_OFF, self._tcp.broken - self._cut_off, self._source)
         self._cut_off = self._tcp.broken

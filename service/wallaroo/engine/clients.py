@@ -1,0 +1,63 @@
+"""Opens the clients of a loop, in its own thread, and decides how it commits with them.
+
+Exactly once takes two transactional producers that take turns (decision 0017). At least once takes one
+producer, and the consumer commits the offsets of what has been written.
+"""
+
+from functools import partial
+
+from confluent_kafka import KafkaError
+from confluent_kafka.admin import AdminClient
+
+from wallaroo.engine.commit_cycle import Clients, commit_timeout_seconds
+from wallaroo.engine.transaction import Probe, at_least_once, commit_offsets, exactly_once
+from wallaroo.kafka.clients import (
+    admin_client,
+    group_consumer,
+    largest_record,
+    task_producer,
+    transactional_ids,
+)
+from wallaroo.kafka.log import log_client_error
+from wallaroo.kafka.retry import retry
+from wallaroo.kafka.topics import topic_limits, written_topics
+from wallaroo.settings import Guarantee, Settings
+from wallaroo.task.context import ApplicationContext
+from wallaroo.task.record_size import RecordSizeLimits
+from wallaroo.topology.model import SubTopology
+
+_INIT_SECONDS = 30.0
+
+
+def open_clients(
+    sub: SubTopology, context: ApplicationContext, settings: Settings, member_id: str, probe: Probe
+) -> Clients:
+    """Open the clients of the loop of a sub-topology; `member_id` identifies it on the cluster."""
+    failures: list[KafkaError] = []
+    admin = admin_client(settings, member_id)
+    limits = partial(_ask_limits, sub, context, settings, admin)
+    largest_batch = min(limits().topics.values(), default=largest_record(settings))
+    new_producer = partial(
+        task_producer, settings, on_error=log_client_error, failures=failures, largest_batch=largest_batch
+    )
+    consumer = group_consumer(settings, sub.group, member_id, log_client_error)
+    if settings.processing_guarantee is Guarantee.EXACTLY_ONCE:
+        producers = [new_producer(transactional_id) for transactional_id in transactional_ids(member_id)]
+        for producer in producers:
+            # Fences the worker that had this id before, and aborts what it left open.
+            retry(partial(producer.init_transactions, _INIT_SECONDS))
+        write = exactly_once(producers, probe, limits)
+        timeout_seconds = commit_timeout_seconds(settings.transaction_timeout_ms)
+        return Clients(consumer, admin, write, timeout_seconds=timeout_seconds)
+    write = at_least_once(new_producer(member_id), failures, probe, limits)
+    return Clients(consumer, admin, write, commit_offsets(consumer, probe))
+
+
+def _ask_limits(
+    sub: SubTopology, context: ApplicationContext, settings: Settings, admin: AdminClient
+) -> RecordSizeLimits:
+    """What the topics of a sub-topology take now; from now on, its record batches are made to fit too."""
+    topics = written_topics(sub, context.dead_letters)
+    limits = RecordSizeLimits(largest_record(settings), topic_limits(admin, topics, settings))
+    context.max_bytes.update({topic: limits.of(topic) for topic in topics})
+    return limits

@@ -1,0 +1,148 @@
+"""TaskGroup: the tasks of one sub-topology. Records in, batches out, and back to the last commit.
+
+Rules for whoever edits this file:
+1. It is pure: no client of Kafka, no clock, no thread. The loop of a worker and the driver of tests both
+   drive it, so that the driver cannot differ from the service.
+2. A task is rolled back only when the commit in progress has been decided: `await_commit` comes first.
+3. Records in hand of a task that has been rewound meanwhile are dropped, and its reader is sent back once
+   more: the seek may have been in the middle of the poll, some of them fetched before it, some after.
+"""
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from wallaroo.record import Batch, Partition, RawRecord, Rewind
+from wallaroo.state.store import KeyedStore
+from wallaroo.task.record_batch import expand_batches
+from wallaroo.task.record_size import RecordSizeLimits
+from wallaroo.task.task import Task
+
+_log = logging.getLogger(__name__)
+
+NewTask = Callable[[Partition, int, Mapping[str, KeyedStore]], Task]
+
+
+@dataclass(frozen=True, slots=True)
+class Processed:
+    """What became of the messages of one partition: `rewind`, if there is one, is to be answered."""
+
+    records: int
+    control_records: int
+    rewind: Rewind | None
+
+
+class TaskGroup:
+    """The tasks of one sub-topology, by partition number.
+
+    `seek` sends the reader of a partition, by number, to an offset. `await_commit` waits for the commit in
+    progress and reports its result. `has_batches` says that one message may be a batch of records.
+    """
+
+    def __init__(
+        self,
+        new_task: NewTask,
+        seek: Callable[[int, int], None],
+        await_commit: Callable[[], None],
+        *,
+        has_batches: bool,
+    ) -> None:
+        # To be cleared before every poll.
+        self.rewound: set[int] = set()
+        self._tasks: dict[int, Task] = {}
+        self._new_task = new_task
+        self._seek = seek
+        self._await_commit = await_commit
+        self._has_batches = has_batches
+
+    def __len__(self) -> int:
+        return len(self._tasks)
+
+    def __iter__(self) -> Iterator[Task]:
+        return iter(self._tasks.values())
+
+    def start(self, partition: Partition, offset: int, stores: Mapping[str, KeyedStore]) -> Task:
+        """Begin to run a partition at an offset, over stores as they were committed with it."""
+        task = self._tasks[partition.number] = self._new_task(partition, offset, stores)
+        return task
+
+    def get(self, number: int) -> Task | None:
+        return self._tasks.get(number)
+
+    def drop(self, number: int) -> None:
+        """Forget a task and all that it has not committed."""
+        self._tasks.pop(number, None)
+
+    @property
+    def pending_records(self) -> int:
+        """How much there is to commit."""
+        return sum(task.pending_records for task in self._tasks.values())
+
+    def process(self, number: int, messages: Sequence[RawRecord]) -> Processed | None:
+        """Let a task process messages of its partition, in order; None if they are dropped."""
+        task = self._tasks.get(number)
+        if task is None:
+            return None
+        if number in self.rewound:
+            self._seek(task.partition.number, task.next_offset)
+            return None
+        records = expand_batches(messages, task.partition) if self._has_batches else messages
+        rewind = task.process(records)
+        return Processed(len(records), task.timeline.take_control_records(), rewind)
+
+    def advance_wall_clock(self, task: Task, now_ms: int, *, caught_up: bool) -> bool:
+        """Tell a task the time, and whether it has read everything; False if it had to be rewound."""
+        rewind = task.advance_wall_clock(now_ms, caught_up=caught_up)
+        if rewind is not None:
+            self.rewind(rewind)
+        return rewind is None
+
+    def rewind(self, rewind: Rewind) -> None:
+        """After user code has failed: back to the last commit, to process the same records one by one."""
+        self._await_commit()
+        _log.info("rewinding", extra={"partition": rewind.partition, "failed_offset": rewind.failed_offset})
+        self._roll_back(self._tasks[rewind.partition.number])
+
+    def collect(self) -> list[Batch]:
+        """Take from every task what it has done since the last call."""
+        batches: list[Batch] = []
+        for task in list(self._tasks.values()):
+            collected = task.collect()
+            if isinstance(collected, Rewind):
+                self.rewind(collected)
+            elif collected is not None:
+                batches.append(collected)
+        return batches
+
+    def committed(self, batches: Iterable[Batch]) -> None:
+        """Tell the tasks that their batches have been committed."""
+        for batch in batches:
+            task = self._tasks.get(batch.partition.number)
+            if task is not None:
+                task.committed(batch)
+
+    def aborted(self, batches: Iterable[Batch], limits: RecordSizeLimits | None) -> None:
+        """Roll every task back, even those that were not part of the commit.
+
+        A record that exceeds the limits becomes a failure of the record that made it, in whichever task.
+        """
+        if limits is not None and any(map(limits.are_exceeded, batches)):
+            for task in self._tasks.values():
+                task.enforce_size_limits(limits)
+        for task in self._tasks.values():
+            self._roll_back(task)
+
+    def move(self, task: Task, offset: int) -> None:
+        """Go on at another offset, between commits: the records up to it are gone."""
+        task.move_to(offset)
+        self.seek_again(task)
+
+    def seek_again(self, task: Task) -> None:
+        """Send the reader of a task to the offset that comes next."""
+        self.rewound.add(task.partition.number)
+        self._seek(task.partition.number, task.next_offset)
+
+    def _roll_back(self, task: Task) -> None:
+        offset = task.rollback()
+        self.rewound.add(task.partition.number)
+        self._seek(task.partition.number, offset)

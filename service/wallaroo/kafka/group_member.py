@@ -1,0 +1,238 @@
+"""GroupMember: one consumer in its group, from the subscription until it leaves.
+
+Rules for whoever edits this file:
+1. A partition is assigned paused, at an explicit offset. Its owner resumes it.
+2. Everything happens in the thread that polls: the owner is called inside `poll` and `leave`.
+3. Callbacks go through `_catchable`: what they raise could not be caught otherwise.
+4. A topic of our own is read from its beginning where the group has committed nothing: the setting
+   auto_offset_reset is about sources. Otherwise results would be skipped that were written before the
+   group met for the first time.
+5. What may pass (a coordinator that moves, an open transaction on the offsets) is asked again. The answer is
+   stable: it waits for the transaction of the last owner.
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Literal, Protocol
+
+from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
+
+from wallaroo.errors import KafkaSetupError
+from wallaroo.kafka.retry import retry
+from wallaroo.settings import Settings
+
+_log = logging.getLogger(__name__)
+
+_REQUEST_SECONDS = 10.0
+_LEAVE_SECONDS = 0.2
+_MOST_POLLS = 25
+
+Partitions = list[TopicPartition]
+First = Literal["earliest", "latest"]
+
+
+class PartitionOwner(Protocol):
+    """What is done with the partitions of a member whenever its group rebalances."""
+
+    def on_assigned(self, starts: Partitions) -> None:
+        """The partitions have been assigned, paused at these offsets."""
+
+    def on_revoked(self, partitions: Partitions) -> None:
+        """The partitions are about to move: the last moment to commit."""
+
+    def on_lost(self, partitions: Partitions) -> None:
+        """The partitions may belong to another member already: nothing can be committed."""
+
+    def on_rebalanced(self) -> None:
+        """The client has been told about the assignment, revocation or loss."""
+
+
+class GroupMember:
+    """Subscribes to one topic and answers rebalances; `answered` says whether an assignment is complete.
+
+    `first` is where a partition begins in which the group has committed nothing. With None nothing is to be
+    read, only owned: no offsets are asked for, and the partitions stay paused.
+    """
+
+    consumer: Consumer
+
+    def __init__(
+        self,
+        topic: str,
+        settings: Settings,
+        first: First | None,
+        owner: PartitionOwner,
+        log_fields: Mapping[str, str],
+    ) -> None:
+        self.answered = False
+        self._topic = topic
+        self._settings = settings
+        self._first = first
+        self._owner = owner
+        self._log_fields = {**log_fields, "topic": topic}
+        self._owned: set[int] = set()
+
+    def join(self, consumer: Consumer) -> None:
+        """Subscribe. What the owner raises comes out of the poll that called it."""
+        self.consumer = consumer
+        consumer.subscribe(
+            [self._topic],
+            on_assign=_catchable(self._assign),
+            on_revoke=_catchable(self._revoke),
+            on_lost=_catchable(self._lose),
+        )
+
+    def poll(self, most: int, timeout_seconds: float) -> list[Message]:
+        """Return the messages that are there; if there are none, wait for the first one."""
+        messages = self.consumer.consume(most, 0)
+        if messages or not timeout_seconds:
+            return messages
+        first = self.consumer.poll(timeout_seconds)
+        return [] if first is None else [first, *self.consumer.consume(most - 1, 0)]
+
+    def seek(self, number: int, offset: int) -> None:
+        """Read on at another offset, at once: a seek also wakes the client's thread."""
+        self.consumer.seek(TopicPartition(self._topic, number, offset))
+
+    def resume(self, positions: Partitions) -> None:
+        """Read on in paused partitions, each at its offset, at once."""
+        self.consumer.resume(positions)
+        for tp in positions:
+            # Wakes the client's thread, which by itself looks only once a second.
+            self.consumer.seek(tp)
+
+    def out_of_range(self, number: int, offset: int) -> int:
+        """Where to go on if the topic no longer holds this offset.
+
+        Raises KafkaSetupError if the settings say to fail.
+        """
+        at = TopicPartition(self._topic, number, offset)
+        low, high = self.consumer.get_watermark_offsets(at)
+        return out_of_range(at, low, high, self._settings)
+
+    def leave(self) -> None:
+        """Leave the group, so that others can take over at once.
+
+        Closing alone would not do: a static member keeps its partitions until its session is over.
+        """
+        self.consumer.unsubscribe()
+        for _ in range(_MOST_POLLS):
+            if not self._owned:
+                break
+            self.consumer.poll(_LEAVE_SECONDS)
+        self.consumer.close()
+
+    def _assign(self, consumer: Consumer, partitions: Partitions) -> None:
+        self._log("partitions assigned", partitions)
+        self.answered = False
+        if self._first is None:
+            starts = [TopicPartition(tp.topic, tp.partition, 0) for tp in partitions]
+        else:
+            starts = starting_offsets(consumer, partitions, self._settings, self._first)
+        if self._is_incremental:
+            consumer.incremental_assign(starts)
+        else:
+            consumer.assign(starts)
+        if starts:
+            consumer.pause(starts)
+        self._owned |= {tp.partition for tp in starts}
+        self._owner.on_assigned(starts)
+        self.answered = True
+        self._owner.on_rebalanced()
+
+    def _revoke(self, consumer: Consumer, partitions: Partitions) -> None:
+        self._log("partitions revoked", partitions)
+        self._owner.on_revoked(partitions)
+        self._unassign(consumer, partitions)
+
+    def _lose(self, consumer: Consumer, partitions: Partitions) -> None:
+        self._log("partitions lost", partitions)
+        self._owner.on_lost(partitions)
+        self._unassign(consumer, partitions)
+
+    def _unassign(self, consumer: Consumer, partitions: Partitions) -> None:
+        if self._is_incremental:
+            consumer.incremental_unassign(partitions)
+        else:
+            consumer.unassign()
+        self._owned -= {tp.partition for tp in partitions}
+        self._owner.on_rebalanced()
+
+    @property
+    def _is_incremental(self) -> bool:
+        strategy = self._settings.consumer.get("partition.assignment.strategy", "cooperative-sticky")
+        return self._settings.group_protocol == "consumer" or "cooperative" in strategy
+
+    def _log(self, event: str, partitions: Partitions) -> None:
+        numbers = sorted(tp.partition for tp in partitions)
+        _log.info(event, extra={**self._log_fields, "partitions": numbers})
+
+
+def starting_offsets(
+    consumer: Consumer, partitions: list[TopicPartition], settings: Settings, first: First
+) -> list[TopicPartition]:
+    """Where the group goes on in each partition; `first` is for those in which it has committed nothing.
+
+    Raises KafkaSetupError if a topic no longer holds that offset and the settings say to fail.
+    """
+    if not partitions:
+        return []
+    found = retry(lambda: _committed(consumer, partitions))
+    return [_start(consumer, tp, settings, first) for tp in found]
+
+
+def out_of_range(at: TopicPartition, low: int, high: int, settings: Settings) -> int:
+    """Where to go on if the topic no longer holds the next offset; KafkaSetupError if that is to fail."""
+    text = (
+        f"{at.topic}[{at.partition}] holds the offsets {low} to {high}, but this group is at {at.offset}: "
+        "records were deleted before they were read, or the topic was made anew"
+    )
+    if settings.on_offset_out_of_range == "fail":
+        raise KafkaSetupError(
+            f"{text}; to go on all the same, set on_offset_out_of_range to earliest or latest"
+        )
+    chosen = low if settings.on_offset_out_of_range == "earliest" else high
+    _log.error("offset out of range", extra={"what": text, "chosen": chosen})
+    return chosen
+
+
+def _catchable(
+    callback: Callable[[Consumer, Partitions], None],
+) -> Callable[[Consumer, Partitions], None]:
+    """Let the poll that calls a callback raise what the callback raises, so that it can be caught.
+
+    On Python 3.11 confluent-kafka 2.16 passes an error that one of its own calls has raised in a callback on
+    as something that is no exception: no `except` catches it, and its thread ends unheard. This does not
+    happen to an error that Python has caught before.
+    """
+
+    def call_and_reraise(consumer: Consumer, partitions: Partitions) -> None:
+        try:
+            callback(consumer, partitions)
+        except BaseException:  # noqa: TRY203 - not useless, see above
+            raise
+
+    return call_and_reraise
+
+
+def _start(consumer: Consumer, found: TopicPartition, settings: Settings, first: First) -> TopicPartition:
+    low, high = retry(lambda: _watermarks(consumer, found))
+    if found.offset < 0:
+        start = high if first == "latest" else low
+    elif low <= found.offset <= high:
+        start = found.offset
+    else:
+        start = out_of_range(found, low, high, settings)
+    return TopicPartition(found.topic, found.partition, start)
+
+
+def _committed(consumer: Consumer, partitions: list[TopicPartition]) -> list[TopicPartition]:
+    found = consumer.committed(partitions, timeout=_REQUEST_SECONDS)
+    for tp in found:
+        if tp.error is not None:
+            raise KafkaException(tp.error)
+    return found
+
+
+def _watermarks(consumer: Consumer, at: TopicPartition) -> tuple[int, int]:
+    return consumer.get_watermark_offsets(at, timeout=_REQUEST_SECONDS)
