@@ -92,13 +92,17 @@ class Loop:
         self._cycle = CommitCycle(self.tasks, clients, pacing, self.metrics, self._clock)
         self._member.join(clients.consumer)
         while not self._stopping.is_set():
-            self._turn()
+            self._start_restored()
+            dry = self._poll_and_process()
+            self._ends.advance_wall_clock(self.tasks, self._admin)
+            self._cycle.commit_if_due(self._member.consumer.consumer_group_metadata, dry=dry)
+            self._update_metrics()
         self._commit_and_wait()
         self._member.leave()
         self._cycle.close()
 
-    def _turn(self) -> None:
-        self._start_restored()
+    def _poll_and_process(self) -> bool:
+        """Process what can be read now; True if there was nothing more to read."""
         self.tasks.rewound.clear()
         size = self._list_size.value
         messages = self._member.poll(size, self._poll_timeout())
@@ -114,10 +118,18 @@ class Loop:
         numbers = {message.partition() or 0 for message in messages}
         for number in numbers:
             alone = len(numbers) == 1
-            self._process(number, messages if alone else [m for m in messages if m.partition() == number])
-        self._ends.advance_wall_clock(self.tasks, self._admin)
-        self._cycle.commit_if_due(self._member.consumer.consumer_group_metadata, dry=dry)
-        self._update_metrics()
+            its_own = messages if alone else [m for m in messages if m.partition() == number]
+            self._processing_since = started = self._clock.monotonic()
+            processed = self.tasks.process(number, its_own)
+            self._processing_since = None
+            if processed is None:
+                continue
+            seconds = self._clock.monotonic() - started
+            self.metrics.slice_done(self._topic, number, len(its_own), processed, seconds)
+            self._list_size.took(len(its_own), processed.records, seconds)
+            if processed.rewind is not None:
+                self.tasks.rewind(processed.rewind)
+        return dry
 
     def _start_restored(self) -> None:
         """Make tasks of the partitions whose stores have been restored, and let them be read."""
@@ -134,18 +146,6 @@ class Loop:
         linger = self._cycle.seconds_to_linger()
         # The client counts in whole milliseconds, and rounds down.
         return _IDLE_SECONDS if linger is None else math.ceil(linger * 1000) / 1000
-
-    def _process(self, number: int, messages: list[Message]) -> None:
-        self._processing_since = started = self._clock.monotonic()
-        processed = self.tasks.process(number, messages)
-        self._processing_since = None
-        if processed is None:
-            return
-        seconds = self._clock.monotonic() - started
-        self.metrics.slice_done(self._topic, number, len(messages), processed, seconds)
-        self._list_size.took(len(messages), processed.records, seconds)
-        if processed.rewind is not None:
-            self.tasks.rewind(processed.rewind)
 
     def _seek(self, number: int, offset: int) -> None:
         self._ends.forget(number)
