@@ -20,7 +20,7 @@ from tests.kafka.delivering import (
     until_beyond,
     wanted,
 )
-from wallaroo.connectors.tcp.sink import Limits
+from wallaroo.connectors.tcp.sink import SinkLimits
 from wallaroo.observability import metrics
 
 DELIVERY = """if True:
@@ -150,7 +150,7 @@ def test_a_receiver_that_does_not_read_stops_nobody_and_gets_everything_in_the_e
     bootstrap_servers, application_id, start, receiver
 ):
     receiver.reading.clear()
-    with start(limits=Limits(records=500)) as loop:
+    with start(limits=SinkLimits(records=500)) as loop:
         produce(bootstrap_servers, application_id, filling(3_000))
         wait_until(lambda: loop.status().connected)
         wait_until(lambda: delivered(loop) > 0)

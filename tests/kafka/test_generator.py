@@ -12,7 +12,7 @@ from confluent_kafka.admin import AdminClient
 from tests.kafka.cluster import create_topic, produce, wait_until
 from tests.kafka.service import COMMAND, ServiceProcess
 from tests.kafka.tail import Tail
-from wallaroo.connectors.generator.record import Backlog
+from wallaroo.connectors.generator.topics import Backlog
 
 FAULTY = (sys.executable, "-m", "tests.kafka.faulty_service")
 POINTS = ("before_begin", "after_produce", "after_commit")
@@ -118,18 +118,18 @@ def test_an_owner_that_was_asleep_is_fenced_when_it_wakes_up(counter):
 def test_a_generator_waits_until_its_reader_has_caught_up(bootstrap_servers, application_id):
     create_topic(bootstrap_servers, application_id, 1)
     backlog = Backlog(AdminClient({"bootstrap.servers": bootstrap_servers}), application_id, "reader", 100)
-    assert backlog.full
-    assert backlog.ask()
+    assert not backlog.has_room
+    assert backlog.refresh()
     produce(bootstrap_servers, application_id, [(None, b"x")] * 100)
     backlog.written(100)
-    assert backlog.full
-    assert not backlog.ask()
+    assert not backlog.has_room
+    assert not backlog.refresh()
     commit(bootstrap_servers, "reader", TopicPartition(application_id, 0, 60))
-    assert backlog.ask()
+    assert backlog.refresh()
     backlog.written(59)
-    assert not backlog.full
+    assert backlog.has_room
     backlog.written(1)
-    assert backlog.full
+    assert not backlog.has_room
 
 
 def commit(bootstrap_servers, group, offset):

@@ -1,9 +1,9 @@
-"""How far the partitions of an outbox are: what is read, what the receiver has, what is committed. Pure.
+"""How far the partitions of an outbox are read, delivered and committed. Pure.
 
 Rules for whoever edits this file:
-1. A partition arrives when the group assigns it and is owned from the next poll on: what the poll that
-   assigned it returned of it belongs to an assignment that is over.
-2. An offset is due only when the record before it, and all before that one, are confirmed.
+1. A partition is assigned by the group and owned from the next poll on: what the poll that assigned it has
+   returned of it belongs to an earlier assignment.
+2. An offset is due only once the record before it, and all before that one, are confirmed.
 """
 
 from collections.abc import Collection, Iterable
@@ -11,13 +11,12 @@ from dataclasses import dataclass
 
 from confluent_kafka import TopicPartition
 
-# What a record is confirmed by: its partition, and the offset to commit then.
-Token = tuple[int, int]
+from wallaroo.connectors.protocols import Token
 
 
 @dataclass(slots=True)
 class Position:
-    """Offsets of one partition: the next to read, to be confirmed, to be committed, and the end seen last."""
+    """Offsets of one partition: the next to read, to be confirmed, to be committed; the last end seen."""
 
     read: int
     delivered: int
@@ -36,44 +35,44 @@ class Outbox:
     def __init__(self, topic: str) -> None:
         self.topic = topic
         self.owned: dict[int, Position] = {}
-        self.arriving: dict[int, Position] = {}
+        self._assigned: dict[int, Position] = {}
 
     def __len__(self) -> int:
-        return len(self.owned) + len(self.arriving)
+        return len(self.owned) + len(self._assigned)
 
     def partitions(self) -> list[TopicPartition]:
         return [TopicPartition(self.topic, number) for number in self.owned]
 
     def positions(self) -> list[TopicPartition]:
-        """Where to read on."""
+        """The next offset to read of each partition."""
         return [TopicPartition(self.topic, number, at.read) for number, at in self.owned.items()]
 
-    def arrive(self, starts: Iterable[TopicPartition]) -> None:
+    def assigned(self, starts: Iterable[TopicPartition]) -> None:
         for tp in starts:
-            self.arriving[tp.partition] = Position(tp.offset, tp.offset, tp.offset)
+            self._assigned[tp.partition] = Position(tp.offset, tp.offset, tp.offset)
 
     def admit(self) -> bool:
-        """Own what has arrived; False where that is nothing."""
-        arrived = bool(self.arriving)
-        self.owned.update(self.arriving)
-        self.arriving.clear()
-        return arrived
+        """Own what has been assigned; False if that is nothing."""
+        any_assigned = bool(self._assigned)
+        self.owned.update(self._assigned)
+        self._assigned.clear()
+        return any_assigned
 
-    def give_up(self, numbers: Iterable[int]) -> None:
+    def release(self, numbers: Iterable[int]) -> None:
         for number in numbers:
             self.owned.pop(number, None)
-            self.arriving.pop(number, None)
+            self._assigned.pop(number, None)
 
     def any_besides(self, numbers: Collection[int]) -> bool:
-        return any(number not in numbers for number in (*self.owned, *self.arriving))
+        return any(number not in numbers for number in (*self.owned, *self._assigned))
 
     def delivered(self, tokens: Iterable[Token]) -> None:
-        """Take over confirmations, in their order: of each partition, the last one counts."""
+        """Note confirmations, in their order: of each partition, the last one counts."""
         for number, next_offset in dict(tokens).items():
             self.owned[number].delivered = next_offset
 
     def due(self) -> list[TopicPartition]:
-        """What is confirmed and not yet committed."""
+        """The offsets that are confirmed and not yet committed."""
         return [
             TopicPartition(self.topic, number, position.delivered)
             for number, position in self.owned.items()
@@ -81,7 +80,7 @@ class Outbox:
         ]
 
     def committed(self, done: Iterable[TopicPartition]) -> None:
-        """What Kafka has taken is no longer due; what it refused still is."""
+        """What Kafka has accepted is no longer due; what it refused still is."""
         for tp in done:
             if tp.error is None:
                 self.owned[tp.partition].committed = tp.offset

@@ -1,96 +1,192 @@
-"""What a sink has to send, and what it would have to send again: pure bookkeeping.
+"""The queue of a sink: the records that its receiver has not confirmed, in the order of `push`. Pure.
 
 Rules for whoever edits this file:
-1. A record waits, is taken by the connection, is held once the peer has acknowledged its last byte, and is
-   confirmed: in the order of `push`, always, and never back once confirmed.
-2. When the connection breaks, everything unconfirmed waits again, in its old order, from its first byte.
+1. A record waits, is sent, is acknowledged in any order, and is confirmed in the order of `push`. A confirmed
+   record never comes back.
+2. A receiver acknowledges single records (send with `next`, set `acknowledged`) or a number of bytes (send
+   with `take`, pass the position to `confirm`); a ByteStream does the latter.
+3. `resend` turns every sent record into a new entry, so that a late acknowledgement of the first attempt
+   counts for nothing. An acknowledged record is not sent a second time, even if one before it is.
 """
 
+import sys
 from collections import deque
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
+Record = TypeVar("Record", bound=Any)
 Token = TypeVar("Token")
 
 
-class ResendBuffer(Generic[Token]):
-    """Records with the tokens that their owner knows them by; positions count the bytes of one connection."""
+@dataclass(frozen=True, slots=True)
+class ResendLimits:
+    """A number of records and their size; whichever is reached first."""
 
-    def __init__(self) -> None:
+    records: int
+    size_bytes: int
+
+
+UNLIMITED = ResendLimits(sys.maxsize, sys.maxsize)
+
+
+class Entry(Generic[Record, Token]):
+    """One record of a queue, with the token that its owner knows it by."""
+
+    __slots__ = ("acknowledged", "end_position", "record", "token")
+
+    def __init__(self, record: Record, token: Token, acknowledged: bool = False) -> None:
+        self.record = record
+        self.token = token
+        self.acknowledged = acknowledged
+        # The bytes taken since the last `resend`, up to the end of this record.
+        self.end_position = 0
+
+
+class ResendQueue(Generic[Record, Token]):
+    """Unconfirmed records: `window` bounds what `next` sends, `capacity` is for `is_full` and `has_room`."""
+
+    def __init__(self, capacity: ResendLimits = UNLIMITED, window: ResendLimits = UNLIMITED) -> None:
         self.size_bytes = 0
-        self._waiting: deque[tuple[bytes, Token]] = deque()
-        self._taken: deque[tuple[bytes, Token, int]] = deque()
-        self._held: deque[tuple[float, list[tuple[bytes, Token]]]] = deque()
+        # How many bytes have been taken since the last `resend`.
         self._position = 0
-        self._count = 0
+        self._capacity = capacity
+        self._window = window
+        self._waiting: deque[Entry[Record, Token]] = deque()
+        self._sent: deque[Entry[Record, Token]] = deque()
+        self._sent_bytes = 0
 
     def __len__(self) -> int:
         """How many records are not confirmed."""
-        return self._count
+        return len(self._waiting) + len(self._sent)
 
     @property
-    def unacknowledged(self) -> bool:
-        return bool(self._waiting or self._taken)
+    def sent(self) -> int:
+        """How many records are sent and not confirmed."""
+        return len(self._sent)
 
-    def push(self, record: bytes, token: Token) -> None:
-        self._waiting.append((record, token))
+    @property
+    def is_full(self) -> bool:
+        """No more should be pushed than what has been read already."""
+        return self._fills(1)
+
+    @property
+    def has_room(self) -> bool:
+        """Less than half full: it pays to read on."""
+        return not self._fills(2)
+
+    @property
+    def window_full(self) -> bool:
+        return len(self._sent) >= self._window.records or self._sent_bytes >= self._window.size_bytes
+
+    def is_acknowledged(self, position: int) -> bool:
+        """Whether nothing waits, and nothing taken ends beyond this position."""
+        return not self._waiting and not (self._sent and self._sent[-1].end_position > position)
+
+    def push(self, record: Record, token: Token) -> None:
+        self._waiting.append(Entry(record, token))
         self.size_bytes += len(record)
-        self._count += 1
 
-    def take(self, size_bytes: int) -> bytes:
-        """The next records in one piece: whole ones, and the last of them may go beyond `size_bytes`."""
-        waiting, taken, records = self._waiting, self._taken, []
-        position = self._position
+    def next(self) -> Entry[Record, Token] | None:
+        """The next record to send; None if there is none, or if the window is full."""
+        while self._waiting and not self.window_full:
+            entry = self._waiting.popleft()
+            self._sent.append(entry)
+            self._sent_bytes += len(entry.record)
+            if not entry.acknowledged:
+                return entry
+        return None
+
+    def put_back(self) -> None:
+        """Let the record wait that `next` has just returned: it could not be sent."""
+        entry = self._sent.pop()
+        self._sent_bytes -= len(entry.record)
+        self._waiting.appendleft(entry)
+
+    def take(self, size_bytes: int) -> list[Record]:
+        """The next records to send: whole ones, the last of which may go beyond `size_bytes`."""
+        waiting, sent, position = self._waiting, self._sent, self._position
+        records: list[Record] = []
         limit = position + size_bytes
         while waiting and position < limit:
-            record, token = waiting.popleft()
-            position += len(record)
-            taken.append((record, token, position))
+            entry = waiting.popleft()
+            record = entry.record
+            entry.end_position = position = position + len(record)
+            sent.append(entry)
             records.append(record)
+        self._sent_bytes += position - self._position
         self._position = position
-        return b"".join(records)
+        return records
 
-    def acknowledged(self, position_bytes: int, now_seconds: float) -> None:
-        """The peer has this many of the connection's bytes; the hold of what they cover begins."""
-        taken, covered = self._taken, []
-        while taken and taken[0][2] <= position_bytes:
-            record, token, _ = taken.popleft()
-            covered.append((record, token))
-        if covered:
-            self._held.append((now_seconds, covered))
-
-    def confirm(self, until_seconds: float) -> list[Token]:
-        """Let go of what has been held since `until_seconds` or longer."""
+    def confirm(self, position: int = -1) -> list[Token]:
+        """Remove the records at the head that are acknowledged or end at this position or before."""
         tokens: list[Token] = []
-        while self._held and self._held[0][0] <= until_seconds:
-            _, records = self._held.popleft()
-            tokens.extend(token for _, token in records)
-            self._forget(records)
+        sent, size_bytes = self._sent, 0
+        while sent and ((entry := sent[0]).acknowledged or entry.end_position <= position):
+            sent.popleft()
+            size_bytes += len(entry.record)
+            tokens.append(entry.token)
+        self._sent_bytes -= size_bytes
+        self.size_bytes -= size_bytes
+        while not sent and self._waiting and self._waiting[0].acknowledged:
+            entry = self._waiting.popleft()
+            self.size_bytes -= len(entry.record)
+            tokens.append(entry.token)
         return tokens
 
-    def broken(self) -> None:
-        """The connection is gone, and with it whatever it had taken."""
-        self._waiting.extendleft((record, token) for record, token, _ in reversed(self._taken))
-        for _, records in reversed(self._held):
-            self._waiting.extendleft(reversed(records))
-        self._taken.clear()
-        self._held.clear()
-        self._position = 0
+    def resend(self) -> None:
+        """Let everything unconfirmed wait again, in its old order, from its first byte."""
+        for old in reversed(self._sent):
+            self._waiting.appendleft(Entry(old.record, old.token, old.acknowledged))
+        self._sent.clear()
+        self._sent_bytes = self._position = 0
 
     def drop(self, unwanted: Callable[[Token], bool]) -> None:
-        """Forget these records: neither confirmed nor sent again, though what was taken may still arrive."""
-        self._waiting = deque(entry for entry in self._waiting if not unwanted(entry[1]))
-        self._taken = deque(entry for entry in self._taken if not unwanted(entry[1]))
-        held = ((since, [e for e in records if not unwanted(e[1])]) for since, records in self._held)
-        self._held = deque((since, records) for since, records in held if records)
-        self._recount()
+        """Forget these records; those that were sent may still arrive."""
+        self._waiting = deque(entry for entry in self._waiting if not unwanted(entry.token))
+        self._sent = deque(entry for entry in self._sent if not unwanted(entry.token))
+        self._sent_bytes = sum(len(entry.record) for entry in self._sent)
+        self.size_bytes = self._sent_bytes + sum(len(entry.record) for entry in self._waiting)
 
-    def _forget(self, records: list[tuple[bytes, Token]]) -> None:
-        self._count -= len(records)
-        self.size_bytes -= sum(len(record) for record, _ in records)
+    def _fills(self, parts: int) -> bool:
+        """Whether the queue fills one of so many equal parts of its capacity."""
+        limits = self._capacity
+        return len(self) * parts >= limits.records or self.size_bytes * parts >= limits.size_bytes
 
-    def _recount(self) -> None:
-        sizes = [len(record) for record, _ in self._waiting]
-        sizes += [len(record) for record, _, _ in self._taken]
-        sizes += [len(record) for _, records in self._held for record, _ in records]
-        self._count, self.size_bytes = len(sizes), sum(sizes)
+
+class ByteStream(Generic[Token]):
+    """The records of a queue as the bytes of one connection, held for a while once they are acknowledged."""
+
+    def __init__(self, queue: ResendQueue[bytes, Token]) -> None:
+        self._queue = queue
+        # Positions that the peer has acknowledged, each with the moment when that was seen.
+        self._held: deque[tuple[float, int]] = deque()
+        self._acknowledged_position = 0
+        self._confirmed_position = 0
+
+    @property
+    def acknowledged(self) -> bool:
+        """Whether every record is sent, and its last byte acknowledged."""
+        return self._queue.is_acknowledged(self._acknowledged_position)
+
+    def take(self, size_bytes: int) -> bytes:
+        """The next records in one piece: whole ones, the last of which may go beyond `size_bytes`."""
+        return b"".join(self._queue.take(size_bytes))
+
+    def acknowledge(self, position: int, now_seconds: float) -> None:
+        """The peer has so many bytes of this connection; records that end there are held from now on."""
+        if position > self._acknowledged_position:
+            self._acknowledged_position = position
+            self._held.append((now_seconds, position))
+
+    def confirm(self, until_seconds: float) -> list[Token]:
+        """Remove the records that have been held since `until_seconds` or longer."""
+        while self._held and self._held[0][0] <= until_seconds:
+            _, self._confirmed_position = self._held.popleft()
+        return self._queue.confirm(self._confirmed_position)
+
+    def reset(self) -> None:
+        """The connection is gone, and with it whatever it had taken."""
+        self._queue.resend()
+        self._held.clear()
+        self._acknowledged_position = self._confirmed_position = 0

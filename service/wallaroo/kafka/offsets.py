@@ -1,6 +1,6 @@
 """Where partitions end, and reading them up to there."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import Future
 from typing import Any
 
@@ -9,7 +9,6 @@ from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-d
 
 from wallaroo.kafka.errors import Event, classify_event
 from wallaroo.kafka.retry import retry
-from wallaroo.settings import Settings
 
 # A topic and the number of a partition.
 Place = tuple[str, int]
@@ -83,76 +82,3 @@ class EndReader:
             if event is Event.END_OF_PARTITION and end is not None and message.offset() >= end:
                 del self.unread[place], wanted[place]
         return {place: messages for place, messages in records.items() if messages}
-
-
-_LEAVE_SECONDS = 0.2
-_MOST_POLLS = 25
-_Rebalanced = Callable[[Consumer, list[TopicPartition]], None]
-
-
-def assign(consumer: Consumer, starts: list[TopicPartition], settings: Settings) -> None:
-    """Answer an assignment of the group; the partitions are paused."""
-    if _is_incremental(settings):
-        consumer.incremental_assign(starts)
-    else:
-        consumer.assign(starts)
-    if starts:
-        consumer.pause(starts)
-
-
-def resume(consumer: Consumer, positions: list[TopicPartition]) -> None:
-    """Go on with paused partitions, each at its offset, at once."""
-    consumer.resume(positions)
-    for tp in positions:
-        # Wakes the client's thread, which by itself looks only once a second.
-        consumer.seek(tp)
-
-
-def unassign(consumer: Consumer, partitions: list[TopicPartition], settings: Settings) -> None:
-    """Answer a revocation of the group."""
-    if _is_incremental(settings):
-        consumer.incremental_unassign(partitions)
-    else:
-        consumer.unassign()
-
-
-def join(
-    consumer: Consumer, topic: str, on_assign: _Rebalanced, on_revoke: _Rebalanced, on_lost: _Rebalanced
-) -> None:
-    """Subscribe; what a callback raises comes out of the poll that called it."""
-    consumer.subscribe(
-        [topic], on_assign=_catchable(on_assign), on_revoke=_catchable(on_revoke), on_lost=_catchable(on_lost)
-    )
-
-
-def leave(consumer: Consumer, holding: Callable[[], bool]) -> None:
-    """Leave the group for others to take over at once; `holding` says whether partitions are left to revoke.
-
-    Closing alone would not do: a static member keeps its partitions until its session is over.
-    """
-    consumer.unsubscribe()
-    for _ in range(_MOST_POLLS):
-        if not holding():
-            break
-        consumer.poll(_LEAVE_SECONDS)
-    consumer.close()
-
-
-def _catchable(callback: _Rebalanced) -> _Rebalanced:
-    """On Python 3.11 confluent-kafka 2.16 passes an error that one of its own calls has raised in a callback
-    on as something that is no exception: no `except` catches it, and its thread ends unheard. Not so with one
-    that Python has caught before.
-    """
-
-    def call(consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        try:
-            callback(consumer, partitions)
-        except BaseException:  # noqa: TRY203 - not useless, see above
-            raise
-
-    return call
-
-
-def _is_incremental(settings: Settings) -> bool:
-    strategy = settings.consumer.get("partition.assignment.strategy", "cooperative-sticky")
-    return settings.group_protocol == "consumer" or "cooperative" in strategy

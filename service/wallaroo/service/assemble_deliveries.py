@@ -1,25 +1,21 @@
-"""Put the deliveries of a worker together: each with a sender for what is outside of the cluster."""
-
-from functools import partial
+"""Put the deliveries of a worker together: each with its sink outside the cluster."""
 
 from wallaroo.clock import Clock, SystemClock
 from wallaroo.connectors.delivery import DeliveryLoop
-from wallaroo.connectors.kafka_remote.refusals import Refusals
-from wallaroo.connectors.kafka_remote.sender import KafkaSender
-from wallaroo.connectors.outbox import Token
-from wallaroo.connectors.sender import Sender
-from wallaroo.connectors.tcp.sink import Limits, TcpSender
+from wallaroo.connectors.kafka_remote.producers import RefusedRecords, producer_opener
+from wallaroo.connectors.kafka_remote.sink import KafkaSink
+from wallaroo.connectors.protocols import Sink, Token
+from wallaroo.connectors.tcp.sink import SinkLimits, TcpSink
 from wallaroo.engine.metrics import LoopMetrics
-from wallaroo.kafka.clients import Member, remote_producer
-from wallaroo.kafka.log import log_client_error
+from wallaroo.kafka.clients import Member
 from wallaroo.service.application import Loaded
 from wallaroo.service.protocol import WorkerSpec
 from wallaroo.settings import Settings
 from wallaroo.topology.model import Delivery, RemoteTopic, TcpReceiver
 
-# Of the session's time-out: longer than a partition there is without a leader, and over before the client
-# itself gives records up.
-_PATIENCE = 0.6
+# The share of the session time-out after which a stalled sink reconnects: longer than a partition of the
+# other cluster is without a leader, and over before the client itself gives up records.
+_STALL_TIMEOUT_SHARE = 0.6
 
 
 def build_deliveries(spec: WorkerSpec, loaded: Loaded) -> list[DeliveryLoop]:
@@ -38,27 +34,27 @@ def delivery_loop(
     settings: Settings,
     member: Member,
     clock: Clock,
-    limits: Limits | None = None,
+    limits: SinkLimits | None = None,
 ) -> DeliveryLoop:
     """The loop of one delivery; `limits` are those of a TCP receiver."""
     metrics = LoopMetrics(delivery.name)
     match delivery.receiver:
         case TcpReceiver(host, port):
-            sender: Sender = TcpSender[Token](host, port, clock.monotonic, limits)
+            sink: Sink = TcpSink[Token](host, port, clock.monotonic, limits)
         case RemoteTopic() as remote:
             client_id = member.named(delivery.name)
-            refusals = Refusals(delivery.name, str(remote), dead_letters, client_id, settings, metrics)
-            sender = _to(remote, client_id, refusals, settings, clock)
-    return DeliveryLoop(delivery, sender, settings, member, clock, metrics)
+            refused = RefusedRecords(delivery.name, str(remote), dead_letters, client_id, settings, metrics)
+            sink = _remote_sink(remote, client_id, refused, settings, clock)
+    return DeliveryLoop(delivery, sink, settings, member, clock, metrics)
 
 
-def _to(
-    remote: RemoteTopic, client_id: str, refusals: Refusals, settings: Settings, clock: Clock
-) -> KafkaSender:
-    return KafkaSender(
+def _remote_sink(
+    remote: RemoteTopic, client_id: str, refused: RefusedRecords, settings: Settings, clock: Clock
+) -> KafkaSink:
+    return KafkaSink(
         remote,
-        partial(remote_producer, settings, remote.bootstrap_servers, client_id, log_client_error),
-        refusals.refuse,
+        producer_opener(settings, remote.bootstrap_servers, client_id),
+        refused.reject,
         clock.monotonic,
-        _PATIENCE * settings.session_timeout_ms / 1000,
+        _STALL_TIMEOUT_SHARE * settings.session_timeout_ms / 1000,
     )

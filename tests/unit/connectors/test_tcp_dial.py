@@ -5,7 +5,7 @@ import socket
 import pytest
 
 from tests.unit.connectors.receiver import until
-from wallaroo.connectors.tcp.dial import Dialer, _refusal
+from wallaroo.connectors.tcp.sockets import Dialer, refusal
 
 
 @pytest.fixture
@@ -47,10 +47,10 @@ def test_a_receiver_that_has_come_is_found_when_the_wait_is_over(dialer, clock, 
 
 
 def test_after_a_loss_the_waits_grow_too_until_a_connection_is_proven(dialer, clock):
-    dialer.lost()
+    dialer.wait()
     assert failed_attempts(dialer, clock, 2_000) == [250, 750, 1750]
-    dialer.proven()
-    dialer.lost()
+    dialer.reset_wait()
+    dialer.wait()
     assert failed_attempts(dialer, clock, 1_000) == [250, 750]
 
 
@@ -74,4 +74,4 @@ def test_a_port_that_is_connected_to_itself_is_nobody():
     with socket.socket() as alone:
         alone.bind(("127.0.0.1", 0))
         alone.connect(alone.getsockname())
-        assert _refusal(alone) == "nobody listens there"
+        assert refusal(alone) == "nobody listens there"

@@ -7,7 +7,7 @@ import pytest
 
 from tests.unit.connectors.receiver import until
 from wallaroo.clock import SystemClock
-from wallaroo.connectors.tcp.sink import Limits, TcpSender
+from wallaroo.connectors.tcp.sink import SinkLimits, TcpSink
 
 
 @contextmanager
@@ -20,75 +20,75 @@ def meanwhile(work):
 
 @pytest.fixture
 def connected(receiver):
-    """A function that makes a sender, connected to a receiver that has accepted."""
+    """A function that makes a sink, connected to a receiver that has accepted."""
     receiver.listen()
 
     def make(confirm_seconds):
-        limits = Limits(confirm_seconds=confirm_seconds)
-        sender = TcpSender("127.0.0.1", receiver.port, SystemClock().monotonic, limits)
-        until(lambda: sender.pump(0.01) == [] and receiver.accept())
-        return sender
+        limits = SinkLimits(confirm_seconds=confirm_seconds)
+        sink = TcpSink("127.0.0.1", receiver.port, SystemClock().monotonic, limits)
+        until(lambda: sink.pump(0.01) == [] and receiver.accept())
+        return sink
 
     return make
 
 
 def test_a_receiver_that_closes_when_we_do_confirms_everything_at_once(receiver, connected):
-    sender = connected(confirm_seconds=60)
+    sink = connected(confirm_seconds=60)
     for number in range(10):
-        sender.push(b"%d" % number * 100_000, number)
+        sink.queue.push(b"%d" % number * 100_000, number)
     with meanwhile(receiver.read_to_the_end_and_close):
-        assert sender.close(5) == list(range(10))
+        assert sink.close(5) == list(range(10))
     assert len(receiver.received) == 1_000_000
-    assert not sender.connected
+    assert not sink.connected
 
 
 def test_a_receiver_that_never_closes_is_given_the_usual_hold(receiver, connected):
-    sender = connected(confirm_seconds=0.02)
-    sender.push(b"one", 1)
-    assert sender.close(5) == [1]
+    sink = connected(confirm_seconds=0.02)
+    sink.queue.push(b"one", 1)
+    assert sink.close(5) == [1]
 
 
 def test_a_receiver_that_closes_without_having_read_confirms_nothing(receiver, connected):
-    sender = connected(confirm_seconds=60)
-    sender.push(b"one", 1)
-    until(lambda: sender.pump() == [] and sender.unconfirmed == 1 and not sender.blocked)
+    sink = connected(confirm_seconds=60)
+    sink.queue.push(b"one", 1)
+    until(lambda: sink.pump() == [] and len(sink.queue) == 1 and not sink.blocked)
     receiver.close_connection()
-    assert sender.close(5) == []
+    assert sink.close(5) == []
 
 
 def test_nothing_is_waited_for_without_a_connection(receiver, clock):
-    sender = TcpSender("127.0.0.1", receiver.port, clock.monotonic)
-    sender.push(b"one", 1)
-    assert sender.flush(60) == []
-    assert sender.close(60) == []
+    sink = TcpSink("127.0.0.1", receiver.port, clock.monotonic)
+    sink.queue.push(b"one", 1)
+    assert sink.flush(60) == []
+    assert sink.close(60) == []
 
 
 def test_a_slow_receiver_is_waited_for_no_longer_than_allowed(receiver, connected):
-    sender = connected(confirm_seconds=60)
-    sender.push(b"." * 50_000_000, 1)
-    assert sender.close(0.02) == []
+    sink = connected(confirm_seconds=60)
+    sink.queue.push(b"." * 50_000_000, 1)
+    assert sink.close(0.02) == []
 
 
 def test_a_flush_returns_what_is_confirmed_and_leaves_the_connection_open(receiver, connected):
-    sender = connected(confirm_seconds=0.02)
-    sender.push(b"one", 1)
-    assert sender.flush(5) == [1]
-    assert sender.connected
-    sender.close(1)
+    sink = connected(confirm_seconds=0.02)
+    sink.queue.push(b"one", 1)
+    assert sink.flush(5) == [1]
+    assert sink.connected
+    sink.close(1)
 
 
 def test_a_receiver_that_does_not_close_in_time_has_confirmed_nothing(receiver, connected):
-    sender = connected(confirm_seconds=60)
-    sender.push(b"one", 1)
-    assert sender.close(0.05) == []
+    sink = connected(confirm_seconds=60)
+    sink.queue.push(b"one", 1)
+    assert sink.close(0.05) == []
 
 
 def test_what_a_close_leaves_unconfirmed_is_sent_by_the_next_connection(receiver, connected):
-    sender = connected(confirm_seconds=0.5)
-    sender.push(b"one", 1)
-    until(lambda: sender.pump() == [] and receiver.read() == b"one")
-    assert sender.close(0) == []
-    until(lambda: sender.pump(0.01) == [] and receiver.accept())
-    until(lambda: sender.pump() == [] and receiver.read() == b"one")
-    assert sender.flush(5) == [1]
-    sender.close(1)
+    sink = connected(confirm_seconds=0.5)
+    sink.queue.push(b"one", 1)
+    until(lambda: sink.pump() == [] and receiver.read() == b"one")
+    assert sink.close(0) == []
+    until(lambda: sink.pump(0.01) == [] and receiver.accept())
+    until(lambda: sink.pump() == [] and receiver.read() == b"one")
+    assert sink.flush(5) == [1]
+    sink.close(1)

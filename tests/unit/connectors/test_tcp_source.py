@@ -10,7 +10,7 @@ from collections import defaultdict
 import pytest
 
 from tests.unit.connectors.receiver import until
-from wallaroo.connectors.tcp import port as tcp_port
+from wallaroo.connectors.tcp import sockets
 from wallaroo.connectors.tcp.framing import Frames
 from wallaroo.connectors.tcp.source import Address, TcpSource
 from wallaroo.errors import SettingsError
@@ -61,7 +61,7 @@ def collect(received, some):
 
 
 def receive(source, received):
-    collect(received, source.receive(0.01))
+    collect(received, source.poll(0.01))
 
 
 def receive_until(source, received, condition):
@@ -224,37 +224,37 @@ def test_a_port_that_somebody_else_has_is_refused_by_the_name_of_the_source():
         with pytest.raises(
             SettingsError, match=f"source 'Votes' cannot listen on 127.0.0.1:{port}: .*in use"
         ):
-            tcp_port.listen("Votes", "127.0.0.1", port)
+            sockets.listen("Votes", "127.0.0.1", port)
         with pytest.raises(SettingsError, match="give the source another port"):
-            tcp_port.is_free("Votes", "127.0.0.1", port)
+            sockets.is_free("Votes", "127.0.0.1", port)
 
 
 def test_an_address_of_another_machine_is_refused():
     with pytest.raises(
         SettingsError, match=r"source 'Votes' cannot listen on 192\.0\.2\.1:7010: .*of this machine"
     ):
-        tcp_port.listen("Votes", "192.0.2.1", 7010)
+        sockets.listen("Votes", "192.0.2.1", 7010)
 
 
 def test_a_host_that_there_is_not_is_refused():
     with pytest.raises(SettingsError, match=r"source 'Votes' cannot listen on no-such-host\.invalid:7010"):
-        tcp_port.listen("Votes", "no-such-host.invalid", 7010)
+        sockets.listen("Votes", "no-such-host.invalid", 7010)
 
 
 def test_a_port_shared_with_another_process_of_ours_is_told_from_a_free_one(source):
     port = source.port
-    assert not tcp_port.is_free("Votes", "127.0.0.1", port)
+    assert not sockets.is_free("Votes", "127.0.0.1", port)
     source.close_port()
-    assert tcp_port.is_free("Votes", "127.0.0.1", port)
+    assert sockets.is_free("Votes", "127.0.0.1", port)
 
 
 def test_localhost_is_every_address_it_stands_for():
-    (first, *others) = tcp_port.listen("Votes", "localhost", 0)
+    (first, *others) = sockets.listen("Votes", "localhost", 0)
     assert others == []
     port = first.getsockname()[1]
     first.close()
-    sockets = tcp_port.listen("Votes", "localhost", port)
+    listening = sockets.listen("Votes", "localhost", port)
     with socket.create_connection(("127.0.0.1", port)):
         pass
-    for sock in sockets:
+    for sock in listening:
         sock.close()

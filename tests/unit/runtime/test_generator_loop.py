@@ -8,8 +8,8 @@ from confluent_kafka import TopicPartition
 
 from wallaroo.clock import ManualClock
 from wallaroo.connectors.generator.loop import GeneratorClients, GeneratorLoop
-from wallaroo.connectors.generator.record import GeneratorRecord
-from wallaroo.connectors.generator.task import POSITION_KEY
+from wallaroo.connectors.generator.task import POSITION_KEY, Positions
+from wallaroo.connectors.generator.topics import GeneratorTopics
 from wallaroo.engine.transaction import COMMITTED, CommitResult
 from wallaroo.errors import CommitError, StopProcessing
 from wallaroo.serde.codecs import codecs_of
@@ -38,22 +38,22 @@ class Backlog:
     """Full or not, as a test says."""
 
     def __init__(self):
-        self.full = False
+        self.has_room = True
 
-    def ask(self):
-        return not self.full
+    def refresh(self):
+        return self.has_room
 
     def written(self, _records):
         pass
 
 
 class Kafka:
-    """A group and a record in memory; waiting moves the clock, and `script` says what the n-th poll does."""
+    """A group and topics in memory; waiting moves the clock, and `script` says what the n-th poll does."""
 
     def __init__(self, clock):
         self.clock = clock
         self.script = {1: self.assign}
-        self.landings = []
+        self.results = []
         self.saved = None
         self.written = []
         self.batches = []
@@ -92,20 +92,20 @@ class Kafka:
     def close(self):
         pass
 
-    # The record's side.
+    # The side of the generator's topics.
 
-    def open_record(self):
+    def open_topics(self):
         self.opened += 1
-        return GeneratorRecord(self.write, self.saved, self.backlog)
+        return GeneratorTopics(self.write, self.saved, self.backlog)
 
     def write(self, commit):
         (batch,) = commit.batches
         self.batches.append(batch.records)
-        landing = self.landings.pop(0) if self.landings else COMMITTED
-        if landing.committed:
+        result = self.results.pop(0) if self.results else COMMITTED
+        if result.committed:
             self.written += batch.outputs
             self.saved = batch.changes[0].values[POSITION_KEY]
-        return landing
+        return result
 
 
 @pytest.fixture
@@ -120,8 +120,9 @@ def run(kafka, monkeypatch):
     def ran(polls, failures=None, **settings):
         monkeypatch.setattr(Numbers, "failures", failures or {})
         generator = Generator("g", "numbers", "group", "topic", "positions", "id", Numbers())
-        clients = GeneratorClients(lambda: kafka, kafka.open_record)
-        loop = GeneratorLoop(generator, codecs_of(None), clients, Settings(**settings), kafka.clock)
+        positions = Positions(generator, codecs_of(None))
+        clients = GeneratorClients(lambda: kafka, kafka.open_topics)
+        loop = GeneratorLoop(generator, positions, clients, Settings(**settings), kafka.clock)
         statuses = []
 
         def stop():
@@ -171,23 +172,23 @@ def test_who_loses_the_partition_stops_and_asks_for_the_position_when_it_comes_b
 
 
 def test_an_aborted_batch_is_written_again_as_it_was(kafka, run):
-    kafka.landings = [COMMITTED, ABORTED, ABORTED, COMMITTED]
+    kafka.results = [COMMITTED, ABORTED, ABORTED, COMMITTED]
     run(polls=12)
     assert values(kafka) == up_to(len(kafka.written))
     assert len(kafka.batches) > len(kafka.written) // 1_000
 
 
 def test_too_many_aborts_in_a_row_end_the_worker(kafka, run):
-    kafka.landings = [ABORTED] * 20
+    kafka.results = [ABORTED] * 20
     with pytest.raises(CommitError, match="11 commits of 'g' in a row were aborted: the broker said so"):
         run(polls=50)
 
 
 def test_while_the_reader_is_far_behind_nothing_is_made(kafka, run):
-    kafka.backlog.full = True
+    kafka.backlog.has_room = False
     run(polls=7)
     assert kafka.batches == []
-    kafka.backlog.full = False
+    kafka.backlog.has_room = True
     run(polls=14)
     assert values(kafka) == up_to(len(kafka.written)) != []
 

@@ -18,7 +18,7 @@ class Refused:
 
 def owning(**starts):
     outbox = Outbox("alerts")
-    outbox.arrive(TopicPartition("alerts", int(name[1:]), start) for name, start in starts.items())
+    outbox.assigned(TopicPartition("alerts", int(name[1:]), start) for name, start in starts.items())
     outbox.admit()
     return outbox
 
@@ -47,22 +47,22 @@ def test_what_is_committed_is_no_longer_due_and_what_was_refused_still_is():
     assert due(outbox) == {1: 1}
 
 
-def test_a_partition_that_is_given_up_is_no_longer_due_and_begins_anew_when_it_comes_back():
+def test_a_partition_that_is_released_is_no_longer_due_and_begins_anew_when_it_comes_back():
     outbox = owning(p0=0, p1=0)
     outbox.delivered([(0, 1), (1, 1)])
-    outbox.give_up([0])
+    outbox.release([0])
     assert due(outbox) == {1: 1}
-    outbox.arrive([TopicPartition("alerts", 0, 1)])
+    outbox.assigned([TopicPartition("alerts", 0, 1)])
     assert (len(outbox), list(outbox.owned)) == (2, [1])
     assert outbox.admit()
     assert outbox.owned[0] == Position(1, 1, 1)
 
 
-def test_partitions_that_are_still_arriving_can_be_given_up():
+def test_partitions_that_are_not_yet_owned_can_be_released():
     outbox = owning(p0=0)
-    outbox.arrive([TopicPartition("alerts", 1, 0)])
+    outbox.assigned([TopicPartition("alerts", 1, 0)])
     assert outbox.any_besides({0})
-    outbox.give_up([1])
+    outbox.release([1])
     assert not outbox.any_besides({0})
     assert not outbox.admit()
 

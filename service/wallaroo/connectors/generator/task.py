@@ -1,16 +1,15 @@
 """GeneratorTask: a generator source, value by value. Like a Task, it computes and never writes.
 
 Rules for whoever edits this file:
-1. `apply(value)` is called before the value is written: what it does to the value can be seen downstream,
-   as in Wallaroo.
-2. A batch holds values and the position behind them; both or neither are on record.
-3. What raises here is code of the user's. The task is of no use afterwards: make one anew, of the position
-   that is on record.
+1. `apply(value)` is called before the value is written: downstream sees how it changed the value, as in
+   Wallaroo.
+2. A batch holds values and the position after them; both are committed or neither.
+3. What raises here is user code. A task that has raised must be replaced by one made from the saved position.
 
-A position on record is one of
+A saved position is one of
 
-    1G...     the generator object and its next value, pickled by us, or
-    1U...     the same by the application's own `serialize`
+    1G...     the generator object and its next value, pickled by the service, or
+    1U...     the same, encoded by the application's own `serialize`
     1V...     only the next value: the object cannot be pickled
     1E        the generator has ended
 """
@@ -25,26 +24,27 @@ from wallaroo.serde.object_codec import Codec
 from wallaroo.topology.ingest import Generator
 
 POSITION_KEY = b"generator"
-# One stream in one order: however many partitions the topics have.
+# A generator is one stream in one order, however many partitions its topics have.
 PARTITION = 0
 
 _ENDED, _VALUE_ONLY = b"1E", b"1V"
 _OBJECT_AND_VALUE = 2
-# A batch is never much larger, however large a value is.
-_ENOUGH_BYTES = 4_194_304
+# A batch ends with the value that reaches this size.
+_BATCH_BYTES = 4_194_304
 
 
 class Positions:
-    """Bytes of where a generator is, and back; `complete` is False where its object cannot be saved."""
+    """Encodes and decodes a generator's position; `complete` is False if its object cannot be saved."""
 
     def __init__(self, generator: Generator, codecs: Codecs) -> None:
+        self._generator = generator
         self._instance = generator.instance
         self._topic = generator.positions
         self._values = codecs.values
-        self._ways: dict[bytes, Codec] = {b"1G": codecs.ours}
+        self._codecs: dict[bytes, Codec] = {b"1G": codecs.ours}
         if codecs.values is not codecs.ours:
-            self._ways[b"1U"] = codecs.values
-        self._usable = dict(self._ways)
+            self._codecs[b"1U"] = codecs.values
+        self._usable = dict(self._codecs)
         self._first: bytes | None = None
 
     @property
@@ -52,28 +52,33 @@ class Positions:
         return bool(self._usable)
 
     def first(self) -> bytes:
-        """The position that a generator begins at; its object is asked once."""
+        """The position that a generator begins at; its object is asked only once."""
         if self._first is None:
             value = self._instance.initial_value()
             self._first = self.encode(self._instance, value)
-            while self.complete and not self._comes_back(self._first):
+            while self.complete and not self._can_decode(self._first):
                 del self._usable[self._first[:2]]
                 self._first = self.encode(self._instance, value)
         return self._first
 
+    def new_task(self, position: bytes | None) -> "GeneratorTask":
+        """The task that goes on from a saved position, or begins if there is none."""
+        start = self.first() if position is None else position
+        return GeneratorTask(self._generator, self, self._values, start)
+
     def encode(self, generator: Any, value: Any) -> bytes:
-        """The position of a generator whose next value is this one; None ends it."""
+        """The position of a generator before this value; None means that it has ended."""
         if value is None:
             return _ENDED
         for kind, codec in list(self._usable.items()):
             try:
                 return kind + codec.encode((generator, value))
-            except Exception:  # whatever the user's own pickling raises: there is another way
+            except Exception:  # whatever the user's own pickling raises: another format may do
                 del self._usable[kind]
         return _VALUE_ONLY + self._values.encode(value)
 
     def decode(self, position: bytes) -> tuple[Any, Any]:
-        """The generator and its next value; StoredValueError where the bytes are no position."""
+        """The generator and its next value; StoredValueError if the bytes are no position."""
         kind, payload = position[:2], position[2:]
         if kind == _ENDED:
             return self._instance, None
@@ -81,16 +86,16 @@ class Positions:
         try:
             if kind == _VALUE_ONLY:
                 return self._instance, self._values.decode(payload)
-            if kind in self._ways:
-                found = self._ways[kind].decode(payload)
+            if kind in self._codecs:
+                found = self._codecs[kind].decode(payload)
         except StoredValueError as error:
             raise StoredValueError(self._unreadable(str(error))) from error
-        # To unpack anything else is to ask it for what it will.
+        # Unpacking any other type would run code of its own.
         if type(found) in (tuple, list) and len(found) == _OBJECT_AND_VALUE:
             return found[0], found[1]
         raise StoredValueError(self._unreadable(f"no generator and value in the format {kind!r}"))
 
-    def _comes_back(self, position: bytes) -> bool:
+    def _can_decode(self, position: bytes) -> bool:
         try:
             return type(self.decode(position)[0]) is type(self._instance)
         except StoredValueError:
@@ -104,7 +109,7 @@ class Positions:
 
 
 class GeneratorTask:
-    """A generator from a position on."""
+    """The values of a generator from a position on."""
 
     def __init__(self, generator: Generator, positions: Positions, codec: Codec, position: bytes) -> None:
         self._topic = generator.topic
@@ -119,14 +124,14 @@ class GeneratorTask:
         return self._value is None
 
     def collect(self, most: int, is_late: Callable[[], bool]) -> Batch | None:
-        """The next values, at least one and `most` at most, until it is late; None at the end."""
+        """The next values, at least one and at most `most`, until it is late; None at the end."""
         outputs: list[Output] = []
         size = 0
-        while self._value is not None and len(outputs) < most and size < _ENOUGH_BYTES:
+        while self._value is not None and len(outputs) < most and size < _BATCH_BYTES:
             value, self._value = self._value, self._generator.apply(self._value)
-            made = self._encode(value)
-            outputs.append((self._topic, made, None, PARTITION))
-            size += len(made)
+            encoded = self._encode(value)
+            outputs.append((self._topic, encoded, None, PARTITION))
+            size += len(encoded)
             if is_late():
                 break
         return self._batch(outputs) if outputs else None

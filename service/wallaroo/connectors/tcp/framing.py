@@ -1,9 +1,9 @@
-"""Cut a stream of bytes into payloads: each one behind a header that tells its length. No I/O.
+"""Cut a stream of bytes into payloads, each preceded by a header that tells its length. No I/O.
 
 Rules for whoever edits this file:
-1. Bytes come in pieces of any size; where the pieces end changes nothing about the payloads.
-2. A header is believed only when it announces 0 to `max_size` bytes. The first that is not ends the
-   stream: nobody can know where the next frame would begin.
+1. Bytes come in pieces of any size; where the pieces end makes no difference to the payloads.
+2. A header is valid only if it announces 0 to `max_size` bytes. The first invalid one ends the stream: nobody
+   can know where the next frame would begin.
 3. A large payload that comes in many small pieces is copied a few times in all, not once per piece.
 """
 
@@ -13,9 +13,9 @@ from wallaroo.errors import FramingError
 
 
 class Frames:
-    """The frames of one connection, by a header of `header_length` bytes that `payload_length` reads.
+    """The frames of one connection; `payload_length` reads their headers of `header_length` bytes.
 
-    `error` is None until a header cannot be believed; from then on everything is ignored.
+    `error` is None until a header is invalid; from then on everything is ignored.
     """
 
     def __init__(self, header_length: int, payload_length: Callable[[bytes], int], max_size: int) -> None:
@@ -28,7 +28,7 @@ class Frames:
 
     @property
     def partial_bytes(self) -> int:
-        """How much there is of a frame that is not complete."""
+        """The size of what has come of an incomplete frame."""
         return len(self._pending)
 
     def feed(self, data: bytes) -> list[bytes]:
@@ -44,7 +44,7 @@ class Frames:
         payloads: list[bytes] = []
         try:
             cut = self._cut(data, payloads)
-        except Exception as error:  # the user's own function, on bytes of anybody's
+        except Exception as error:  # a function of the user's, given bytes of anybody's
             self._refuse(f"a header cannot be read: {error!r}")
         else:
             self._pending += data[cut:]

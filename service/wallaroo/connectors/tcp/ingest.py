@@ -1,10 +1,10 @@
-"""The loop of one TCP source in one worker: take frames from senders, write their payloads to a topic.
+"""The loop of one TCP source in one worker: read frames from senders, write their payloads to a topic.
 
 Rules for whoever edits this file:
-1. What a connection brings goes to one partition, in its order: no producer setting may change that.
-2. While Kafka takes nothing, nothing is read: senders wait, nothing is dropped.
-3. A frame is safe from the moment Kafka has it. What was read and is not, when the worker dies, is the
-   sender's to send again: plain TCP cannot tell it.
+1. What a connection sends goes to one partition, in its order: no producer setting may change that.
+2. While Kafka accepts nothing, nothing is read: senders wait, nothing is dropped.
+3. A frame is safe from the moment Kafka has it. When a worker dies, its senders have to resend what it had
+   read and Kafka does not have: plain TCP cannot tell them.
 """
 
 import logging
@@ -14,8 +14,8 @@ from collections.abc import Iterable
 from confluent_kafka import KafkaError
 
 from wallaroo.clock import Clock
-from wallaroo.connectors.tcp import port as tcp_port
 from wallaroo.connectors.tcp.framing import Frames
+from wallaroo.connectors.tcp.sockets import is_free
 from wallaroo.connectors.tcp.source import Address, Received, TcpSource
 from wallaroo.engine.metrics import LoopMetrics
 from wallaroo.errors import CommitError, SettingsError
@@ -28,9 +28,9 @@ from wallaroo.topology.ingest import Ingest
 _log = logging.getLogger(__name__)
 
 _IDLE_SECONDS = 0.1
-_FULL_SECONDS = 0.05
+_QUEUE_FULL_SECONDS = 0.05
 _LAST_SECONDS = 10.0
-# A record is its value and less than this of everything else.
+# A record is its value and less than this much else.
 _RECORD_OVERHEAD_BYTES = 512
 
 
@@ -69,11 +69,11 @@ class IngestLoop:
 
     @property
     def port(self) -> int:
-        """The port in fact, where the system was to choose it."""
+        """The actual port, also if the system was to choose it."""
         return self._tcp.port
 
     def run(self) -> None:
-        """Until stopped; then write what has arrived by then, and leave."""
+        """Run until stopped; then write what has arrived by then, and leave."""
         self._producer = ingest_producer(
             self._settings, self._member_id, self._on_client_error, self._failures
         )
@@ -85,30 +85,30 @@ class IngestLoop:
 
     def _serve(self) -> None:
         while not self._stopping.is_set():
-            self._write(self._tcp.receive(_IDLE_SECONDS))
+            self._write(self._tcp.poll(_IDLE_SECONDS))
             self._producer.poll(0)
             self._raise_failure()
-            self._measure()
+            self._update_metrics()
         self._tcp.close_port()
         self._write(self._tcp.drain())
         self._flush()
-        self._measure()
+        self._update_metrics()
 
     def _write(self, received: Iterable[Received]) -> None:
         topic, produce = self._topic, self._producer.produce
-        for brought in received:
-            partition = (self._worker + brought.connection) % self._partitions
-            for payload in brought.payloads:
+        for read in received:
+            partition = (self._worker + read.connection) % self._partitions
+            for payload in read.payloads:
                 try:
                     produce(topic, payload, None, partition)
                 except BufferError:
                     self._wait_and_produce(payload, partition)
-            self.metrics.values.count(metrics.INGESTED_RECORDS, len(brought.payloads), self._source)
+            self.metrics.values.count(metrics.INGESTED_RECORDS, len(read.payloads), self._source)
 
     def _wait_and_produce(self, payload: bytes, partition: int) -> None:
-        """The client's queue is full: let it drain, as long as it does, or until it is time to leave."""
-        while not self._late:
-            self._producer.poll(_FULL_SECONDS)
+        """The producer's queue is full: wait until it has room, or until it is time to leave."""
+        while not self._is_late:
+            self._producer.poll(_QUEUE_FULL_SECONDS)
             self._raise_failure()
             try:
                 self._producer.produce(self._topic, payload, None, partition)
@@ -118,7 +118,7 @@ class IngestLoop:
         self._lost += 1
 
     @property
-    def _late(self) -> bool:
+    def _is_late(self) -> bool:
         return self._stopping.is_set() and self._clock.monotonic() >= self._deadline
 
     def _flush(self) -> None:
@@ -141,7 +141,7 @@ class IngestLoop:
         if error.fatal():
             self._failures.append(error)
 
-    def _measure(self) -> None:
+    def _update_metrics(self) -> None:
         values = self.metrics.values
         values.set(metrics.SENDERS_CONNECTED, self._tcp.connections, self._source)
         values.count(metrics.SENDERS_CUT_OFF, self._tcp.broken - self._cut_off, self._source)
@@ -149,7 +149,7 @@ class IngestLoop:
 
 
 def check_ingests(ingests: Iterable[Ingest], settings: Settings) -> None:
-    """Raise SettingsError, before anything is started, where a source could not listen or be written."""
+    """Raise SettingsError if a source could not listen, or not be written; to call before anything starts."""
     for ingest in ingests:
         if ingest.max_size + _RECORD_OVERHEAD_BYTES > settings.max_message_bytes:
             raise SettingsError(
@@ -157,7 +157,7 @@ def check_ingests(ingests: Iterable[Ingest], settings: Settings) -> None:
                 f"max_message_bytes is {settings.max_message_bytes}; set it to at least "
                 f"{ingest.max_size + _RECORD_OVERHEAD_BYTES}, or lower the source's max_size"
             )
-        if ingest.listens and not tcp_port.is_free(ingest.source, ingest.host, ingest.port):
+        if ingest.listens and not is_free(ingest.source, ingest.host, ingest.port):
             details = {"source": ingest.source, "host": ingest.host, "port": ingest.port}
             what = "is it another process group of this application? Otherwise each gets some of the senders"
             _log.warning("port shared", extra={**details, "question": what})

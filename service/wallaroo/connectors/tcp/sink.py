@@ -1,33 +1,41 @@
 """The TCP sink: records in order to one receiver, sent again until they are confirmed.
 
 Rules for whoever edits this file:
-1. Confirmed is what the peer's kernel has acknowledged and the connection has outlived by
-   `confirm_seconds`: plain TCP cannot tell whether the application has read it. A receiver that stops
-   reading for longer than that and then dies loses what its kernel had taken.
+1. A record is confirmed once the peer's kernel has acknowledged it and the connection has outlived that by
+   `confirm_seconds`: plain TCP cannot tell whether the application has read it. A receiver that stops reading
+   for longer than that and then dies loses what its kernel had taken.
 2. A new connection begins with the first byte of the first unconfirmed record.
-3. Before anything is confirmed the connection is looked at: an end that has already come counts.
+3. The connection is checked before anything is confirmed: an end that has already come counts.
 """
 
+import contextlib
+import fcntl
 import logging
 import math
+import select
+import socket
+import struct
+import sys
+import termios
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic
 
-from wallaroo.connectors.capacity import Capacity
-from wallaroo.connectors.resend import ResendBuffer, Token
-from wallaroo.connectors.tcp.connection import Connection
-from wallaroo.connectors.tcp.dial import Dialer
+from wallaroo.connectors.resend import ByteStream, ResendLimits, ResendQueue, Token
+from wallaroo.connectors.tcp.sockets import Dialer, keep_alive
 
 _log = logging.getLogger(__name__)
 
-# What one call of send() is given.
+# The size of what one call of send() is given.
 _BLOCK_BYTES = 262_144
 _WAIT_SECONDS = 0.02
+_READ_BYTES = 65_536
+_READS_AT_ONCE = 16
+_ABORT = struct.pack("ii", 1, 0)
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class SinkLimits:
     """How much may be unconfirmed, and how long an acknowledged record is held."""
 
     records: int = 200_000
@@ -35,18 +43,84 @@ class Limits:
     confirm_seconds: float = 0.5
 
 
-class TcpSender(Capacity, Generic[Token]):
-    """A connection that comes back, and the records that are not yet confirmed; of one thread only."""
+class Connection:
+    """Takes over a connected, non-blocking socket; every method raises OSError when the peer is gone."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._socket = sock
+        self._block = memoryview(b"")
+        self._written_bytes = 0
+        self._poll = select.poll()
+        self._poll.register(sock, select.POLLIN)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        keep_alive(sock)
+
+    @property
+    def blocked(self) -> bool:
+        """The kernel did not take all of the last block."""
+        return bool(self._block)
+
+    def wait(self, timeout_seconds: float) -> None:
+        """Wait until the peer sends something, or the rest of the block can be written."""
+        self._poll.modify(self._socket, select.POLLIN | (select.POLLOUT if self._block else 0))
+        self._poll.poll(timeout_seconds * 1000)
+
+    def peer_open(self) -> bool:
+        """Discard what the peer has sent; False once it has closed its side in an orderly way."""
+        for _ in range(_READS_AT_ONCE):
+            try:
+                if not self._socket.recv(_READ_BYTES):
+                    return False
+            except BlockingIOError:
+                return True
+        return True
+
+    def load(self, block: bytes) -> None:
+        """Set what `write` sends next; only where nothing is blocked."""
+        self._block = memoryview(block)
+
+    def write(self) -> bool:
+        """Send what the kernel takes; True if that is all."""
+        while self._block:
+            try:
+                written = self._socket.send(self._block)
+            except BlockingIOError:
+                return False
+            self._written_bytes += written
+            self._block = self._block[written:]
+        return True
+
+    def acknowledged_bytes(self) -> int:
+        """How many of the bytes written so far the peer's kernel has."""
+        return self._written_bytes - _unacknowledged_bytes(self._socket)
+
+    def finish(self) -> None:
+        """Tell the peer that nothing more will come."""
+        self._socket.shutdown(socket.SHUT_WR)
+
+    def close(self) -> None:
+        self._socket.close()
+
+    def abort(self) -> None:
+        """Close so that nothing of this connection can arrive after the first byte of the next one."""
+        with contextlib.suppress(OSError):
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _ABORT)
+        self._socket.close()
+
+
+class TcpSink(Generic[Token]):
+    """A connection that comes back, and the records that are not yet confirmed; used by one thread only."""
 
     def __init__(
-        self, host: str, port: int, monotonic: Callable[[], float], limits: Limits | None = None
+        self, host: str, port: int, monotonic: Callable[[], float], limits: SinkLimits | None = None
     ) -> None:
+        limits = limits or SinkLimits()
         self.receiver = f"{host}:{port}"
         self.connections = 0
+        self.queue: ResendQueue[bytes, Token] = ResendQueue(ResendLimits(limits.records, limits.size_bytes))
+        self._stream = ByteStream(self.queue)
+        self._confirm_seconds = limits.confirm_seconds
         self._monotonic = monotonic
-        self._limits = limits or Limits()
-        self._buffer: ResendBuffer[Token] = ResendBuffer()
-        super().__init__(self._buffer, self._limits.records, self._limits.size_bytes)
         self._dialer = Dialer(host, port, monotonic)
         self._connection: Connection | None = None
         self._complained = False
@@ -57,16 +131,10 @@ class TcpSender(Capacity, Generic[Token]):
 
     @property
     def blocked(self) -> bool:
-        """The receiver is slower than we are: `pump` should wait for it."""
         return self._connection is not None and self._connection.blocked
 
-    def push(self, record: bytes, token: Token) -> None:
-        """Have a record sent by the next `pump`; its token comes back once it is confirmed."""
-        self._buffer.push(record, token)
-
     def drop(self, unwanted: Callable[[Token], bool]) -> None:
-        """Forget records that are somebody else's now."""
-        self._buffer.drop(unwanted)
+        self.queue.drop(unwanted)
 
     def pump(self, timeout_seconds: float = 0.0) -> list[Token]:
         """Do what the socket allows now, wait for it at most once, and return what is confirmed."""
@@ -79,29 +147,28 @@ class TcpSender(Capacity, Generic[Token]):
             if self._connection is not None:
                 self._exchange(self._connection)
         except OSError as error:
-            self._lost(str(error))
-        tokens = self._buffer.confirm(self._monotonic() - self._limits.confirm_seconds)
+            self._connection_lost(str(error))
+        tokens = self._stream.confirm(self._monotonic() - self._confirm_seconds)
         if tokens:
-            self._dialer.proven()
+            self._dialer.reset_wait()
         return tokens
 
     def flush(self, timeout_seconds: float) -> list[Token]:
-        """Pump until everything is confirmed, the connection is gone, or time is up."""
-        return self._pump_while(lambda: len(self._buffer) > 0, self._monotonic() + timeout_seconds)
+        return self._pump_while(lambda: len(self.queue) > 0, self._monotonic() + timeout_seconds)
 
     def close(self, timeout_seconds: float) -> list[Token]:
-        """Send the rest, part from the receiver, and return what is confirmed by then.
+        """Send the rest, disconnect, and return what is confirmed by then.
 
-        What is not is kept; the next `pump` would connect again.
+        Unconfirmed records are kept; the next `pump` would connect again.
         """
         deadline = self._monotonic() + timeout_seconds
-        tokens = self._pump_while(lambda: self._buffer.unacknowledged, deadline)
-        if self._connection is not None and not self._buffer.unacknowledged:
-            tokens += self._part(self._connection, deadline)
+        tokens = self._pump_while(lambda: not self._stream.acknowledged, deadline)
+        if self._connection is not None and self._stream.acknowledged:
+            tokens += self._disconnect(self._connection, deadline)
         if self._connection is not None:
             self._connection.close()
             self._connection = None
-        self._buffer.broken()
+        self._stream.reset()
         self._dialer.close()
         return tokens
 
@@ -111,7 +178,7 @@ class TcpSender(Capacity, Generic[Token]):
             self._connection = Connection(sock)
             self.connections += 1
             self._complained = False
-            _log.info("sink connected", extra={"receiver": self.receiver, "unconfirmed": len(self._buffer)})
+            _log.info("sink connected", extra={"receiver": self.receiver, "unconfirmed": len(self.queue)})
         elif self._dialer.failure and not self._complained:
             self._complained = True
             _log.warning(
@@ -122,19 +189,19 @@ class TcpSender(Capacity, Generic[Token]):
         if not connection.peer_open():
             raise ConnectionResetError("the receiver closed the connection")
         while connection.write():
-            block = self._buffer.take(_BLOCK_BYTES)
+            block = self._stream.take(_BLOCK_BYTES)
             if not block:
                 break
             connection.load(block)
-        self._buffer.acknowledged(connection.acknowledged_bytes(), self._monotonic())
+        self._stream.acknowledge(connection.acknowledged_bytes(), self._monotonic())
 
-    def _lost(self, reason: str) -> None:
+    def _connection_lost(self, reason: str) -> None:
         if self._connection is not None:
             self._connection.abort()
             self._connection = None
-        self._buffer.broken()
-        self._dialer.lost()
-        details = {"receiver": self.receiver, "error": reason, "unconfirmed": len(self._buffer)}
+        self._stream.reset()
+        self._dialer.wait()
+        details = {"receiver": self.receiver, "error": reason, "unconfirmed": len(self.queue)}
         _log.warning("sink connection lost", extra=details)
 
     def _pump_while(self, unfinished: Callable[[], bool], deadline: float) -> list[Token]:
@@ -143,15 +210,24 @@ class TcpSender(Capacity, Generic[Token]):
             tokens += self.pump(_WAIT_SECONDS)
         return tokens
 
-    def _part(self, connection: Connection, deadline: float) -> list[Token]:
-        """Close our side; a receiver that then closes its own has read everything, so no hold is needed."""
+    def _disconnect(self, connection: Connection, deadline: float) -> list[Token]:
+        """Close this side; a receiver that then closes its own has read everything, so no hold is needed."""
         tokens: list[Token] = []
         try:
             connection.finish()
-            while self._monotonic() < deadline and len(self._buffer):
+            while self._monotonic() < deadline and len(self.queue):
                 connection.wait(_WAIT_SECONDS)
-                until = self._monotonic() - self._limits.confirm_seconds
-                tokens += self._buffer.confirm(until if connection.peer_open() else math.inf)
+                until = self._monotonic() - self._confirm_seconds
+                tokens += self._stream.confirm(until if connection.peer_open() else math.inf)
         except OSError as error:
-            self._lost(str(error))
+            self._connection_lost(str(error))
         return tokens
+
+
+def _unacknowledged_bytes(sock: socket.socket) -> int:
+    """Linux's SIOCOUTQ; 0 on a system that cannot tell, where the hold time alone has to do."""
+    try:
+        answer = fcntl.ioctl(sock, termios.TIOCOUTQ, b"\0\0\0\0")
+    except OSError:
+        return 0
+    return int.from_bytes(answer, sys.byteorder)

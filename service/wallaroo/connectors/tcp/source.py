@@ -1,9 +1,9 @@
-"""The TCP source: a port that senders connect to, and the payloads that they bring.
+"""The TCP source: a port that senders connect to, and the payloads that they send.
 
 Rules for whoever edits this file:
-1. One thread, and nothing blocks: `receive` waits as long as it is told, and reads each sender that has
+1. One thread, and nothing blocks but `poll`, for as long as it is told; it reads each sender that has sent
    something once. Not calling it is back-pressure: the kernel's buffers fill up, and senders wait.
-2. The payloads of a connection come in order, all that are whole, whatever ends it.
+2. The payloads of a connection come in order, and all complete ones do, whatever ends the connection.
 3. At the limit of connections nobody is accepted: the next sender waits in the backlog.
 """
 
@@ -15,20 +15,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from wallaroo.connectors.tcp.framing import Frames
-from wallaroo.connectors.tcp.port import accept, listen
+from wallaroo.connectors.tcp.sockets import accept, listen
 
 _log = logging.getLogger(__name__)
 
 _READ_BYTES = 262_144
-# What is read of a connection at the end, times _READ_BYTES: a sender that goes on must not hold us up.
+# How often a connection is read at the end: a sender that goes on sending must not delay the worker's stop.
 _LAST_READS = 64
-# Where the system has no descriptor left, accepting again at once would only say so again.
+# If the system has no file descriptor left, accepting again at once would only fail again.
 _ACCEPT_PAUSE_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a source listens, and how many senders it takes at a time."""
+    """Where a source listens, and how many senders it accepts at a time."""
 
     source: str
     host: str
@@ -38,7 +38,7 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """What one read of a connection has completed; connections are counted from 0."""
+    """The payloads that one read of a connection has completed; connections are counted from 0."""
 
     connection: int
     payloads: list[bytes]
@@ -55,7 +55,7 @@ class _Connection:
 
 
 class TcpSource:
-    """One port of one worker, and the senders that are connected to it; `broken` counts those cut short."""
+    """One port of one worker, and the senders connected to it; `broken` counts those that were cut off."""
 
     def __init__(
         self, address: Address, new_frames: Callable[[], Frames], monotonic: Callable[[], float]
@@ -81,62 +81,62 @@ class TcpSource:
 
     @property
     def port(self) -> int:
-        """The port in fact, where the system was to choose it."""
+        """The actual port, also if the system was to choose it."""
         return int(self._listeners[0].getsockname()[1])
 
     def open(self) -> None:
-        """Listen; SettingsError where that cannot be."""
+        """Listen; SettingsError if that is not possible."""
         self._listeners = listen(self._address.source, self._address.host, self._address.port)
         details = {"source": self._address.source, "host": self._address.host, "port": self.port}
         _log.info("source listens", extra=details)
 
-    def receive(self, timeout_seconds: float) -> list[Received]:
-        """What senders have brought; waits that long for the first of it, or for a new sender."""
-        self._regulate()
+    def poll(self, timeout_seconds: float) -> list[Received]:
+        """What senders have sent; waits so long for the first of it, or for a new sender."""
+        self._accept_or_not()
         received = []
         for key, _ in self._selector.select(timeout_seconds):
             if key.data is None:
                 self._accept(key.fileobj)
-            elif (brought := self._read(key.data)) is not None and brought.payloads:
-                received.append(brought)
+            elif (read := self._read(key.data)) is not None and read.payloads:
+                received.append(read)
         return received
 
     def close_port(self) -> None:
-        """Accept nobody any more."""
-        self._accept_no_more()
+        """Stop listening."""
+        self._stop_accepting()
         for listener in self._listeners:
             listener.close()
         self._listeners = []
 
     def drain(self) -> Iterator[Received]:
-        """What has arrived of all senders by now; each is disconnected behind its last."""
+        """What has arrived from all senders by now; disconnects each after its last payload."""
         for connection in list(self._connections):
             for _ in range(_LAST_READS):
-                brought = self._read(connection)
-                if brought is None:
+                read = self._read(connection)
+                if read is None:
                     break
-                yield brought
+                yield read
             if connection in self._connections:
                 self._close(connection, "this worker is stopping")
 
     def close(self) -> None:
-        """Accept nobody any more, and disconnect whoever is left."""
+        """Stop listening, and disconnect whoever is left."""
         self.close_port()
         for connection in list(self._connections):
             self._close(connection, "this worker is stopping")
         self._selector.close()
 
-    def _regulate(self) -> None:
-        """Accept, unless there are enough, or a moment ago there was no room for another."""
+    def _accept_or_not(self) -> None:
+        """Accept senders, unless there are enough, or the system had no room for another a moment ago."""
         full = len(self._connections) >= self._address.connections
         if self._accepting and full:
-            self._accept_no_more()
+            self._stop_accepting()
         elif not self._accepting and not full and self._monotonic() >= self._accept_at:
             self._accepting = True
             for listener in self._listeners:
                 self._selector.register(listener, selectors.EVENT_READ)
 
-    def _accept_no_more(self) -> None:
+    def _stop_accepting(self) -> None:
         for listener in self._listeners if self._accepting else ():
             self._selector.unregister(listener)
         self._accepting = False
@@ -147,13 +147,13 @@ class TcpSource:
         try:
             sock, peer = accept(listener)
         except (BlockingIOError, ConnectionError):
-            # Another worker was quicker, or the sender has changed its mind.
+            # Another worker was quicker, or the sender has gone.
             return
         except OSError as error:
             details = {"source": self._address.source, "error": str(error)}
             _log.warning("sender not accepted", extra=details)
             self._accept_at = self._monotonic() + _ACCEPT_PAUSE_SECONDS
-            self._accept_no_more()
+            self._stop_accepting()
             return
         connection = _Connection(self._accepted, sock, peer, self._new_frames())
         self._accepted += 1
@@ -161,7 +161,7 @@ class TcpSource:
         self._selector.register(sock, selectors.EVENT_READ, connection)
 
     def _read(self, connection: _Connection) -> Received | None:
-        """One read; None where there is nothing, and after the end."""
+        """Read once; None if there is nothing, and after the end."""
         try:
             data = connection.sock.recv(_READ_BYTES)
         except BlockingIOError:

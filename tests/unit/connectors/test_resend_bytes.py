@@ -1,20 +1,21 @@
-"""The bookkeeping of a sink: whatever happens, nothing is lost, order is kept, confirmed stays confirmed."""
+"""Records acknowledged by bytes: nothing is lost, order is kept, confirmed stays confirmed."""
 
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from wallaroo.connectors.resend import ResendBuffer
+from wallaroo.connectors.resend import ByteStream, ResendQueue
 
 HOLD_SECONDS = 5
 
 
 class Resending(RuleBasedStateMachine):
-    """A buffer, beside it a plain list of all records, and what the present connection has carried."""
+    """A queue, beside it a plain list of all records, and what the present connection has carried."""
 
     @initialize()
     def begin(self):
-        self.buffer = ResendBuffer()
+        self.queue = ResendQueue()
+        self.stream = ByteStream(self.queue)
         self.records, self.confirmed = [], []
         self.now = 0
         self.connect()
@@ -26,30 +27,30 @@ class Resending(RuleBasedStateMachine):
 
     @rule(record=st.binary(max_size=5))
     def push(self, record):
-        self.buffer.push(record, len(self.records))
+        self.queue.push(record, len(self.records))
         self.records.append(record)
 
     @rule(size=st.integers(1, 20))
     def take(self, size):
-        self.carried += self.buffer.take(size)
+        self.carried += self.stream.take(size)
 
     @rule(share=st.floats(0, 1))
     def acknowledge(self, share):
         position = int(share * len(self.carried))
-        self.buffer.acknowledged(position, self.now)
+        self.stream.acknowledge(position, self.now)
         self.acknowledged_at.setdefault(position, self.now)
 
     @rule(seconds=st.integers(0, 3))
     def confirm(self, seconds):
         self.now += seconds
-        tokens = self.buffer.confirm(self.now - HOLD_SECONDS)
+        tokens = self.stream.confirm(self.now - HOLD_SECONDS)
         self.confirmed += tokens
         long_ago = [p for p, at in self.acknowledged_at.items() if at <= self.now - HOLD_SECONDS]
         assert not tokens or self.length(len(self.confirmed)) <= max(long_ago, default=0)
 
     @rule()
     def break_off(self):
-        self.buffer.broken()
+        self.stream.reset()
         self.connect()
 
     def length(self, end):
@@ -67,11 +68,11 @@ class Resending(RuleBasedStateMachine):
     @invariant()
     def everything_unconfirmed_is_still_there(self):
         left = self.records[len(self.confirmed) :]
-        assert (len(self.buffer), self.buffer.size_bytes) == (len(left), len(b"".join(left)))
+        assert (len(self.queue), self.queue.size_bytes) == (len(left), len(b"".join(left)))
 
     def teardown(self):
-        self.buffer.broken()
-        assert self.buffer.take(10**9) == b"".join(self.records[len(self.confirmed) :])
+        self.stream.reset()
+        assert self.stream.take(10**9) == b"".join(self.records[len(self.confirmed) :])
 
 
 TestResending = Resending.TestCase
@@ -79,46 +80,46 @@ TestResending.settings = settings(max_examples=60, stateful_step_count=30, deadl
 
 
 def filled(*records):
-    buffer = ResendBuffer()
+    queue = ResendQueue()
     for token, record in enumerate(records):
-        buffer.push(record, token)
-    return buffer
+        queue.push(record, token)
+    return queue, ByteStream(queue)
 
 
 def test_a_record_is_confirmed_only_when_its_last_byte_is_acknowledged_and_its_hold_is_over():
-    buffer = filled(b"one", b"two")
-    buffer.take(100)
-    buffer.acknowledged(5, now_seconds=10)
-    buffer.acknowledged(6, now_seconds=11)
-    assert [buffer.confirm(9), buffer.confirm(10), buffer.confirm(11)] == [[], [0], [1]]
+    _, stream = filled(b"one", b"two")
+    stream.take(100)
+    stream.acknowledge(5, now_seconds=10)
+    stream.acknowledge(6, now_seconds=11)
+    assert [stream.confirm(9), stream.confirm(10), stream.confirm(11)] == [[], [0], [1]]
 
 
 def test_a_record_without_bytes_is_confirmed_with_its_neighbours():
-    buffer = filled(b"", b"one", b"")
-    assert buffer.take(100) == b"one"
-    buffer.acknowledged(3, now_seconds=0)
-    assert buffer.confirm(0) == [0, 1, 2]
+    _, stream = filled(b"", b"one", b"")
+    assert stream.take(100) == b"one"
+    stream.acknowledge(3, now_seconds=0)
+    assert stream.confirm(0) == [0, 1, 2]
 
 
 def test_dropped_records_are_neither_sent_again_nor_confirmed_whatever_had_become_of_them():
-    buffer = filled(b"held,", b"held too,", b"taken,", b"taken too,", b"waiting,", b"waiting too,")
-    buffer.take(20)
-    buffer.take(1)
-    buffer.acknowledged(14, now_seconds=0)
-    buffer.drop(lambda token: token % 2 == 0)
-    assert (len(buffer), buffer.size_bytes) == (3, 31)
-    assert buffer.confirm(0) == [1]
-    buffer.broken()
-    assert buffer.take(100) == b"taken too,waiting too,"
-    buffer.acknowledged(22, now_seconds=1)
-    assert buffer.confirm(1) == [3, 5]
+    queue, stream = filled(b"held,", b"held too,", b"taken,", b"taken too,", b"waiting,", b"waiting too,")
+    stream.take(20)
+    stream.take(1)
+    stream.acknowledge(14, now_seconds=0)
+    queue.drop(lambda token: token % 2 == 0)
+    assert (len(queue), queue.size_bytes) == (3, 31)
+    assert stream.confirm(0) == [1]
+    stream.reset()
+    assert stream.take(100) == b"taken too,waiting too,"
+    stream.acknowledge(22, now_seconds=1)
+    assert stream.confirm(1) == [3, 5]
 
 
 def test_what_other_records_are_acknowledged_by_does_not_change_when_some_are_dropped():
-    buffer = filled(b"mine", b"yours")
-    buffer.take(100)
-    buffer.drop(lambda token: token == 0)
-    buffer.acknowledged(8, now_seconds=0)
-    assert buffer.confirm(0) == []
-    buffer.acknowledged(9, now_seconds=0)
-    assert buffer.confirm(0) == [1]
+    queue, stream = filled(b"mine", b"yours")
+    stream.take(100)
+    queue.drop(lambda token: token == 0)
+    stream.acknowledge(8, now_seconds=0)
+    assert stream.confirm(0) == []
+    stream.acknowledge(9, now_seconds=0)
+    assert stream.confirm(0) == [1]

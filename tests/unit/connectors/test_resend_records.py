@@ -1,10 +1,10 @@
-"""The bookkeeping of a sink to another cluster: nothing is lost, order is kept, confirmed stays confirmed."""
+"""Records acknowledged one by one: nothing is lost, order is kept, confirmed stays confirmed."""
 
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from wallaroo.connectors.in_order import InOrder
+from wallaroo.connectors.resend import ResendLimits, ResendQueue
 
 LANES = 3
 WINDOW_RECORDS, WINDOW_BYTES = 5, 20
@@ -15,9 +15,9 @@ class Sending(RuleBasedStateMachine):
 
     @initialize()
     def begin(self):
-        self.sent = InOrder(WINDOW_RECORDS, WINDOW_BYTES)
+        self.queue = ResendQueue(window=ResendLimits(WINDOW_RECORDS, WINDOW_BYTES))
         self.sizes, self.dropped = [], set()
-        self.under_way, self.taken, self.confirmed = [], [], []
+        self.sent, self.taken, self.confirmed = [], [], []
 
     def is_wanted(self, number):
         return number not in self.dropped and number not in self.confirmed
@@ -25,42 +25,42 @@ class Sending(RuleBasedStateMachine):
     @rule(size=st.integers(0, 10))
     def push(self, size):
         number = len(self.sizes)
-        self.sent.push(f"record {number}", number, size)
+        self.queue.push(b"." * size, number)
         self.sizes.append(size)
 
     @rule()
     def hand_over(self):
-        while (handed := self.sent.next()) is not None:
-            self.under_way.append(handed)
+        while (entry := self.queue.next()) is not None:
+            self.sent.append(entry)
 
     @rule()
     def hand_over_and_put_back(self):
-        if self.sent.next() is not None:
-            self.sent.put_back()
+        if self.queue.next() is not None:
+            self.queue.put_back()
 
     @rule(lane=st.integers(0, LANES - 1), count=st.integers(1, 4))
     def take(self, lane, count):
-        for handed in [h for h in self.under_way if h.token % LANES == lane][:count]:
-            handed.taken = True
-            self.under_way.remove(handed)
-            self.taken.append(handed.token)
+        for entry in [e for e in self.sent if e.token % LANES == lane][:count]:
+            entry.acknowledged = True
+            self.sent.remove(entry)
+            self.taken.append(entry.token)
 
     @rule()
     def confirm(self):
-        self.confirmed += self.sent.confirm()
+        self.confirmed += self.queue.confirm()
 
     @rule()
     def begin_again(self):
-        late, self.under_way = self.under_way, []
-        self.sent.again()
-        for handed in late:
-            handed.taken = True
+        late, self.sent = self.sent, []
+        self.queue.resend()
+        for entry in late:
+            entry.acknowledged = True
 
     @rule(remainder=st.integers(0, 3))
     def drop(self, remainder):
-        self.sent.drop(lambda token: token % 4 == remainder)
+        self.queue.drop(lambda token: token % 4 == remainder)
         self.dropped |= {n for n in range(len(self.sizes)) if n % 4 == remainder and self.is_wanted(n)}
-        self.under_way = [h for h in self.under_way if h.token % 4 != remainder]
+        self.sent = [e for e in self.sent if e.token % 4 != remainder]
 
     @invariant()
     def confirmations_come_in_order_and_once(self):
@@ -82,19 +82,19 @@ class Sending(RuleBasedStateMachine):
     @invariant()
     def what_is_not_confirmed_is_still_there(self):
         wanted = [n for n in range(len(self.sizes)) if self.is_wanted(n)]
-        assert len(self.sent) == len(wanted)
-        assert self.sent.size_bytes == sum(self.sizes[n] for n in wanted)
+        assert len(self.queue) == len(wanted)
+        assert self.queue.size_bytes == sum(self.sizes[n] for n in wanted)
 
     @invariant()
-    def no_more_is_under_way_than_the_window_allows(self):
-        assert self.sent.under_way <= WINDOW_RECORDS
+    def no_more_is_sent_than_the_window_allows(self):
+        assert self.queue.sent <= WINDOW_RECORDS
 
     def teardown(self):
         """In the end all that is wanted arrives."""
-        if not hasattr(self, "sent"):
+        if not hasattr(self, "queue"):
             return
         self.begin_again()
-        while len(self.sent):
+        while len(self.queue):
             self.hand_over()
             for lane in range(LANES):
                 self.take(lane, len(self.sizes))
@@ -105,3 +105,14 @@ class Sending(RuleBasedStateMachine):
 
 TestSending = Sending.TestCase
 TestSending.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+
+
+def test_what_was_acknowledged_before_a_resend_is_confirmed_without_being_sent_again():
+    queue = ResendQueue()
+    queue.push(b"one", 1)
+    queue.push(b"two", 2)
+    queue.next().acknowledged = True
+    queue.next()
+    queue.resend()
+    assert queue.confirm() == [1]
+    assert (len(queue), queue.size_bytes, queue.next().record) == (1, 3, b"two")

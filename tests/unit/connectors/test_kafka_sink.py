@@ -1,10 +1,10 @@
-"""What a sender to another cluster says when its topic cannot be written to."""
+"""What a sink in another cluster says when its topic cannot be written to."""
 
 import pytest
 from confluent_kafka import KafkaError, KafkaException
 
 from wallaroo.clock import ManualClock
-from wallaroo.connectors.kafka_remote.sender import KafkaSender
+from wallaroo.connectors.kafka_remote.sink import KafkaSink
 from wallaroo.topology.model import RemoteTopic
 
 # Longer than any pause between two attempts.
@@ -29,8 +29,8 @@ class FarAway:
 def test_every_reason_is_said_once(caplog, reasons, said):
     clock = ManualClock()
     far = FarAway(reasons)
-    sender = KafkaSender(RemoteTopic("alerts", (("far", "9092"),)), lambda _: far, None, clock.monotonic, 1)
+    sink = KafkaSink(RemoteTopic("alerts", (("far", "9092"),)), lambda _: far, None, clock.monotonic, 1)
     for _ in reasons:
-        assert sender.pump() == []
+        assert sink.pump() == []
         clock.advance(PAUSE_MS)
     assert [record.error for record in caplog.records if record.message == "sink not connected"] == said

@@ -1,0 +1,116 @@
+"""The topics of a generator: its saved position, its values, and how many of them nobody has read."""
+
+from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient
+
+from wallaroo.connectors.generator.task import PARTITION, POSITION_KEY
+from wallaroo.engine.transaction import Commit, CommitResult, Probe, Writer, without_offsets
+from wallaroo.kafka.clients import admin_client, generator_producer, restore_consumer
+from wallaroo.kafka.log import log_client_error
+from wallaroo.kafka.offsets import EndReader, request_end_offsets
+from wallaroo.kafka.retry import retry
+from wallaroo.record import Batch
+from wallaroo.settings import Settings
+from wallaroo.topology.ingest import Generator
+
+_INIT_SECONDS = 30.0
+_REQUEST_SECONDS = 10.0
+_POLL_SECONDS = 0.1
+# So many values may wait to be read before the generator waits.
+_MOST_UNREAD = 50_000
+# A transaction writes one position and one marker, so the last one is nearly always among these.
+_LAST_RECORDS = 100
+
+
+class GeneratorTopics:
+    """The owner's access to the topics of a generator.
+
+    `position` is the last one written, `pending` the batch to be written next.
+    """
+
+    def __init__(self, write: Writer, position: bytes | None, backlog: "Backlog") -> None:
+        self.position = position
+        self.pending: Batch | None = None
+        self.backlog = backlog
+        self._write = write
+
+    def write(self, batch: Batch) -> CommitResult:
+        """Write values and position in one transaction; an aborted batch stays pending."""
+        result = self._write(Commit((batch,), None))
+        if result.committed:
+            (changes,) = batch.changes
+            self.position = changes.values[POSITION_KEY]
+            self.backlog.written(batch.records)
+            self.pending = None
+        return result
+
+
+class Backlog:
+    """How many values a generator may still write before its reader has to catch up."""
+
+    def __init__(self, admin: AdminClient, topic: str, reader: str, most: int) -> None:
+        self._admin = admin
+        self._place = (topic, PARTITION)
+        self._reader = reader
+        self._most = most
+        self._room = 0
+
+    @property
+    def has_room(self) -> bool:
+        """As far as is known without asking Kafka."""
+        return self._room > 0
+
+    def written(self, records: int) -> None:
+        self._room -= records
+
+    def refresh(self) -> bool:
+        """Ask Kafka how far the reader is; returns whether there is room."""
+        self._room = self._most - retry(self._unread)
+        return self._room > 0
+
+    def _unread(self) -> int:
+        at = TopicPartition(*self._place)
+        group = ConsumerGroupTopicPartitions(self._reader, [at])
+        read = self._admin.list_consumer_group_offsets([group], request_timeout=_REQUEST_SECONDS)
+        ends = request_end_offsets(self._admin, [self._place], _REQUEST_SECONDS)
+        found = (read[self._reader].result().topic_partitions or [at])[0]
+        if found.error is not None:
+            raise KafkaException(found.error)
+        # A group that has committed nothing has a negative offset.
+        unread: int = ends[self._place].result().offset - max(0, found.offset)
+        return unread
+
+
+def open_topics(
+    generator: Generator, reader: str, settings: Settings, client_id: str, probe: Probe
+) -> GeneratorTopics:
+    """Take the topics over from the previous owner; `reader` is the group that reads the values."""
+    producer = generator_producer(settings, generator.transactional_id, log_client_error)
+    # Fences the previous owner, and aborts what it left open.
+    retry(lambda: producer.init_transactions(_INIT_SECONDS))
+    backlog = Backlog(admin_client(settings, client_id), generator.topic, reader, _MOST_UNREAD)
+    consumer = restore_consumer(settings, client_id)
+    try:
+        position = saved_position(consumer, generator.positions)
+    finally:
+        consumer.close()
+    return GeneratorTopics(without_offsets(producer, probe), position, backlog)
+
+
+def saved_position(consumer: Consumer, topic: str) -> bytes | None:
+    """The last position saved; None if there is none, or if a record without a value has erased it.
+
+    To be called when no transaction of the generator can be open any more.
+    """
+    place = (topic, PARTITION)
+    at = TopicPartition(*place)
+    low, high = retry(lambda: consumer.get_watermark_offsets(at, timeout=_REQUEST_SECONDS))
+    for start in dict.fromkeys((max(low, high - _LAST_RECORDS), low)):
+        reader = EndReader(consumer, {place: start}, {place: high}, _POLL_SECONDS)
+        found: list[bytes | None] = []
+        while reader.unread:
+            for records in reader.poll(_LAST_RECORDS).values():
+                found += [record.value() for record in records if record.key() == POSITION_KEY]
+        if found:
+            return found[-1]
+    return None

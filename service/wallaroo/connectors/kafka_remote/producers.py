@@ -1,0 +1,169 @@
+"""The producers of a remote sink: for its topic in the other cluster, and for dead letters in this one."""
+
+from collections.abc import Callable
+from functools import cached_property, partial
+from typing import Any
+
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
+
+from wallaroo.connectors.protocols import Token
+from wallaroo.connectors.resend import Entry
+from wallaroo.engine.metrics import LoopMetrics
+from wallaroo.errors import CommitError, RecordError
+from wallaroo.kafka.clients import admin_client, ingest_producer, largest_record, remote_producer
+from wallaroo.kafka.log import log_client_error
+from wallaroo.kafka.topics import topic_limits
+from wallaroo.record import ANY_PARTITION, CHOSEN_PARTITION, Output, Partition
+from wallaroo.settings import Settings
+from wallaroo.task.dead_letters import FailureHandler, OnError
+from wallaroo.task.record_size import RecordSizeLimits
+
+# No longer than a rebalance can wait.
+_ANSWER_SECONDS = 0.5
+_REPORTS_SECONDS = 0.02
+_WRITE_SECONDS = 10.0
+
+# Opens a producer; the argument asks for one that sends each record by itself.
+OpenProducer = Callable[[bool], Producer]
+RemoteEntry = Entry[Message, Token]
+# Without an entry, the failure is about all of them.
+Failure = tuple[RemoteEntry | None, KafkaError]
+
+
+def producer_opener(settings: Settings, bootstrap_servers: str, client_id: str) -> OpenProducer:
+    """How to open a producer of the other cluster."""
+    return partial(remote_producer, settings, bootstrap_servers, client_id, log_client_error)
+
+
+class RemoteProducer:
+    """At most one producer at a time, and the failures of what it was given."""
+
+    def __init__(self, topic: str, open_producer: OpenProducer) -> None:
+        self._topic = topic
+        self._open_producer = open_producer
+        self._producer: Producer | None = None
+        self._one_by_one = False
+        self._failures: list[Failure] = []
+
+    def topic_error(self) -> KafkaError | None:
+        """Why the topic cannot be written to now; meanwhile the client goes on connecting by itself."""
+        try:
+            metadata = self._opened.list_topics(self._topic, _ANSWER_SECONDS)
+        except KafkaException as error:
+            found: KafkaError | None = error.args[0]
+        else:
+            found = metadata.topics[self._topic].error
+        return found
+
+    def produce(self, entry: RemoteEntry) -> bool:
+        """Hand over a record of an outbox; False if the producer's queue is full."""
+        record = entry.record
+
+        def on_delivery_report(error: KafkaError | None, _message: Message) -> None:
+            if error is None:
+                entry.acknowledged = True
+            else:
+                self._failures.append((entry, error))
+
+        try:
+            self._opened.produce(
+                self._topic,
+                record.value(),
+                record.key(),
+                _chosen_partition(record),
+                on_delivery=on_delivery_report,
+                timestamp=record.timestamp()[1],
+            )
+        except BufferError:
+            return False
+        except KafkaException as error:
+            self._failures.append((entry, error.args[0]))
+        return True
+
+    def poll(self, timeout_seconds: float) -> list[Failure]:
+        """Wait at most this long for a delivery report; acknowledges entries, and returns what has failed."""
+        try:
+            self._opened.poll(timeout_seconds)
+        except KafkaException as error:
+            # Fatal for all records; which one was the first, its own report says.
+            self._failures.append((None, error.args[0]))
+            self._opened.poll(_REPORTS_SECONDS)
+        failures, self._failures = self._failures, []
+        return failures
+
+    def close(self, *, one_by_one: bool) -> None:
+        """Release the producer and all that it holds; what has just been acknowledged still counts.
+
+        `one_by_one` is for the next one.
+        """
+        if self._producer is not None:
+            self._producer.purge()
+            self.poll(0)
+        self._producer = None
+        self._one_by_one = one_by_one
+
+    @property
+    def _opened(self) -> Producer:
+        if self._producer is None:
+            self._producer = self._open_producer(self._one_by_one)
+        return self._producer
+
+
+class RefusedRecords:
+    """Records that the other cluster will never take become dead letters in this one, as `on_error` says.
+
+    The clients are made for the first of them.
+    """
+
+    def __init__(
+        self,
+        sink: str,
+        receiver: str,
+        dead_letters: str,
+        client_id: str,
+        settings: Settings,
+        metrics: LoopMetrics,
+    ) -> None:
+        self._sink = sink
+        self._receiver = receiver
+        self._dead_letters = dead_letters
+        self._client_id = client_id
+        self._settings = settings
+        self._metrics = metrics
+        self._failures: list[KafkaError] = []
+
+    def reject(self, record: Message, error: KafkaError) -> None:
+        """Deal with one record; raises StopProcessing if the policy is to stop.
+
+        Raises CommitError if the dead letter cannot be written: another worker may be able to.
+        """
+        letters: list[Output] = []
+        place = Partition(record.topic() or "", record.partition() or 0)
+        failures = FailureHandler(OnError(self._settings.on_error), self._dead_letters, place, letters.append)
+        failures.enforce_size_limits(self._limits)
+        failures.reject(record, self._sink, RecordError(f"{self._receiver} refuses it: {error.str()}"))
+        if letters:
+            self._write(letters)
+        self._metrics.rejected(failures.dead_letters, failures.dropped)
+
+    @cached_property
+    def _limits(self) -> RecordSizeLimits:
+        admin = admin_client(self._settings, self._client_id)
+        topics = topic_limits(admin, [self._dead_letters], self._settings)
+        return RecordSizeLimits(largest_record(self._settings), topics)
+
+    @cached_property
+    def _producer(self) -> Producer:
+        return ingest_producer(self._settings, self._client_id, log_client_error, self._failures)
+
+    def _write(self, letters: list[Output]) -> None:
+        for letter in letters:
+            self._producer.produce(*letter)
+        if self._producer.flush(_WRITE_SECONDS) or self._failures:
+            why = self._failures[0].str() if self._failures else f"no answer within {_WRITE_SECONDS:g} s"
+            raise CommitError(f"a dead letter of the sink {self._sink!r} could not be written: {why}")
+
+
+def _chosen_partition(record: Message) -> int:
+    headers: Any = record.headers() or ()
+    return next((int(value) for name, value in headers if name == CHOSEN_PARTITION), ANY_PARTITION)
