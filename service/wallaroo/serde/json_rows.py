@@ -57,7 +57,8 @@ def exact_json_lines(mappings: Sequence[dict[str, Any]], prefix: bytes) -> list[
     if b"null" in made and not all(map(_is_finite, chain.from_iterable(map(dict.values, mappings)))):
         return None
     # All prefixes at once, which is quicker than one by one; there is one too many, behind the last line.
-    lines = (prefix + made.replace(b"\n", b"\n" + prefix)).split(b"\n")
+    # A prefix may have a line feed in it; JSON has no zero byte.
+    lines = (prefix + made.replace(b"\n", b"\0" + prefix)).split(b"\0")
     del lines[-1]
     return None if max(map(len, lines), default=0) > len(prefix) + _LONGEST_BYTES else lines
 

@@ -13,6 +13,7 @@ import msgspec
 
 from wallaroo.errors import StoredValueError
 from wallaroo.record import Partition, RawRecord
+from wallaroo.serde.formats import BATCH_MILLISECONDS, BATCH_NANOSECONDS
 from wallaroo.task.unreadable import unreadable_record
 from wallaroo.windows.event_time import stored_event_time, timestamp_and_headers
 
@@ -74,8 +75,8 @@ class Form(NamedTuple):
     ending: Callable[[int], tuple[Any, ...]]
 
 
-MILLISECONDS = Form(b"1R", lambda ms: (ms,))
-NANOSECONDS = Form(b"1X", timestamp_and_headers)
+MILLISECONDS = Form(BATCH_MILLISECONDS, lambda ms: (ms,))
+NANOSECONDS = Form(BATCH_NANOSECONDS, timestamp_and_headers)
 _READ: dict[bytes, Callable[[bytes], Any]] = {
     MILLISECONDS.kind: msgspec.msgpack.Decoder(list[PackedRecord]).decode,
     NANOSECONDS.kind: msgspec.msgpack.Decoder(list[ExactRecord]).decode,

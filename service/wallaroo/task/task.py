@@ -13,7 +13,7 @@ from typing import Any
 
 from wallaroo.errors import StateError, StopProcessing, StoredValueError
 from wallaroo.record import Batch, Changes, Output, Partition, RawRecord, Rewind
-from wallaroo.serde.values import strip_format_tag
+from wallaroo.serde.formats import strip_format_tag
 from wallaroo.state.store import KeyedStore
 from wallaroo.task.application_context import ApplicationContext
 from wallaroo.task.batch import BatchExecutor

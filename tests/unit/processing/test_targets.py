@@ -8,7 +8,7 @@ import pytest
 from tests.unit.processing.fakes import PARTITIONS, PICKLES, record
 from wallaroo.errors import RecordError
 from wallaroo.record import ANY_PARTITION
-from wallaroo.serde.values import ValueCodec
+from wallaroo.serde.object_codec import message_codec
 from wallaroo.task.context import TaskContext, fast_access, unguarded
 from wallaroo.task.keys import partition_of
 from wallaroo.task.sinks import target
@@ -18,7 +18,7 @@ from wallaroo.topology.model import RemoteTopic, Repartition, ToOutbox, ToTopic
 def sent(end, value, key=b"own"):
     """The one output that an end makes of a value, without the two that are always None."""
     outputs = []
-    wiring = TaskContext(outputs.append, {}, 1, PARTITIONS, ValueCodec(PICKLES), unguarded, fast_access)
+    wiring = TaskContext(outputs.append, {}, 1, PARTITIONS, message_codec(PICKLES), unguarded, fast_access)
     target(end, wiring)(value, key, record(timestamp_ms=7))
     assert all(output[4:7] == (None, None, 7) for output in outputs)
     return [output[:4] for output in outputs]
@@ -35,7 +35,7 @@ def to_outbox(made, **rest):
 def to_remote_topic(made, key=b"own"):
     """The output, and the header that chooses a partition over there, if any."""
     outputs = []
-    wiring = TaskContext(outputs.append, {}, 1, PARTITIONS, ValueCodec(PICKLES), unguarded, fast_access)
+    wiring = TaskContext(outputs.append, {}, 1, PARTITIONS, message_codec(PICKLES), unguarded, fast_access)
     remote = RemoteTopic("far", (("k2", "9092"),))
     end = ToOutbox("encode", "box", lambda _value: made, remote)
     target(end, wiring)("value", key, record(timestamp_ms=7))

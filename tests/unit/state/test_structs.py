@@ -8,18 +8,17 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from wallaroo.serde.pickling.restricted import RestrictedPickle
 
 import wallaroo
 from tests.properties.values import json_scalars, picture, values
 from wallaroo.errors import StoredValueError
 from wallaroo.serde.attributes import attributes_of
-from wallaroo.serde.object_codec import StateCodec
-from wallaroo.serde.values import ValueCodec
+from wallaroo.serde.object_codec import message_codec, state_codec
+from wallaroo.serde.pickle import RestrictedPickle
 from wallaroo.testing import ApplicationDriver
 
 PICKLES = RestrictedPickle(["tests"])
-VALUES = ValueCodec(PICKLES)
+VALUES = message_codec(PICKLES)
 
 
 class Amount(msgspec.Struct):
@@ -95,7 +94,7 @@ def test_a_struct_comes_back_from_a_topic(made):
 
 @given(any_structs)
 def test_a_struct_comes_back_from_a_store(made):
-    codec = StateCodec(lambda: made, PICKLES)
+    codec = state_codec(lambda: made, PICKLES)
     assert fields(codec.decode(codec.encode(made))) == fields(made)
 
 
@@ -111,14 +110,14 @@ def test_a_struct_can_be_read_in_a_topic_and_in_a_store():
     assert VALUES.encode(Renamed(user_name="a")) == (
         b'1Jtests.unit.state.test_structs:Renamed\n{"user_name":"a","total":0}'
     )
-    assert StateCodec(lambda: Amount(""), PICKLES).encode(Amount("a", 2)) == b'1J{"user":"a","total":2}'
+    assert state_codec(lambda: Amount(""), PICKLES).encode(Amount("a", 2)) == b'1J{"user":"a","total":2}'
 
 
 @pytest.mark.parametrize("kind", [Amount, Row, Child])
 def test_what_was_pickled_before_is_read(kind):
     stored = b"1P" + PICKLES.dumps(kind("a", 2))
     assert VALUES.decode(stored) == kind("a", 2)
-    assert StateCodec(lambda: kind("", 0), PICKLES).decode(stored) == kind("a", 2)
+    assert state_codec(lambda: kind("", 0), PICKLES).decode(stored) == kind("a", 2)
 
 
 @pytest.mark.parametrize("kind", [Checked, WithDict, OwnReduce, Registered])
@@ -135,7 +134,7 @@ def test_fields_that_a_struct_does_not_have_are_refused(stored):
     with pytest.raises(StoredValueError):
         VALUES.decode_all([VALUES.encode(Amount("a")), data])
     with pytest.raises(StoredValueError):
-        StateCodec(lambda: Amount(""), PICKLES).decode(b"1J" + stored)
+        state_codec(lambda: Amount(""), PICKLES).decode(b"1J" + stored)
 
 
 class Payment(msgspec.Struct):

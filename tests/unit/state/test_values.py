@@ -11,10 +11,11 @@ import pytest
 from tests.properties import shapes
 from tests.properties.values import picture
 from wallaroo.errors import StoredValueError
+from wallaroo.serde.formats import strip_format_tag
+from wallaroo.serde.object_codec import message_codec
 from wallaroo.serde.pickle import RestrictedPickle
-from wallaroo.serde.values import ValueCodec, strip_format_tag
 
-CODEC = ValueCodec(RestrictedPickle(["tests"]))
+CODEC = message_codec(RestrictedPickle(["tests"]))
 ZONE = ZoneInfo("Europe/Paris")
 
 
