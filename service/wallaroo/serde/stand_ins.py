@@ -52,8 +52,8 @@ class _StandIn(type):
     allows: Allows
     blank: Callable[[type], Any]
 
-    def __call__(cls, *arguments: Any) -> Any:
-        if not cls.allows(arguments):
+    def __call__(cls, *arguments: Any, **named: Any) -> Any:
+        if not cls.allows((*arguments, *named.values())):
             raise _refusal("calls", cls.kind)
         return cls.blank(cls)
 
@@ -80,6 +80,25 @@ class _SharedObject:
 
 class _Object(_SharedObject):
     """Stands for any other object: it takes any attributes, and looks into nothing that it is given."""
+
+
+class StructMaker:
+    """Makes a Struct with keyword-only fields as `msgspec._utils.rebuild` does, but takes no attributes.
+
+    It is given the class, or the stand-in of one.
+    """
+
+    __slots__ = ()
+
+    def __call__(self, kind: Any, fields: Any) -> Any:
+        named = kind.kind if type(kind) is _StandIn else kind
+        is_struct = issubclass(type(named), type) and issubclass(named, msgspec.Struct)
+        if not is_struct or type(fields) is not dict:
+            raise _refusal("calls", StructMaker)
+        return kind(**fields)
+
+    def __setattr__(self, _name: str, _value: Any) -> NoReturn:
+        raise _refusal("fills", StructMaker)
 
 
 def stand_in_of(kind: type, is_own: IsOwn) -> type:

@@ -36,6 +36,18 @@ class Keywords(msgspec.Struct, kw_only=True):
     total: Any = 0
 
 
+class FrozenKeywords(Keywords, frozen=True, rename="camel", omit_defaults=True):
+    pass
+
+
+class CheckedKeywords(msgspec.Struct, kw_only=True):
+    user: Any
+
+    def __post_init__(self):
+        if self.user == "noone":
+            raise ValueError(self.user)
+
+
 class Row(msgspec.Struct, array_like=True):
     user: Any
     total: Any = 0
@@ -76,11 +88,13 @@ def structs(items):
         st.builds(Renamed, user_name=items, total=items),
         st.builds(Row, items, items),
         st.builds(Child, items, items, items),
+        st.builds(Keywords, user=items, total=items),
+        st.builds(FrozenKeywords, user=items, total=items),
+        st.builds(Amount, st.lists(st.builds(Keywords, user=json_scalars), max_size=2), items),
     )
 
 
-keywords = st.builds(Keywords, user=json_scalars, total=json_scalars)
-any_structs = structs(json_scalars) | structs(values) | keywords
+any_structs = structs(json_scalars) | structs(values)
 
 
 def fields(made):
@@ -135,6 +149,53 @@ def test_fields_that_a_struct_does_not_have_are_refused(stored):
         VALUES.decode_all([VALUES.encode(Amount("a")), data])
     with pytest.raises(StoredValueError):
         state_codec(lambda: Amount(""), PICKLES).decode(b"1J" + stored)
+
+
+def test_keyword_fields_that_are_pickled_are_checked_as_when_they_were_made():
+    made = CheckedKeywords(user=["rex"])
+    assert VALUES.encode(made)[:2] == b"1P"
+    assert VALUES.decode(VALUES.encode(made)) == made
+    forged = VALUES.encode([CheckedKeywords(user="rexes")]).replace(b"rexes", b"noone")
+    with pytest.raises(StoredValueError, match="cannot be read: ValueError"):
+        VALUES.decode(forged)
+
+
+def opcodes_of(module, name):
+    return b"\x8c%c%b\x8c%c%b\x93" % (len(module), module, len(name), name)
+
+
+REBUILD = opcodes_of(b"msgspec._utils", b"rebuild")
+KEYWORDS = opcodes_of(b"tests.unit.state.test_structs", b"Keywords")
+COUNTER = opcodes_of(b"collections", b"Counter")
+FIELDS = b"}(\x8c\x04userK\x01u"
+
+
+@pytest.mark.parametrize(
+    "opcodes",
+    [
+        REBUILD + COUNTER + FIELDS + b"\x86R",
+        REBUILD + FIELDS + FIELDS + b"\x86R",
+        REBUILD + REBUILD + FIELDS + b"\x86R",
+        REBUILD + KEYWORDS + b"]\x86R",
+        REBUILD + KEYWORDS + b"}K\x01K\x01s\x86R",
+        REBUILD + KEYWORDS + b"}\x86R",
+        REBUILD + KEYWORDS + FIELDS + b"\x86\x81",
+        REBUILD + FIELDS + b"b",
+        REBUILD + b"N" + FIELDS + b"\x86b",
+        REBUILD + b"N}\x8c\x09__class__" + KEYWORDS + b"s\x86b",
+        REBUILD + b"(K\x01e",
+        opcodes_of(b"msgspec._utils", b"get_class_annotations"),
+        opcodes_of(b"msgspec._utils", b"rebuild.__globals__"),
+    ],
+)
+def test_nothing_but_a_struct_of_ones_own_is_made_of_keyword_fields(opcodes):
+    with pytest.raises(StoredValueError):
+        PICKLES.loads(b"\x80\x05" + opcodes + b".")
+
+
+def test_a_struct_is_made_of_keyword_fields():
+    opcodes = REBUILD + KEYWORDS + FIELDS + b"\x86R"
+    assert PICKLES.loads(b"\x80\x05" + opcodes + b".") == Keywords(user=1)
 
 
 class Payment(msgspec.Struct):
