@@ -46,7 +46,7 @@ class UserCodec:
         return USER + self._serialize(value)
 
     def decode(self, data: bytes) -> Any:
-        """The value; StoredValueError where `deserialize` fails or the bytes are of another codec."""
+        """The value; StoredValueError if `deserialize` fails or the bytes are of another codec."""
         if data[:2] != USER:
             raise StoredValueError(
                 f"a stored value was not made by the application's serialize: {data[:80]!r}"

@@ -3,7 +3,7 @@
 A value is `<tag><payload>` if its class is known from the store, as is that of states:
 
     1J{"total":2286}     the attributes of an object, or its slots, as JSON
-    1D...                the same pickled, where JSON would not be exact
+    1D...                the same pickled, if JSON would not be exact
     1M{"total":2286}     a pydantic model as JSON
 
 In a message, where values may be of any class, `<module>:<class>` and a line feed follow the tag of these.

@@ -47,7 +47,7 @@ class RestrictedPickle:
         self._find_stand_in = lru_cache(1000)(self._stand_in)
 
     def dumps(self, value: Any) -> bytes:
-        """The bytes; RecordError where `loads` would refuse them, and what the user's own pickling raises."""
+        """The bytes; RecordError if `loads` would refuse them, or whatever the user's own pickling raises."""
         if type(value) in NAMELESS:
             made = pickle.dumps(value, protocol=5)
             # Every name in a pickle ends in this opcode.
@@ -56,7 +56,7 @@ class RestrictedPickle:
         return self._pickler.dumps(value)
 
     def loads(self, data: bytes) -> Any:
-        """The value; StoredValueError where the bytes are damaged, or ask for what is not allowed."""
+        """The value; StoredValueError if the bytes are damaged, or ask for what is not allowed."""
         if data[:2] not in _PROTOCOLS:
             begin = data[:2]
             raise StoredValueError(
@@ -70,7 +70,7 @@ class RestrictedPickle:
         except StoredValueError:
             raise
         except Exception as error:  # damaged pickles raise nearly anything
-            # What an error holds of a value can be endless, and the text of its cause is somebody's to read.
+            # An error may hold part of a value, whose text has no end or is made by code of the class.
             told = all(type(each) in (str, int) for each in error.args)
             text = repr(error) if told else type(error).__name__
             raise StoredValueError(f"a pickled value cannot be read: {text}") from error if told else None
@@ -83,13 +83,13 @@ class RestrictedPickle:
             return False
 
     def find_class(self, module: str, name: str) -> type:
-        """Resolve a name of a pickle; StoredValueError where it is not allowed."""
+        """The class of this name; StoredValueError if it is not allowed."""
         if (module, name) in _VALUE_TYPE_OF:
             return _VALUE_TYPE_OF[module, name]
         if self._is_own(module) and module in sys.modules:
             first, *inner = name.split(".")
             found = getattr(sys.modules[module], first)
-            # Whatever is behind a name in a function or an object is no place of a class.
+            # A class is found in modules and classes only, not in functions or other objects.
             for part in inner:
                 found = getattr(found, part) if isinstance(found, type) else None
             # A class that the module merely imported (subprocess.Popen, say) is not its own.
@@ -167,7 +167,7 @@ class _Pickler(pickle.Pickler):
             return ZoneInfo, (value.key,)
         elif (kind.__reduce_ex__, kind.__reduce__) != USUAL and kind not in copyreg.dispatch_table:
             reduced = value.__reduce_ex__(5)
-            # A name alone: an object that is found again where it was declared, not made anew.
+            # A name alone: the object would be looked up in its module instead of being made.
             if isinstance(reduced, str):
                 raise _not_storable(repr(value))
             return reduced
