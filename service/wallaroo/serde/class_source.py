@@ -1,4 +1,4 @@
-"""Where the class of a stored object is known from: its store, or the message that it is."""
+"""Where the class of a stored object is known from: the declaration of its store, or the message itself."""
 
 import pickle
 from collections.abc import Callable
@@ -15,7 +15,7 @@ class ClassFromStore:
 
     # What errors call the bytes.
     subject = "a stored state"
-    # Built-in types with a format of their own, which names no class.
+    # Built-in types with a format of their own; of a state that is one, version 0.1 reads the pickle only.
     short: frozenset[type] = frozenset()
 
     def __init__(self, initial: Callable[[], Any], pickles: RestrictedPickle) -> None:
@@ -83,6 +83,7 @@ class ClassFromMessage:
         return found
 
     def pickle_attributes(self, attributes: dict[str, Any]) -> bytes | None:
+        # What names classes is pickled with its object at once, not tried without it first.
         if not NAMELESS.issuperset(map(type, attributes.values())):
             return None
         made = self._pickles.dumps(attributes)

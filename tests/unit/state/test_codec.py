@@ -187,6 +187,28 @@ def test_other_bytes_are_refused(data, told):
         state_codec(Total, PICKLES).decode(data)
 
 
+def test_an_unknown_format_may_be_from_a_newer_version():
+    told = "format b'2J': written by a newer version of Wallaroo, or not by Wallaroo: b'2J{}'"
+    with pytest.raises(StoredValueError, match=told):
+        state_codec(Total, PICKLES).decode(b"2J{}")
+
+
+@pytest.mark.parametrize(
+    ("data", "value"),
+    [(b'1O{"a":1}', {"a": 1}), (b"1Sa", "a"), (b"1Ba", b"a")],
+    ids=["dict", "text", "bytes"],
+)
+def test_a_state_in_the_format_of_a_message_without_a_class_is_read(data, value):
+    assert state_codec(type(value), PICKLES).decode(data) == value
+
+
+def test_many_states_are_read_at_once():
+    codec = state_codec(Slim, PICKLES)
+    data = codec.encode_all([Slim(1), Slim((2,)), Slim(3)])
+    assert [state.total for state in codec.decode_all(data)] == [1, (2,), 3]
+    assert [state.total for state in codec.decode_all([data[0], data[2]])] == [1, 3]
+
+
 def test_a_model_that_does_not_validate_is_refused():
     with pytest.raises(StoredValueError, match="a stored Account cannot be read: 1 validation error"):
         state_codec(Account, PICKLES).decode(b'1M{"balance":"much"}')
