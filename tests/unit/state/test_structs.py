@@ -166,6 +166,7 @@ def opcodes_of(module, name):
 
 REBUILD = opcodes_of(b"msgspec._utils", b"rebuild")
 KEYWORDS = opcodes_of(b"tests.unit.state.test_structs", b"Keywords")
+COLOR = opcodes_of(b"tests.properties.shapes", b"Color")
 COUNTER = opcodes_of(b"collections", b"Counter")
 FIELDS = b"}(\x8c\x04userK\x01u"
 
@@ -183,6 +184,7 @@ FIELDS = b"}(\x8c\x04userK\x01u"
         REBUILD + FIELDS + b"b",
         REBUILD + b"N" + FIELDS + b"\x86b",
         REBUILD + b"N}\x8c\x09__class__" + KEYWORDS + b"s\x86b",
+        REBUILD + b"N}\x8c\x09__class__" + COLOR + b"s\x86b",
         REBUILD + b"(K\x01e",
         opcodes_of(b"msgspec._utils", b"get_class_annotations"),
         opcodes_of(b"msgspec._utils", b"rebuild.__globals__"),
@@ -191,6 +193,7 @@ FIELDS = b"}(\x8c\x04userK\x01u"
 def test_nothing_but_a_struct_of_ones_own_is_made_of_keyword_fields(opcodes):
     with pytest.raises(StoredValueError):
         PICKLES.loads(b"\x80\x05" + opcodes + b".")
+    assert VALUES.decode(VALUES.encode([Keywords(user=1)])) == [Keywords(user=1)]
 
 
 def test_a_struct_is_made_of_keyword_fields():
