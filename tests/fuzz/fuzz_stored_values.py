@@ -22,7 +22,7 @@ with atheris.instrument_imports():
     from wallaroo.connectors.generator.task import Positions
     from wallaroo.errors import StoredValueError
     from wallaroo.serde.codecs import codecs_of
-    from wallaroo.serde.object_codec import StateCodec
+    from wallaroo.serde.object_codec import state_codec
     from wallaroo.serde.pickle import RestrictedPickle
     from wallaroo.topology.ingest import Generator
 
@@ -50,7 +50,7 @@ class Numbers:
 
 CODECS = codecs_of(None)
 READERS = (
-    StateCodec(Total, RestrictedPickle()).decode,
+    state_codec(Total, RestrictedPickle()).decode,
     CODECS.values.decode,
     Positions(Generator("n", "n", "g", "t", "p", "i", Numbers()), CODECS).decode,
 )

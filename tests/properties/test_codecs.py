@@ -6,12 +6,11 @@ from hypothesis import strategies as st
 
 from tests.properties import shapes
 from tests.properties.values import json_scalars, models, picture, scalars, values, with_attributes
-from wallaroo.serde.object_codec import StateCodec
+from wallaroo.serde.object_codec import message_codec, state_codec
 from wallaroo.serde.pickle import RestrictedPickle
-from wallaroo.serde.values import ValueCodec
 
 PICKLES = RestrictedPickle(["tests"])
-CODEC = ValueCodec(PICKLES)
+CODEC = message_codec(PICKLES)
 
 MODELS = (
     *(shapes.Scalars, shapes.Anything, shapes.Aliased, shapes.Strict, shapes.Open, shapes.Narrow),
@@ -38,13 +37,13 @@ def test_a_flat_dict_comes_back_from_a_topic(value):
 
 @given(values)
 def test_a_state_of_any_type_comes_back(value):
-    codec = StateCodec(type(value), PICKLES)
+    codec = state_codec(type(value), PICKLES)
     assert picture(restored(codec, value)) == picture(value)
 
 
 @given(values, values)
 def test_a_state_of_another_type_than_the_first_comes_back(first, value):
-    codec = StateCodec(lambda: first, PICKLES)
+    codec = state_codec(lambda: first, PICKLES)
     assert picture(restored(codec, value)) == picture(value)
 
 
@@ -53,7 +52,7 @@ def test_a_state_of_another_type_than_the_first_comes_back(first, value):
 @given(data=st.data())
 def test_attributes_come_back(kind, items, data):
     state = data.draw(with_attributes(kind, items))
-    assert picture(restored(StateCodec(kind, PICKLES), state)) == picture(state)
+    assert picture(restored(state_codec(kind, PICKLES), state)) == picture(state)
     assert picture(restored(CODEC, state)) == picture(state)
 
 
@@ -61,7 +60,7 @@ def test_attributes_come_back(kind, items, data):
 @given(data=st.data())
 def test_slots_come_back(items, data):
     state = data.draw(with_attributes(shapes.Slots, items, st.sampled_from("ab")))
-    assert picture(restored(StateCodec(shapes.Slots, PICKLES), state)) == picture(state)
+    assert picture(restored(state_codec(shapes.Slots, PICKLES), state)) == picture(state)
     assert picture(restored(CODEC, state)) == picture(state)
 
 
@@ -71,13 +70,13 @@ def test_slots_come_back(items, data):
 def test_states_encoded_together_are_as_each_by_itself(kind, items, data):
     others = values if data.draw(st.booleans()) else st.nothing()
     states = data.draw(st.lists(with_attributes(kind, items, st.sampled_from("ab")) | others, max_size=5))
-    codec = StateCodec(kind, PICKLES)
+    codec = state_codec(kind, PICKLES)
     assert codec.encode_all(states) == [codec.encode(state) for state in states]
 
 
 @given(with_attributes(shapes.OwnState, names=st.just("value")))
 def test_the_own_pickling_of_a_class_is_honoured(state):
-    assert picture(restored(StateCodec(shapes.OwnState, PICKLES), state)) == picture(state)
+    assert picture(restored(state_codec(shapes.OwnState, PICKLES), state)) == picture(state)
 
 
 @given(with_attributes(shapes.Outer.Inner))
@@ -90,7 +89,7 @@ def test_an_inner_class_comes_back(state):
 @given(data=st.data())
 def test_a_model_comes_back_however_it_was_changed(kind, items, data):
     model = data.draw(models(kind, items))
-    assert picture(restored(StateCodec(kind, PICKLES), model)) == picture(model)
+    assert picture(restored(state_codec(kind, PICKLES), model)) == picture(model)
     assert picture(restored(CODEC, model)) == picture(model)
 
 
@@ -107,7 +106,7 @@ def test_undeclared_fields_come_back(model):
 @pytest.mark.parametrize("model", [shapes.Numbers([1, 2]), shapes.IntBox(item=3), shapes.Box[str](item="x")])
 def test_a_model_of_another_form_comes_back(model):
     assert picture(restored(CODEC, model)) == picture(model)
-    assert picture(restored(StateCodec(type(model), PICKLES), model)) == picture(model)
+    assert picture(restored(state_codec(type(model), PICKLES), model)) == picture(model)
 
 
 @pytest.mark.parametrize(

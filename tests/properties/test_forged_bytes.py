@@ -9,17 +9,17 @@ from hypothesis import strategies as st
 from tests.properties import forgeries, shapes
 from tests.properties.values import values, with_attributes
 from wallaroo.errors import StoredValueError
-from wallaroo.serde.object_codec import StateCodec, UserCodec
+from wallaroo.serde.codecs import UserCodec
+from wallaroo.serde.object_codec import message_codec, state_codec
 from wallaroo.serde.pickle import RestrictedPickle
-from wallaroo.serde.values import ValueCodec
 
 PICKLES = RestrictedPickle(["tests"])
 pytestmark = pytest.mark.usefixtures("limited_memory")
-VALUES = ValueCodec(PICKLES)
+VALUES = message_codec(PICKLES)
 CODECS = [
     VALUES,
     *(
-        StateCodec(kind, PICKLES)
+        state_codec(kind, PICKLES)
         for kind in (shapes.Bag, shapes.Slots, shapes.Scalars, shapes.Tree, list, int)
     ),
     UserCodec(pickle.dumps, lambda data: data.decode("ascii")),
@@ -55,7 +55,7 @@ def test_text_in_the_place_of_json(codec, kind, text):
 
 @given(with_attributes(shapes.Bag) | with_attributes(shapes.Slots, names=st.sampled_from("ab")), st.data())
 def test_damaged_bytes(state, data):
-    codec = StateCodec(type(state), PICKLES)
+    codec = state_codec(type(state), PICKLES)
     read(codec, damaged(codec.encode(state), data))
 
 
@@ -125,7 +125,7 @@ def test_a_class_of_the_applications_own_is_no_model_for_that():
 )
 def test_strange_bytes_are_refused(data):
     with pytest.raises(StoredValueError):
-        StateCodec(shapes.Bag, PICKLES).decode(data)
+        state_codec(shapes.Bag, PICKLES).decode(data)
 
 
 def test_what_serialize_did_not_make_is_refused():

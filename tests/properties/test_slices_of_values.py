@@ -6,15 +6,15 @@ from hypothesis import strategies as st
 
 from tests.properties.values import json_scalars, picture, values
 from wallaroo.errors import StoredValueError
+from wallaroo.serde.object_codec import message_codec
 from wallaroo.serde.pickle import RestrictedPickle
-from wallaroo.serde.values import ValueCodec
 
 
 class Name(str):
     __slots__ = ()
 
 
-CODEC = ValueCodec(RestrictedPickle(["tests"]))
+CODEC = message_codec(RestrictedPickle(["tests"]))
 
 names = st.sampled_from(["user", "amount", "a\nb", "1O{", "null"])
 odd = st.sampled_from([float("nan"), float("inf"), "x" * 4_000, 10**4_100, "null", None, "}\n1O{"])

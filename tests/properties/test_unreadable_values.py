@@ -15,9 +15,8 @@ from pydantic import BaseModel
 from tests.properties import shapes
 from tests.properties.shapes import Bag
 from wallaroo.errors import RecordError
-from wallaroo.serde.object_codec import StateCodec
+from wallaroo.serde.object_codec import message_codec, state_codec
 from wallaroo.serde.pickle import RestrictedPickle
-from wallaroo.serde.values import ValueCodec
 
 PICKLES = RestrictedPickle(["tests"])
 
@@ -58,7 +57,7 @@ each_value = pytest.mark.parametrize(
 @pytest.mark.parametrize("holder", HOLDERS.values(), ids=HOLDERS)
 def test_a_value_that_could_not_be_read_back_is_not_sent(value, holder):
     with pytest.raises((RecordError, TypeError), match=r"cannot be stored or sent|cannot pickle"):
-        ValueCodec(PICKLES).encode(holder(value))
+        message_codec(PICKLES).encode(holder(value))
 
 
 @each_value
@@ -66,7 +65,7 @@ def test_a_value_that_could_not_be_read_back_is_not_sent(value, holder):
 def test_a_state_that_could_not_be_restored_is_not_stored(value, holder):
     state = holder(value)
     with pytest.raises((RecordError, TypeError), match=r"cannot be stored or sent|cannot pickle"):
-        StateCodec(type(state), PICKLES).encode(state)
+        state_codec(type(state), PICKLES).encode(state)
 
 
 def test_a_model_class_that_cannot_be_found_again_is_not_sent():
@@ -74,14 +73,14 @@ def test_a_model_class_that_cannot_be_found_again_is_not_sent():
         a: int = 0
 
     with pytest.raises((RecordError, AttributeError, pickle.PicklingError)):
-        ValueCodec(PICKLES).encode(Local())
+        message_codec(PICKLES).encode(Local())
 
 
 def test_a_model_class_that_cannot_be_found_again_can_be_a_state():
     class Local(BaseModel):
         a: int = 0
 
-    codec = StateCodec(Local, PICKLES)
+    codec = state_codec(Local, PICKLES)
     assert codec.encode(Local(a=7)) == b'1M{"a":7}'
     assert codec.decode(b'1M{"a":7}') == Local(a=7)
 

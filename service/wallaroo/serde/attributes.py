@@ -1,7 +1,7 @@
-"""Objects that are their attributes and nothing more, in a `__dict__` or in slots: these bytes are theirs.
+"""Objects that are nothing but their attributes, in a `__dict__`, in slots or in the fields of a Struct.
 
-Slots are quicker for whoever reads a state at every commit: a `__dict__` that has been read stays there, and
-then the user's own code finds attributes the long way, one more object away.
+Slots are quicker for a state that is read at every commit: reading a `__dict__` makes one that stays, and
+from then on user code finds each attribute one object further away.
 """
 
 import copyreg
@@ -23,7 +23,7 @@ _POINTER_BYTES = tuple.__itemsize__
 
 
 class Attributes(Protocol):
-    """How the attributes of objects of one class are read, and an object is made of them."""
+    """Reads the attributes of objects of one class, and makes an object of attributes."""
 
     def of(self, value: Any) -> dict[str, Any]: ...
     def of_all(self, values: Sequence[Any]) -> list[dict[str, Any]]: ...
@@ -32,7 +32,7 @@ class Attributes(Protocol):
 
 @cache
 def attributes_of(kind: type) -> Attributes | None:
-    """Those of objects that are nothing more; None for any other class."""
+    """The attributes of a class whose objects are nothing more; None for any other class."""
     if issubclass(kind, msgspec.Struct):
         return _fields_of(kind)
     parents = kind.__mro__[:-1]
@@ -41,13 +41,13 @@ def attributes_of(kind: type) -> Attributes | None:
     if any("__slots__" in vars(parent) for parent in parents):
         names = _slots(kind)
         return None if names is None else InSlots(kind, names)
-    if kind.__dictoffset__ != 0 and kind.__basicsize__ == _Plain.__basicsize__:
+    if kind.__dictoffset__ != 0 and kind.__basicsize__ == _Ordinary.__basicsize__:
         return InDict(kind)
     return None
 
 
 class InDict:
-    """The attributes of objects of an ordinary class."""
+    """Attributes in a `__dict__`."""
 
     def __init__(self, kind: type) -> None:
         self._kind = kind
@@ -60,14 +60,14 @@ class InDict:
         return [value.__dict__ for value in values]
 
     def make(self, attributes: Any) -> Any:
-        """An object; StoredValueError where this is no `__dict__`."""
+        """The object; StoredValueError if these are no attributes."""
         made = _new(self._kind, attributes)
         made.__dict__.update(attributes)
         return made
 
 
 class InSlots:
-    """The attributes of objects of a class that has nothing but slots; an empty one is none."""
+    """Attributes in slots, of a class without a `__dict__`; an empty slot is left out."""
 
     def __init__(self, kind: type, names: Sequence[str]) -> None:
         self._kind = kind
@@ -89,26 +89,26 @@ class InSlots:
             return [{name: getattr(each, name) for name in names if hasattr(each, name)} for each in values]
 
     def make(self, attributes: Any) -> Any:
-        """An object; StoredValueError where these are not what its slots hold."""
+        """The object; StoredValueError if it has no slot for one of them."""
         made = _new(self._kind, attributes)
         for name, held in attributes.items():
             if name not in self._names:
                 raise StoredValueError(f"a {self._kind.__qualname__} has no slot {name!r}")
-            # A __setattr__ of its own is for whoever changes an object, not for one that is made again.
+            # The class's own __setattr__ is for changing an object, not for making it again.
             object.__setattr__(made, name, held)
         return made
 
 
 class InStruct(InSlots):
-    """The fields of a `msgspec.Struct`, which is made by its constructor, as it would be by pickle."""
+    """Fields of a `msgspec.Struct`, which is made by its constructor, as pickle would do."""
 
     def of_all(self, values: Sequence[Any]) -> list[dict[str, Any]]:
         return [*map(msgspec.structs.asdict, values)]
 
     def make(self, attributes: Any) -> Any:
-        """A struct; StoredValueError where these are not its fields."""
+        """The Struct; StoredValueError if these are not its fields."""
         if type(attributes) is not dict:
-            raise StoredValueError(f"what is stored of a {self._kind.__qualname__} are no attributes")
+            raise StoredValueError(_no_attributes(self._kind))
         try:
             return self._kind(**attributes)
         except TypeError as error:
@@ -125,31 +125,35 @@ def _fields_of(kind: type[msgspec.Struct]) -> InStruct | None:
 
 def _new(kind: Any, attributes: Any) -> Any:
     if type(attributes) is not dict:
-        raise StoredValueError(f"what is stored of a {kind.__qualname__} are no attributes")
+        raise StoredValueError(_no_attributes(kind))
     return kind.__new__(kind)
 
 
+def _no_attributes(kind: type) -> str:
+    return f"what is stored of a {kind.__qualname__} are no attributes"
+
+
 def _slots(kind: type) -> list[str] | None:
-    """The names of all slots; None where there is more to the objects, or some slots are out of sight."""
+    """The names of all slots; None if objects hold more than these, or a slot is hidden by another name."""
     members = [
         (name, member)
         for parent in reversed(kind.__mro__[:-1])
         for name, member in vars(parent).items()
         if type(member) is MemberDescriptorType
     ]
-    # From 3.12 on weak references are in front of an object, and their offset is below 0.
+    # From Python 3.12 on weak references are in front of an object, at an offset below 0.
     reference = _POINTER_BYTES if kind.__weakrefoffset__ > 0 else 0
     if kind.__basicsize__ != object.__basicsize__ + len(members) * _POINTER_BYTES + reference:
         return None
-    if kind.__dictoffset__ or any(_seen(kind, name) is not m for name, m in members):
+    if kind.__dictoffset__ or any(_defined(kind, name) is not m for name, m in members):
         return None
     return [name for name, _ in members]
 
 
-def _seen(kind: type, name: str) -> Any:
-    """What a class has under this name, as it is there."""
+def _defined(kind: type, name: str) -> Any:
+    """What a class or a parent defines under this name, without calling a descriptor."""
     return next(vars(parent)[name] for parent in kind.__mro__ if name in vars(parent))
 
 
-class _Plain:
+class _Ordinary:
     pass

@@ -1,13 +1,14 @@
-"""Which codecs an application gets: its own module's `serialize` and `deserialize`, or else ours."""
+"""The codecs of an application: of its own module's `serialize` and `deserialize`, or else ours."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
-from wallaroo.serde.object_codec import Codec, StateCodec, TopicCodec, UserCodec
+from wallaroo.errors import StoredValueError
+from wallaroo.serde.formats import USER
+from wallaroo.serde.object_codec import Codec, Decode, Encode, TopicCodec, message_codec, state_codec
 from wallaroo.serde.pickle import RestrictedPickle
-from wallaroo.serde.values import ValueCodec
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +26,38 @@ class Codecs:
 def codecs_of(module: ModuleType | None) -> Codecs:
     """The codecs of an application whose `application_setup` is in this module."""
     pickles = RestrictedPickle([] if module is None else [module.__name__])
-    ours = ValueCodec(pickles)
+    ours = message_codec(pickles)
     own = None if module is None else _own_codec(module)
     if own is not None:
         return Codecs(own, lambda _initial: own, ours)
-    return Codecs(ours, lambda initial: StateCodec(initial, pickles), ours)
+    return Codecs(ours, lambda initial: state_codec(initial, pickles), ours)
+
+
+class UserCodec:
+    """The application's own `serialize` and `deserialize`, for state and for what crosses a topic."""
+
+    decode_all = None
+
+    def __init__(self, serialize: Encode, deserialize: Decode) -> None:
+        self._serialize = serialize
+        self._deserialize = deserialize
+
+    def encode(self, value: Any) -> bytes:
+        return USER + self._serialize(value)
+
+    def decode(self, data: bytes) -> Any:
+        """The value; StoredValueError if `deserialize` fails or the bytes are of another codec."""
+        if data[:2] != USER:
+            raise StoredValueError(
+                f"a stored value was not made by the application's serialize: {data[:80]!r}"
+            )
+        try:
+            return self._deserialize(data[2:])
+        except Exception as error:
+            raise StoredValueError(f"deserialize failed on {data[:80]!r}: {error!r}") from error
+
+    def encode_all(self, values: Sequence[Any]) -> list[bytes]:
+        return [self.encode(value) for value in values]
 
 
 def _own_codec(module: ModuleType) -> UserCodec | None:

@@ -1,4 +1,4 @@
-"""JSON of flat mappings, where JSON is exact: the same keys, the same values, of the same types."""
+"""JSON of flat mappings, if JSON is exact: the same keys and values come back, of the same types."""
 
 from collections.abc import Mapping, Sequence
 from itertools import chain
@@ -17,11 +17,11 @@ _LONGEST_BYTES = 4000
 
 
 def exact_json(values: Mapping[str, Any]) -> bytes | None:
-    """The JSON, or None where it would bend something."""
+    """The JSON; None if a key or a value would come back changed."""
     for name, value in values.items():
         kind = type(value)
         if kind is float:
-            # JSON has no infinity and no not-a-number: of these alone the difference to themselves is not 0.
+            # JSON has no infinity and no not-a-number: only these do not differ from themselves by 0.
             if value - value != 0:
                 return None
         elif kind not in _EXACT:
@@ -36,7 +36,7 @@ def exact_json(values: Mapping[str, Any]) -> bytes | None:
 
 
 def read_json(payload: bytes) -> dict[str, Any]:
-    """What `exact_json` was given; StoredValueError where it is no JSON object."""
+    """What `exact_json` was given; StoredValueError if the bytes are no JSON object."""
     found = _decode(payload)
     if type(found) is not dict:
         raise StoredValueError(f"this is no JSON object: {payload[:80]!r}")
@@ -44,7 +44,7 @@ def read_json(payload: bytes) -> dict[str, Any]:
 
 
 def exact_json_lines(mappings: Sequence[dict[str, Any]], prefix: bytes) -> list[bytes] | None:
-    """`exact_json` of each behind a prefix, or None where it is None for one of them."""
+    """`exact_json` of each behind a prefix; None if it is None for one of them."""
     if not _EXACT_IF_FINITE.issuperset(map(type, chain.from_iterable(map(dict.values, mappings)))):
         return None
     if not {str}.issuperset(map(type, chain.from_iterable(mappings))):
@@ -53,20 +53,21 @@ def exact_json_lines(mappings: Sequence[dict[str, Any]], prefix: bytes) -> list[
         made = _encode_lines(mappings)
     except (ValueError, TypeError, OverflowError):
         return None
-    # What is not finite has become a null.
+    # msgspec writes null for a float that is not finite.
     if b"null" in made and not all(map(_is_finite, chain.from_iterable(map(dict.values, mappings)))):
         return None
     # All prefixes at once, which is quicker than one by one; there is one too many, behind the last line.
-    lines = (prefix + made.replace(b"\n", b"\n" + prefix)).split(b"\n")
+    # A prefix may have a line feed in it; JSON has no zero byte.
+    lines = (prefix + made.replace(b"\n", b"\0" + prefix)).split(b"\0")
     del lines[-1]
     return None if max(map(len, lines), default=0) > len(prefix) + _LONGEST_BYTES else lines
 
 
 def read_json_lines(data: Sequence[bytes], prefix: bytes) -> list[dict[str, Any]] | None:
-    """What `exact_json_lines` was given, of lines behind a prefix; None where one may be anything else.
+    """What `exact_json_lines` was given; None if a line may be anything else.
 
-    A line break is none of a text's in JSON, and only between two objects does one stand between braces: so
-    each line is at least one object, and where there are as many objects as lines, it is just one.
+    JSON escapes the line feeds of a text, so one between braces stands between two objects. Each line is at
+    least one object therefore, and exactly one if there are as many objects as lines.
     """
     opening, joined = prefix + b"{", b"\n".join(data)
     breaks = len(data) - 1

@@ -1,4 +1,4 @@
-"""Pydantic models as JSON, by field name, and only where that is exact."""
+"""Pydantic models as JSON, by field name, if JSON is exact."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from wallaroo.errors import StoredValueError
 
-# The JSON of a model, or None where JSON would lose something.
+# The JSON of a model; None if it would come back changed.
 Dump = Callable[[Any], bytes | None]
 
 _json_encode = msgspec.json.Encoder().encode
@@ -32,16 +32,16 @@ _HARMLESS_SETTINGS = _OF_READING | _OF_ERRORS | {"frozen", "cache_strings", "all
 
 
 def model_dump(kind: type[BaseModel]) -> Dump | None:
-    """How models of this class become JSON; None where there is more to them than their fields."""
+    """What makes JSON of models of this class; None if they are more than their fields."""
     excluded = any(field.exclude for field in kind.model_fields.values())
     if kind.__private_attributes__ or excluded:
         return None
     scalars = _scalar_fields(kind)
-    return _compared if scalars is None else _flat(scalars)
+    return _dump_and_compare if scalars is None else _scalar_dump(scalars)
 
 
 def load_model(kind: type, payload: bytes) -> Any:
-    """The model; StoredValueError where the JSON does not fit it."""
+    """The model; StoredValueError if the JSON does not fit it."""
     if not issubclass(kind, BaseModel):
         raise StoredValueError(f"a stored model belongs to {kind.__qualname__}, which is no pydantic model")
     try:
@@ -50,27 +50,27 @@ def load_model(kind: type, payload: bytes) -> Any:
         raise StoredValueError(f"a stored {kind.__qualname__} cannot be read: {error}") from error
 
 
-def _flat(types: Mapping[str, frozenset[type]]) -> Dump:
-    """A model whose fields are numbers, text and the like: exact if each value has a declared type."""
+def _scalar_dump(types: Mapping[str, frozenset[type]]) -> Dump:
+    """The dump of a model of scalars: JSON is exact if each value is of a declared type."""
 
-    def dump(model: BaseModel) -> bytes | None:
+    def dump_scalars(model: BaseModel) -> bytes | None:
         fields = model.__dict__
         try:
             for name, value in fields.items():
                 kind = type(value)
                 # JSON has no infinity and no not-a-number.
                 if kind not in types[name] or (kind is float and value - value != 0):
-                    return _compared(model)
+                    return _dump_and_compare(model)
             made = _json_encode(fields)
         except (KeyError, ValueError, OverflowError):
-            return _compared(model)
-        return made if len(made) <= _LONGEST_JSON_BYTES else _compared(model)
+            return _dump_and_compare(model)
+        return made if len(made) <= _LONGEST_JSON_BYTES else _dump_and_compare(model)
 
-    return dump
+    return dump_scalars
 
 
 def _scalar_fields(kind: type[BaseModel]) -> dict[str, frozenset[type]] | None:
-    """The types each field may hold; None where a field is more than a scalar, or is validated further."""
+    """The types that each field may hold; None if one is no scalar, or is validated further."""
     model: Mapping[str, Any] = kind.__pydantic_core_schema__
     if not _says_only(model, "model") or not _says_only(model["schema"], "model-fields"):
         return None
@@ -112,8 +112,8 @@ def _says_only(schema: Mapping[str, Any], kind: str) -> bool:
     )
 
 
-def _compared(model: BaseModel) -> bytes | None:
-    """Any other model: exact if it comes back the same."""
+def _dump_and_compare(model: BaseModel) -> bytes | None:
+    """The JSON of any other model; it is exact if it comes back the same."""
     kind = type(model)
     try:
         made: bytes = kind.__pydantic_serializer__.to_json(

@@ -1,7 +1,8 @@
 """Pickle for bytes that come from a topic: what may be loaded, and so what may be dumped.
 
 Rules for whoever edits this file:
-1. A pickle names value types and classes of the application's own modules only, and calls nothing else.
+1. A pickle names value types and classes of the application's own modules, and calls nothing else but what
+   makes a Struct with keyword-only fields.
 2. Classes, enum members and time zones belong to the whole process: no pickle changes them.
 3. Any bytes are a value or a StoredValueError. Time and memory are not defended.
 
@@ -22,10 +23,13 @@ from typing import Any, NoReturn
 from zoneinfo import ZoneInfo
 
 from wallaroo.errors import RecordError, StoredValueError
-from wallaroo.serde.stand_ins import USUAL, VALUE_TYPES, stand_in_of
+from wallaroo.serde.stand_ins import USUAL, VALUE_TYPES, StructMaker, stand_in_of
 
 # Pickle writes no name for these; only what they hold may have one.
 NAMELESS = frozenset({dict, list, tuple, set, frozenset, str, bytes, int, float, bool, type(None)})
+# The one function that a pickle may name: how msgspec pickles a Struct with keyword-only fields.
+_STRUCT_FUNCTION = ("msgspec._utils", "rebuild")
+_make_struct = StructMaker()
 _VALUE_TYPE_OF = {(kind.__module__, kind.__qualname__): kind for kind in VALUE_TYPES}
 
 
@@ -39,11 +43,11 @@ class RestrictedPickle:
     def __init__(self, own_modules: Iterable[str] = ()) -> None:
         self._own_packages = frozenset(name.partition(".")[0] for name in own_modules)
         self._pickler = _ThreadPickler(self.knows)
-        self._find = lru_cache(1000)(self.find_class)
+        self._find = lru_cache(1000)(self._named)
         self._find_stand_in = lru_cache(1000)(self._stand_in)
 
     def dumps(self, value: Any) -> bytes:
-        """The bytes; RecordError where `loads` would refuse them, and what the user's own pickling raises."""
+        """The bytes; RecordError if `loads` would refuse them, or whatever the user's own pickling raises."""
         if type(value) in NAMELESS:
             made = pickle.dumps(value, protocol=5)
             # Every name in a pickle ends in this opcode.
@@ -52,7 +56,7 @@ class RestrictedPickle:
         return self._pickler.dumps(value)
 
     def loads(self, data: bytes) -> Any:
-        """The value; StoredValueError where the bytes are damaged, or ask for what is not allowed."""
+        """The value; StoredValueError if the bytes are damaged, or ask for what is not allowed."""
         if data[:2] not in _PROTOCOLS:
             begin = data[:2]
             raise StoredValueError(
@@ -66,7 +70,7 @@ class RestrictedPickle:
         except StoredValueError:
             raise
         except Exception as error:  # damaged pickles raise nearly anything
-            # What an error holds of a value can be endless, and the text of its cause is somebody's to read.
+            # An error may hold part of a value, whose text has no end or is made by code of the class.
             told = all(type(each) in (str, int) for each in error.args)
             text = repr(error) if told else type(error).__name__
             raise StoredValueError(f"a pickled value cannot be read: {text}") from error if told else None
@@ -79,13 +83,13 @@ class RestrictedPickle:
             return False
 
     def find_class(self, module: str, name: str) -> type:
-        """Resolve a name of a pickle; StoredValueError where it is not allowed."""
+        """The class of this name; StoredValueError if it is not allowed."""
         if (module, name) in _VALUE_TYPE_OF:
             return _VALUE_TYPE_OF[module, name]
         if self._is_own(module) and module in sys.modules:
             first, *inner = name.split(".")
             found = getattr(sys.modules[module], first)
-            # Whatever is behind a name in a function or an object is no place of a class.
+            # A class is found in modules and classes only, not in functions or other objects.
             for part in inner:
                 found = getattr(found, part) if isinstance(found, type) else None
             # A class that the module merely imported (subprocess.Popen, say) is not its own.
@@ -96,8 +100,12 @@ class RestrictedPickle:
             "application's own modules; if it is yours, define serialize and deserialize in the application"
         )
 
-    def _stand_in(self, module: str, name: str) -> type:
-        return stand_in_of(self.find_class(module, name), self._is_own)
+    def _named(self, module: str, name: str) -> Callable[..., Any]:
+        return _make_struct if (module, name) == _STRUCT_FUNCTION else self.find_class(module, name)
+
+    def _stand_in(self, module: str, name: str) -> Callable[..., Any]:
+        named = self._named(module, name)
+        return stand_in_of(named, self._is_own) if isinstance(named, type) else named
 
     def _is_own(self, module: str | None) -> bool:
         package = str(module).partition(".")[0]
@@ -108,11 +116,11 @@ _PROTOCOLS = (pickle.PROTO + b"\x04", pickle.PROTO + b"\x05")
 
 
 class _Unpickler(pickle.Unpickler):
-    def __init__(self, data: bytes, find: Callable[[str, str], type]) -> None:
+    def __init__(self, data: bytes, find: Callable[[str, str], Callable[..., Any]]) -> None:
         super().__init__(io.BytesIO(data))
         self._find = find
 
-    def find_class(self, module: str, name: str) -> type:
+    def find_class(self, module: str, name: str) -> Callable[..., Any]:
         return self._find(module, name)
 
 
@@ -152,12 +160,14 @@ class _Pickler(pickle.Pickler):
         if isinstance(value, type):
             self._check(value)
         elif kind is FunctionType:
+            if (value.__module__, value.__qualname__) == _STRUCT_FUNCTION:
+                return NotImplemented
             raise _not_storable(f"the function {value.__qualname__}")
         elif kind is ZoneInfo and value.key:
             return ZoneInfo, (value.key,)
         elif (kind.__reduce_ex__, kind.__reduce__) != USUAL and kind not in copyreg.dispatch_table:
             reduced = value.__reduce_ex__(5)
-            # A name alone: an object that is found again where it was declared, not made anew.
+            # A name alone: the object would be looked up in its module instead of being made.
             if isinstance(reduced, str):
                 raise _not_storable(repr(value))
             return reduced

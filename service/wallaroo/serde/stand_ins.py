@@ -1,8 +1,8 @@
 """Stand-ins for the classes that a pickle names: reading it with these executes nothing.
 
-A stand-in is called, made and filled just as its class would be, so that it is seen where a pickle
-calls something with arguments that pickle would not have written, or fills what belongs to the whole process.
-What the reader does next depends on its opcodes only, so with the classes it does the same again.
+A stand-in is called, made and filled as its class would be, and refuses a call with arguments that pickle
+would not have written, and whatever would change an object of the whole process. What the reader does next
+depends on the opcodes only, so with the classes it does the same again.
 """
 
 import io
@@ -52,8 +52,8 @@ class _StandIn(type):
     allows: Allows
     blank: Callable[[type], Any]
 
-    def __call__(cls, *arguments: Any) -> Any:
-        if not cls.allows(arguments):
+    def __call__(cls, *arguments: Any, **named: Any) -> Any:
+        if not cls.allows((*arguments, *named.values())):
             raise _refusal("calls", cls.kind)
         return cls.blank(cls)
 
@@ -82,6 +82,25 @@ class _Object(_SharedObject):
     """Stands for any other object: it takes any attributes, and looks into nothing that it is given."""
 
 
+class StructMaker:
+    """Makes a Struct with keyword-only fields as `msgspec._utils.rebuild` does, but takes no attributes.
+
+    It is given the class, or the stand-in of one.
+    """
+
+    __slots__ = ()
+
+    def __call__(self, kind: Any, fields: Any) -> Any:
+        named = kind.kind if type(kind) is _StandIn else kind
+        is_struct = issubclass(type(named), type) and issubclass(named, msgspec.Struct)
+        if not is_struct or type(fields) is not dict:
+            raise _refusal("calls", StructMaker)
+        return kind(**fields)
+
+    def __setattr__(self, _name: str, _value: Any) -> NoReturn:
+        raise _refusal("fills", StructMaker)
+
+
 def stand_in_of(kind: type, is_own: IsOwn) -> type:
     """A class whose calls are checked, and whose objects can be filled as those of `kind`, but do nothing."""
     is_shared = issubclass(kind, _SHARED)
@@ -101,7 +120,7 @@ def stand_in_of(kind: type, is_own: IsOwn) -> type:
         members["__init__"] = id
     else:
         members["__new__"] = make
-    # With this method a class is called where others are only made (OBJ and INST).
+    # The opcodes OBJ and INST call a class that has this method, and only make an object of any other.
     if hasattr(kind, "__getinitargs__"):
         members["__getinitargs__"] = id
     members |= {
@@ -146,7 +165,7 @@ def _allowed_in_making(kind: type, is_own: IsOwn) -> Allows:
 
 
 def _allowed_in_calling(kind: type, is_own: IsOwn) -> Allows:
-    """Which arguments a call may have: those of other libraries simple ones, where a class is pickled so."""
+    """Which arguments a call may have: simple ones for classes of libraries that are pickled as a call."""
     if issubclass(kind, Enum):
         return lambda arguments: len(arguments) == 1
     calling = type(kind).__call__

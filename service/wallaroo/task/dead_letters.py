@@ -7,7 +7,7 @@ from types import TracebackType
 
 from wallaroo.errors import StopProcessing, StoredValueError
 from wallaroo.record import ANY_PARTITION, Output, Partition, RawRecord
-from wallaroo.serde.values import strip_format_tag
+from wallaroo.serde.formats import strip_format_tag
 from wallaroo.task.record_size import RecordSizeLimits, shortened
 
 # The names that Kafka Streams gives these headers (KIP-1034), and one more for the stage.

@@ -13,6 +13,7 @@ import msgspec
 
 from wallaroo.errors import StoredValueError
 from wallaroo.record import Partition, RawRecord
+from wallaroo.serde.formats import BATCH_MILLISECONDS, BATCH_NANOSECONDS
 from wallaroo.task.dead_letters import unreadable_record
 from wallaroo.windows.event_time import stored_event_time, timestamp_and_headers
 
@@ -74,8 +75,8 @@ class BatchFormat(NamedTuple):
     end_of_output: Callable[[int], tuple[Any, ...]]
 
 
-MILLISECONDS = BatchFormat(b"1R", lambda ms: (ms,))
-NANOSECONDS = BatchFormat(b"1X", timestamp_and_headers)
+MILLISECONDS = BatchFormat(BATCH_MILLISECONDS, lambda ms: (ms,))
+NANOSECONDS = BatchFormat(BATCH_NANOSECONDS, timestamp_and_headers)
 _DECODERS: dict[bytes, Callable[[bytes], Any]] = {
     MILLISECONDS.tag: msgspec.msgpack.Decoder(list[BatchedRecord]).decode,
     NANOSECONDS.tag: msgspec.msgpack.Decoder(list[ExactRecord]).decode,

@@ -16,9 +16,9 @@ from struct import Struct
 
 from wallaroo.errors import StoredValueError
 from wallaroo.record import Output
+from wallaroo.serde.formats import CONTROL
 from wallaroo.windows.watermark import NEVER, OutputWatermark, WatermarkStatus
 
-_CONTROL = b"1C"
 _header = Struct(">2s?q")
 
 Append = Callable[[Output], None]
@@ -38,16 +38,16 @@ def upstream_id(sub_topology: str, partition: int) -> str:
 
 def is_control(key: bytes | None, value: bytes | None) -> bool:
     """Whether a record of an internal topic is a control record."""
-    return key is None and value is not None and value[:2] == _CONTROL
+    return key is None and value is not None and value[:2] == CONTROL
 
 
 def encode_report(report: WatermarkReport) -> bytes:
-    return _header.pack(_CONTROL, report.status.idle, report.status.watermark) + report.upstream.encode()
+    return _header.pack(CONTROL, report.status.idle, report.status.watermark) + report.upstream.encode()
 
 
 def decode_report(value: bytes) -> WatermarkReport:
     """The report; StoredValueError if the bytes are not what `encode_report` makes."""
-    if value[:2] != _CONTROL or len(value) <= _header.size or value[2] > 1:
+    if value[:2] != CONTROL or len(value) <= _header.size or value[2] > 1:
         raise StoredValueError(f"a control record cannot be read: {value[:80]!r}")
     _, idle, watermark = _header.unpack_from(value)
     try:

@@ -13,13 +13,13 @@ from typing import Any
 
 from wallaroo.errors import StoredValueError
 from wallaroo.record import Emit, Origin
+from wallaroo.serde.formats import COUNT_WINDOW
 from wallaroo.serde.object_codec import Codec
 from wallaroo.state.store import Access, StoreFormat
 from wallaroo.topology.model import CountWindow
 from wallaroo.windows.aggregate import Aggregation, key_text
 from wallaroo.windows.stage import TimeContext, WindowKind
 
-_COUNT = b"1N"
 _header = Struct(">2sQ")
 
 
@@ -56,14 +56,14 @@ class CountedCodec:
 
     def encode(self, counted: Counted) -> bytes:
         accumulator = self._encode(counted.accumulator) if counted.count else b""
-        return _header.pack(_COUNT, counted.count) + accumulator
+        return _header.pack(COUNT_WINDOW, counted.count) + accumulator
 
     def encode_all(self, values: Sequence[Counted]) -> list[bytes]:
         return [self.encode(counted) for counted in values]
 
     def decode(self, data: bytes) -> Counted:
         """The window; StoredValueError if the bytes are not what `encode` makes."""
-        if data[:2] != _COUNT or len(data) < _header.size:
+        if data[:2] != COUNT_WINDOW or len(data) < _header.size:
             raise StoredValueError(f"a stored value is no count window: {data[:80]!r}")
         counted, accumulator = Counted(), data[_header.size :]
         counted.count = _header.unpack_from(data)[1]

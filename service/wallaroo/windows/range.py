@@ -14,6 +14,7 @@ from zlib import crc32
 
 from wallaroo.errors import StoredValueError
 from wallaroo.record import Emit, Moment
+from wallaroo.serde.formats import RANGE_WINDOWS
 from wallaroo.serde.object_codec import Codec
 from wallaroo.state.store import Access, StoreFormat
 from wallaroo.topology.model import RangeWindow
@@ -23,7 +24,6 @@ from wallaroo.windows.late import late_policy
 from wallaroo.windows.stage import TimeContext, WindowKind, WindowTrigger
 from wallaroo.windows.timers import DueTimes
 
-_RANGE = b"1W"
 _header = Struct(">2sqIq")
 _entry = Struct(">cqI")
 _PANE, _EXTRA = b"P", b"X"
@@ -40,7 +40,7 @@ def window_reader(grid: Grid) -> Callable[[bytes], int]:
     identity = _identity(grid)
 
     def read_window(data: bytes) -> int:
-        if data[:2] != _RANGE or len(data) < _header.size:
+        if data[:2] != RANGE_WINDOWS or len(data) < _header.size:
             raise StoredValueError(f"a stored value does not hold range windows: {data[:80]!r}")
         _, _, stored, window = _header.unpack_from(data)
         if stored != identity:
@@ -70,7 +70,7 @@ class ContentsCodec:
     def encode(self, contents: Contents) -> bytes:
         window = contents.window
         due = 0 if window is None else max(-_LATEST, min(self._grid.due(window), _LATEST))
-        parts = [_header.pack(_RANGE, due, self._identity, window or 0)]
+        parts = [_header.pack(RANGE_WINDOWS, due, self._identity, window or 0)]
         for kind, accumulators in ((_PANE, contents.panes), (_EXTRA, contents.extras)):
             for index, accumulator in accumulators.items():
                 made = self._encode(accumulator)

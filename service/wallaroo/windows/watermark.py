@@ -20,12 +20,12 @@ from typing import Protocol
 
 from wallaroo.errors import StoredValueError
 from wallaroo.record import NANOSECONDS_PER_MS
+from wallaroo.serde.formats import WATERMARK
 from wallaroo.state.store import KeyedStore, StoreFormat
 
 # Before all time: the watermark of a task that has seen no event.
 NEVER = -(2**63)
 
-_MARK = b"1T"
 _header = Struct(">2s?q")
 
 
@@ -44,14 +44,14 @@ class WatermarkCodec:
     """Bytes of a watermark status."""
 
     def encode(self, status: WatermarkStatus) -> bytes:
-        return _header.pack(_MARK, status.idle, status.watermark)
+        return _header.pack(WATERMARK, status.idle, status.watermark)
 
     def encode_all(self, values: Sequence[WatermarkStatus]) -> list[bytes]:
         return [self.encode(status) for status in values]
 
     def decode(self, data: bytes) -> WatermarkStatus:
         """The status; StoredValueError if the bytes are not what `encode` makes."""
-        if data[:2] != _MARK or len(data) != _header.size or data[2] > 1:
+        if data[:2] != WATERMARK or len(data) != _header.size or data[2] > 1:
             raise StoredValueError(f"a stored value is no watermark: {data[:80]!r}")
         _, idle, watermark = _header.unpack(data)
         return WatermarkStatus(watermark, idle)

@@ -1,9 +1,8 @@
 """Records, stores and tasks without a broker."""
 
 from wallaroo.record import Partition
-from wallaroo.serde.object_codec import StateCodec
+from wallaroo.serde.object_codec import message_codec, state_codec
 from wallaroo.serde.pickle import RestrictedPickle
-from wallaroo.serde.values import ValueCodec
 from wallaroo.state.memory import MemoryStore
 from wallaroo.task.dead_letters import OnError
 from wallaroo.task.task import ApplicationContext, Task
@@ -24,7 +23,7 @@ def records(*values, start=0, key=b"k"):
 
 
 def stores(*declared):
-    return {s.name: MemoryStore(s.name, s.initial, StateCodec(s.initial, PICKLES)) for s in declared}
+    return {s.name: MemoryStore(s.name, s.initial, state_codec(s.initial, PICKLES)) for s in declared}
 
 
 def sub_topology(*steps, targets=None, decode=bytes.decode, by_slice=True):
@@ -35,7 +34,7 @@ def sub_topology(*steps, targets=None, decode=bytes.decode, by_slice=True):
 def task(*steps, start=0, on_error=OnError.DEAD_LETTER, room=None, **rest):
     """A task of partition 1 of the topic `in`."""
     sub = sub_topology(*steps, **rest)
-    application_context = ApplicationContext(ValueCodec(PICKLES), PARTITIONS, "dlq", on_error, room or {})
+    application_context = ApplicationContext(message_codec(PICKLES), PARTITIONS, "dlq", on_error, room or {})
     return Task(sub, Partition("in", 1), start, stores(*sub.stores), application_context)
 
 

@@ -7,13 +7,13 @@ from hypothesis import strategies as st
 from tests.unit.processing.fakes import PICKLES, record, records, task, written
 from tests.unit.processing.steps import ADD, TOTALS, carefully
 from wallaroo.record import Partition, Rewind
-from wallaroo.serde.values import ValueCodec
+from wallaroo.serde.object_codec import message_codec
 from wallaroo.task.record_batch import decode_batch
 from wallaroo.topology.model import Apply, CheckKey, Repartition, Update, UpdateMulti
 
 PLACE = Partition("in", 1)
 FIRST = CheckKey("first letter", lambda value: value[0])
-VALUES = ValueCodec(PICKLES)
+VALUES = message_codec(PICKLES)
 HOP = (Repartition("first letter", "repartition", lambda value: value[0]),)
 
 

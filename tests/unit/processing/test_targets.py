@@ -8,7 +8,7 @@ import pytest
 from tests.unit.processing.fakes import PARTITIONS, PICKLES, record
 from wallaroo.errors import RecordError
 from wallaroo.record import ANY_PARTITION
-from wallaroo.serde.values import ValueCodec
+from wallaroo.serde.object_codec import message_codec
 from wallaroo.task.context import TaskContext
 from wallaroo.task.keys import partition_of
 from wallaroo.task.repartition import repartition_writers
@@ -20,7 +20,7 @@ def sent(end, value, key=b"own"):
     """The one output that an end makes of a value, without the two that are always None."""
     outputs = []
     writers = repartition_writers([end], outputs.append, PARTITIONS, {})
-    context = TaskContext(outputs.append, {}, 1, PARTITIONS, ValueCodec(PICKLES), writers)
+    context = TaskContext(outputs.append, {}, 1, PARTITIONS, message_codec(PICKLES), writers)
     sink(end, context)(value, key, record(timestamp_ms=7))
     for writer in writers.values():
         writer.flush()
@@ -39,7 +39,7 @@ def to_outbox(made, **rest):
 def to_remote_topic(made, key=b"own"):
     """The output, and the header that chooses a partition over there, if any."""
     outputs = []
-    context = TaskContext(outputs.append, {}, 1, PARTITIONS, ValueCodec(PICKLES))
+    context = TaskContext(outputs.append, {}, 1, PARTITIONS, message_codec(PICKLES))
     remote = RemoteTopic("far", (("k2", "9092"),))
     end = ToOutbox("encode", "box", lambda _value: made, remote)
     sink(end, context)("value", key, record(timestamp_ms=7))

@@ -6,9 +6,8 @@ from types import ModuleType
 import pytest
 
 import wallaroo
-from wallaroo.serde.codecs import codecs_of
-from wallaroo.serde.object_codec import StateCodec, UserCodec
-from wallaroo.serde.values import ValueCodec
+from wallaroo.serde.codecs import UserCodec, codecs_of
+from wallaroo.serde.object_codec import ObjectCodec
 
 
 def module(**functions):
@@ -30,8 +29,8 @@ def module(**functions):
 )
 def test_an_application_without_codecs_of_its_own_gets_ours(given):
     codecs = codecs_of(given)
-    assert isinstance(codecs.values, ValueCodec)
-    assert isinstance(codecs.state(list), StateCodec)
+    assert isinstance(codecs.values, ObjectCodec)
+    assert isinstance(codecs.state(list), ObjectCodec)
 
 
 def test_a_serialize_and_a_deserialize_of_ones_own_are_used_for_everything():

@@ -3,7 +3,7 @@
 import pytest
 
 from wallaroo.errors import StateError, StoredValueError
-from wallaroo.serde.object_codec import StateCodec
+from wallaroo.serde.object_codec import state_codec
 from wallaroo.serde.pickle import RestrictedPickle
 
 
@@ -15,7 +15,7 @@ class Counting:
     """A codec that counts what it is asked for."""
 
     def __init__(self):
-        self.codec = StateCodec(Total, RestrictedPickle(["tests"]))
+        self.codec = state_codec(Total, RestrictedPickle(["tests"]))
         self.encoded = self.decoded = 0
 
     def encode(self, value):

@@ -13,13 +13,12 @@ import wallaroo
 from tests.properties.values import json_scalars, picture, values
 from wallaroo.errors import StoredValueError
 from wallaroo.serde.attributes import attributes_of
-from wallaroo.serde.object_codec import StateCodec
+from wallaroo.serde.object_codec import message_codec, state_codec
 from wallaroo.serde.pickle import RestrictedPickle
-from wallaroo.serde.values import ValueCodec
 from wallaroo.testing import ApplicationDriver
 
 PICKLES = RestrictedPickle(["tests"])
-VALUES = ValueCodec(PICKLES)
+VALUES = message_codec(PICKLES)
 
 
 class Amount(msgspec.Struct):
@@ -35,6 +34,18 @@ class Renamed(msgspec.Struct, rename="camel", tag="kind", omit_defaults=True, fr
 class Keywords(msgspec.Struct, kw_only=True):
     user: Any
     total: Any = 0
+
+
+class FrozenKeywords(Keywords, frozen=True, rename="camel", omit_defaults=True):
+    pass
+
+
+class CheckedKeywords(msgspec.Struct, kw_only=True):
+    user: Any
+
+    def __post_init__(self):
+        if self.user == "noone":
+            raise ValueError(self.user)
 
 
 class Row(msgspec.Struct, array_like=True):
@@ -77,11 +88,13 @@ def structs(items):
         st.builds(Renamed, user_name=items, total=items),
         st.builds(Row, items, items),
         st.builds(Child, items, items, items),
+        st.builds(Keywords, user=items, total=items),
+        st.builds(FrozenKeywords, user=items, total=items),
+        st.builds(Amount, st.lists(st.builds(Keywords, user=json_scalars), max_size=2), items),
     )
 
 
-keywords = st.builds(Keywords, user=json_scalars, total=json_scalars)
-any_structs = structs(json_scalars) | structs(values) | keywords
+any_structs = structs(json_scalars) | structs(values)
 
 
 def fields(made):
@@ -95,7 +108,7 @@ def test_a_struct_comes_back_from_a_topic(made):
 
 @given(any_structs)
 def test_a_struct_comes_back_from_a_store(made):
-    codec = StateCodec(lambda: made, PICKLES)
+    codec = state_codec(lambda: made, PICKLES)
     assert fields(codec.decode(codec.encode(made))) == fields(made)
 
 
@@ -111,14 +124,14 @@ def test_a_struct_can_be_read_in_a_topic_and_in_a_store():
     assert VALUES.encode(Renamed(user_name="a")) == (
         b'1Jtests.unit.state.test_structs:Renamed\n{"user_name":"a","total":0}'
     )
-    assert StateCodec(lambda: Amount(""), PICKLES).encode(Amount("a", 2)) == b'1J{"user":"a","total":2}'
+    assert state_codec(lambda: Amount(""), PICKLES).encode(Amount("a", 2)) == b'1J{"user":"a","total":2}'
 
 
 @pytest.mark.parametrize("kind", [Amount, Row, Child])
 def test_what_was_pickled_before_is_read(kind):
     stored = b"1P" + PICKLES.dumps(kind("a", 2))
     assert VALUES.decode(stored) == kind("a", 2)
-    assert StateCodec(lambda: kind("", 0), PICKLES).decode(stored) == kind("a", 2)
+    assert state_codec(lambda: kind("", 0), PICKLES).decode(stored) == kind("a", 2)
 
 
 @pytest.mark.parametrize("kind", [Checked, WithDict, OwnReduce, Registered])
@@ -135,7 +148,57 @@ def test_fields_that_a_struct_does_not_have_are_refused(stored):
     with pytest.raises(StoredValueError):
         VALUES.decode_all([VALUES.encode(Amount("a")), data])
     with pytest.raises(StoredValueError):
-        StateCodec(lambda: Amount(""), PICKLES).decode(b"1J" + stored)
+        state_codec(lambda: Amount(""), PICKLES).decode(b"1J" + stored)
+
+
+def test_keyword_fields_that_are_pickled_are_checked_as_when_they_were_made():
+    made = CheckedKeywords(user=["rex"])
+    assert VALUES.encode(made)[:2] == b"1P"
+    assert VALUES.decode(VALUES.encode(made)) == made
+    forged = VALUES.encode([CheckedKeywords(user="rexes")]).replace(b"rexes", b"noone")
+    with pytest.raises(StoredValueError, match="cannot be read: ValueError"):
+        VALUES.decode(forged)
+
+
+def opcodes_of(module, name):
+    return b"\x8c%c%b\x8c%c%b\x93" % (len(module), module, len(name), name)
+
+
+REBUILD = opcodes_of(b"msgspec._utils", b"rebuild")
+KEYWORDS = opcodes_of(b"tests.unit.state.test_structs", b"Keywords")
+COLOR = opcodes_of(b"tests.properties.shapes", b"Color")
+COUNTER = opcodes_of(b"collections", b"Counter")
+FIELDS = b"}(\x8c\x04userK\x01u"
+
+
+@pytest.mark.parametrize(
+    "opcodes",
+    [
+        REBUILD + COUNTER + FIELDS + b"\x86R",
+        REBUILD + FIELDS + FIELDS + b"\x86R",
+        REBUILD + REBUILD + FIELDS + b"\x86R",
+        REBUILD + KEYWORDS + b"]\x86R",
+        REBUILD + KEYWORDS + b"}K\x01K\x01s\x86R",
+        REBUILD + KEYWORDS + b"}\x86R",
+        REBUILD + KEYWORDS + FIELDS + b"\x86\x81",
+        REBUILD + FIELDS + b"b",
+        REBUILD + b"N" + FIELDS + b"\x86b",
+        REBUILD + b"N}\x8c\x09__class__" + KEYWORDS + b"s\x86b",
+        REBUILD + b"N}\x8c\x09__class__" + COLOR + b"s\x86b",
+        REBUILD + b"(K\x01e",
+        opcodes_of(b"msgspec._utils", b"get_class_annotations"),
+        opcodes_of(b"msgspec._utils", b"rebuild.__globals__"),
+    ],
+)
+def test_nothing_but_a_struct_of_ones_own_is_made_of_keyword_fields(opcodes):
+    with pytest.raises(StoredValueError):
+        PICKLES.loads(b"\x80\x05" + opcodes + b".")
+    assert VALUES.decode(VALUES.encode([Keywords(user=1)])) == [Keywords(user=1)]
+
+
+def test_a_struct_is_made_of_keyword_fields():
+    opcodes = REBUILD + KEYWORDS + FIELDS + b"\x86R"
+    assert PICKLES.loads(b"\x80\x05" + opcodes + b".") == Keywords(user=1)
 
 
 class Payment(msgspec.Struct):

@@ -11,10 +11,11 @@ import pytest
 from tests.properties import shapes
 from tests.properties.values import picture
 from wallaroo.errors import StoredValueError
+from wallaroo.serde.formats import strip_format_tag
+from wallaroo.serde.object_codec import message_codec
 from wallaroo.serde.pickle import RestrictedPickle
-from wallaroo.serde.values import ValueCodec, strip_format_tag
 
-CODEC = ValueCodec(RestrictedPickle(["tests"]))
+CODEC = message_codec(RestrictedPickle(["tests"]))
 ZONE = ZoneInfo("Europe/Paris")
 
 
@@ -43,6 +44,13 @@ class Registered:
 
 
 copyreg.pickle(Registered, lambda value: (Registered, ()))
+
+
+class Loop:
+    """Has any number of names."""
+
+
+Loop.again = Loop
 
 
 class WithArguments:
@@ -153,6 +161,14 @@ def test_a_class_whose_objects_are_more_than_attributes_is_refused(kind, name):
 def test_a_forged_object_is_refused(stored, told):
     with pytest.raises(StoredValueError, match=told):
         CODEC.decode(stored)
+
+
+def test_names_that_only_others_write_take_no_memory():
+    codec = message_codec(RestrictedPickle(["tests"]))
+    before = len(codec._readers)
+    for depth in range(1, 9):
+        assert type(codec.decode(b"1J%b:Loop%b\n{}" % (__name__.encode(), b".again" * depth))) is Loop
+    assert len(codec._readers) == before
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wallaroo.errors import StoredValueError
-from wallaroo.serde.object_codec import StateCodec
+from wallaroo.serde.object_codec import state_codec
 from wallaroo.serde.pickle import RestrictedPickle
 from wallaroo.windows.control import WatermarkReport, decode_report, encode_report, is_control
 from wallaroo.windows.count import Counted, CountedCodec
@@ -17,7 +17,7 @@ from wallaroo.windows.range import ContentsCodec, window_reader
 from wallaroo.windows.watermark import NEVER, WatermarkCodec, WatermarkStatus
 
 GRID = Grid(9, 3, 1)
-INNER = StateCodec(list, RestrictedPickle(["tests"]))
+INNER = state_codec(list, RestrictedPickle(["tests"]))
 CODEC = ContentsCodec(GRID, INNER.encode, INNER.decode)
 COUNTED = CountedCodec(INNER.encode, INNER.decode)
 

@@ -20,6 +20,7 @@ from typing import Any
 from wallaroo.errors import StoredValueError
 from wallaroo.record import Batch, Changes, Output, Partition
 from wallaroo.serde.codecs import Codecs
+from wallaroo.serde.formats import GENERATOR, GENERATOR_END, GENERATOR_VALUE, USER
 from wallaroo.serde.object_codec import Codec
 from wallaroo.topology.ingest import Generator
 
@@ -27,7 +28,6 @@ POSITION_KEY = b"generator"
 # A generator is one stream in one order, however many partitions its topics have.
 PARTITION = 0
 
-_ENDED, _VALUE_ONLY = b"1E", b"1V"
 _OBJECT_AND_VALUE = 2
 # A batch ends with the value that reaches this size.
 _BATCH_BYTES = 4_194_304
@@ -41,9 +41,9 @@ class Positions:
         self._instance = generator.instance
         self._topic = generator.positions
         self._values = codecs.values
-        self._codecs: dict[bytes, Codec] = {b"1G": codecs.ours}
+        self._codecs: dict[bytes, Codec] = {GENERATOR: codecs.ours}
         if codecs.values is not codecs.ours:
-            self._codecs[b"1U"] = codecs.values
+            self._codecs[USER] = codecs.values
         self._usable = dict(self._codecs)
         self._first: bytes | None = None
 
@@ -69,22 +69,22 @@ class Positions:
     def encode(self, generator: Any, value: Any) -> bytes:
         """The position of a generator before this value; None means that it has ended."""
         if value is None:
-            return _ENDED
+            return GENERATOR_END
         for kind, codec in list(self._usable.items()):
             try:
                 return kind + codec.encode((generator, value))
             except Exception:  # whatever the user's own pickling raises: another format may do
                 del self._usable[kind]
-        return _VALUE_ONLY + self._values.encode(value)
+        return GENERATOR_VALUE + self._values.encode(value)
 
     def decode(self, position: bytes) -> tuple[Any, Any]:
         """The generator and its next value; StoredValueError if the bytes are no position."""
         kind, payload = position[:2], position[2:]
-        if kind == _ENDED:
+        if kind == GENERATOR_END:
             return self._instance, None
         found: Any = None
         try:
-            if kind == _VALUE_ONLY:
+            if kind == GENERATOR_VALUE:
                 return self._instance, self._values.decode(payload)
             if kind in self._codecs:
                 found = self._codecs[kind].decode(payload)

@@ -1,0 +1,90 @@
+"""Where the class of a stored object is known from: the declaration of its store, or the message itself."""
+
+import pickle
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any
+
+from wallaroo.errors import StoredValueError
+from wallaroo.serde.attributes import Attributes, InDict, attributes_of
+from wallaroo.serde.pickle import NAMELESS, RestrictedPickle
+
+
+class ClassFromStore:
+    """All states of a store are of one class; the bytes do not name it, so that it may be renamed."""
+
+    # What errors call the bytes.
+    subject = "a stored state"
+    # Built-in types with a format of their own; of a state that is one, version 0.1 reads the pickle only.
+    short: frozenset[type] = frozenset()
+
+    def __init__(self, initial: Callable[[], Any], pickles: RestrictedPickle) -> None:
+        self._initial = initial
+        self._pickles = pickles
+
+    @cached_property
+    def _kind(self) -> type:
+        return self._initial if isinstance(self._initial, type) else type(self._initial())
+
+    @cached_property
+    def _name(self) -> bytes:
+        return self._kind.__qualname__.encode()
+
+    def header_of(self, kind: type) -> bytes | None:
+        """What stands between tag and payload; None if objects of this class are pickled whole."""
+        return b"" if kind is self._kind else None
+
+    def split(self, data: bytes) -> tuple[bytes, bytes]:
+        """Tag and header, and the payload."""
+        return data[:2], data[2:]
+
+    def class_in(self, _header: bytes) -> type:
+        return self._kind
+
+    def attributes_of(self, kind: type) -> Attributes:
+        """How objects are made; StoredValueError if they are more than their attributes."""
+        # The class may have been an ordinary one when they were stored.
+        return attributes_of(kind) or InDict(kind)
+
+    def pickle_attributes(self, attributes: dict[str, Any]) -> bytes | None:
+        """The pickle; None if they have to be pickled with their object."""
+        made = self._pickles.dumps(attributes)
+        # An object of this class in it may be the state itself, which must not come back as two.
+        return None if self._name in made else made
+
+
+class ClassFromMessage:
+    """The class of a message stands in front of it; it has to be one that may be named."""
+
+    subject = "an internal record"
+    short: frozenset[type] = frozenset({dict, str, bytes})
+
+    def __init__(self, pickles: RestrictedPickle) -> None:
+        self._pickles = pickles
+
+    def header_of(self, kind: type) -> bytes | None:
+        return f"{kind.__module__}:{kind.__qualname__}\n".encode() if self._pickles.knows(kind) else None
+
+    def split(self, data: bytes) -> tuple[bytes, bytes]:
+        end = data.find(b"\n") + 1 or len(data)
+        return data[:end], data[end:]
+
+    def class_in(self, header: bytes) -> type:
+        module, _, name = header.decode().removesuffix("\n").partition(":")
+        return self._pickles.find_class(module, name)
+
+    def attributes_of(self, kind: type) -> Attributes:
+        found = attributes_of(kind)
+        if found is None:
+            name = f"{kind.__module__}:{kind.__qualname__}"
+            raise StoredValueError(
+                f"an internal record names {name}, whose objects are more than their attributes"
+            )
+        return found
+
+    def pickle_attributes(self, attributes: dict[str, Any]) -> bytes | None:
+        # What names classes is pickled with its object at once, not tried without it first.
+        if not NAMELESS.issuperset(map(type, attributes.values())):
+            return None
+        made = self._pickles.dumps(attributes)
+        return None if pickle.STACK_GLOBAL in made else made

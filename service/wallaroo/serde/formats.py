@@ -1,0 +1,74 @@
+"""Every format tag: the two bytes in front of all that is stored or crosses an internal topic.
+
+Rules for whoever edits this file:
+1. The first byte is the format version, the second the kind. In one place a tag never gets another layout.
+2. A new version reads whatever an older one has written: add a tag with its `since`, and keep the old reader.
+3. `docs/formats.md` says the same to operators; `tests/unit/state/test_formats.py` compares the two.
+"""
+
+from typing import Literal, NamedTuple
+
+# An object that is its attributes; a model; any object.
+ATTRIBUTES_JSON, ATTRIBUTES_PICKLE, MODEL_JSON, PICKLE = b"1J", b"1D", b"1M", b"1P"
+DICT_JSON, TEXT, BYTES = b"1O", b"1S", b"1B"
+USER = b"1U"
+GENERATOR, GENERATOR_VALUE, GENERATOR_END = b"1G", b"1V", b"1E"
+RANGE_WINDOWS, COUNT_WINDOW, WATERMARK = b"1W", b"1N", b"1T"
+BATCH_MILLISECONDS, BATCH_NANOSECONDS, CONTROL = b"1R", b"1X", b"1C"
+
+# In a changelog; in the value of a record of a repartition or ingest topic; in the topic of a generator's
+# positions; in a record without a key of a repartition topic.
+Place = Literal["state", "message", "position", "record without a key"]
+
+
+class Format(NamedTuple):
+    """What follows a tag in one place, and the first version that reads it."""
+
+    tag: bytes
+    place: Place
+    layout: str
+    since: str = "0.1"
+
+
+FORMATS = (
+    Format(ATTRIBUTES_JSON, "state", "JSON object of the attributes"),
+    Format(ATTRIBUTES_PICKLE, "state", "pickled dict of the attributes"),
+    Format(MODEL_JSON, "state", "JSON of a pydantic model"),
+    Format(PICKLE, "state", "pickle"),
+    Format(USER, "state", "what `serialize` returned"),
+    Format(RANGE_WINDOWS, "state", "due time, grid, next window, entries"),
+    Format(COUNT_WINDOW, "state", "count, accumulator"),
+    Format(WATERMARK, "state", "idle, watermark"),
+    Format(ATTRIBUTES_JSON, "message", "class, line feed, JSON object of the attributes"),
+    Format(ATTRIBUTES_PICKLE, "message", "class, line feed, pickled dict of the attributes"),
+    Format(MODEL_JSON, "message", "class, line feed, JSON of a pydantic model"),
+    Format(DICT_JSON, "message", "JSON object"),
+    Format(TEXT, "message", "text in UTF-8"),
+    Format(BYTES, "message", "the bytes"),
+    Format(PICKLE, "message", "pickle"),
+    Format(USER, "message", "what `serialize` returned"),
+    Format(GENERATOR, "position", "message: the pair of generator and next value"),
+    Format(USER, "position", "message: the same pair by `serialize`"),
+    Format(GENERATOR_VALUE, "position", "message: the next value"),
+    Format(GENERATOR_END, "position", "nothing"),
+    Format(BATCH_MILLISECONDS, "record without a key", "MessagePack of entries, times in milliseconds"),
+    Format(BATCH_NANOSECONDS, "record without a key", "MessagePack of entries, times in nanoseconds"),
+    Format(CONTROL, "record without a key", "idle, watermark, upstream"),
+)
+
+
+def unknown_format(what: str, data: bytes) -> str:
+    """The text of an error about a tag that this version does not know."""
+    writer = "a newer version of Wallaroo, or not by Wallaroo"
+    return f"{what} has the unknown format {data[:2]!r}: written by {writer}: {data[:80]!r}"
+
+
+def strip_format_tag(data: bytes | None) -> bytes | None:
+    """A message without its tag and class, if a person can use the rest elsewhere: JSON, text or bytes."""
+    if data is None:
+        return None
+    if data.startswith((DICT_JSON, TEXT, BYTES, USER)):
+        return data[2:]
+    if data.startswith((MODEL_JSON, ATTRIBUTES_JSON)):
+        return data.partition(b"\n")[2]
+    return data
