@@ -9,6 +9,8 @@ from wallaroo.errors import StoredValueError
 from wallaroo.serde.attributes import Attributes, InDict, attributes_of
 from wallaroo.serde.pickle import NAMELESS, RestrictedPickle
 
+PickleAttributes = Callable[[dict[str, Any]], bytes | None]
+
 
 class ClassFromStore:
     """All states of a store are of one class; the bytes do not name it, so that it may be renamed."""
@@ -26,10 +28,6 @@ class ClassFromStore:
     def _kind(self) -> type:
         return self._initial if isinstance(self._initial, type) else type(self._initial())
 
-    @cached_property
-    def _name(self) -> bytes:
-        return self._kind.__qualname__.encode()
-
     def header_of(self, kind: type) -> bytes | None:
         """What stands between tag and payload; None if objects of this class are pickled whole."""
         return b"" if kind is self._kind else None
@@ -46,11 +44,16 @@ class ClassFromStore:
         # The class may have been an ordinary one when they were stored.
         return attributes_of(kind) or InDict(kind)
 
-    def pickle_attributes(self, attributes: dict[str, Any]) -> bytes | None:
-        """The pickle; None if they have to be pickled with their object."""
-        made = self._pickles.dumps(attributes)
-        # An object of this class in it may be the state itself, which must not come back as two.
-        return None if self._name in made else made
+    def attributes_pickler(self, kind: type) -> PickleAttributes:
+        """Pickles attributes of this class; returns None if they have to be pickled with their object."""
+        dumps, name = self._pickles.dumps, kind.__qualname__.encode()
+
+        def pickle_attributes(attributes: dict[str, Any]) -> bytes | None:
+            made = dumps(attributes)
+            # An object of this class in it may be the state itself, which must not come back as two.
+            return None if name in made else made
+
+        return pickle_attributes
 
 
 class ClassFromMessage:
@@ -82,7 +85,10 @@ class ClassFromMessage:
             )
         return found
 
-    def pickle_attributes(self, attributes: dict[str, Any]) -> bytes | None:
+    def attributes_pickler(self, _kind: type) -> PickleAttributes:
+        return self._pickle_attributes
+
+    def _pickle_attributes(self, attributes: dict[str, Any]) -> bytes | None:
         # What names classes is pickled with its object at once, not tried without it first.
         if not NAMELESS.issuperset(map(type, attributes.values())):
             return None

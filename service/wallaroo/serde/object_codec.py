@@ -151,7 +151,7 @@ class ObjectCodec:
         attributes = attributes_of(kind)
         if attributes is not None:
             self._line_encoders[kind] = partial(_encode_attribute_lines, attributes, ATTRIBUTES_JSON + header)
-            return self._attributes_encoder(header, attributes)
+            return self._attributes_encoder(kind, header, attributes)
         dump = model_dump(kind) if issubclass(kind, BaseModel) else None
         return self._encode_whole if dump is None else self._model_encoder(MODEL_JSON + header, dump)
 
@@ -175,9 +175,9 @@ class ObjectCodec:
 
         return encode_model
 
-    def _attributes_encoder(self, header: bytes, attributes: Attributes) -> Encode:
+    def _attributes_encoder(self, kind: type, header: bytes, attributes: Attributes) -> Encode:
         json_header, pickle_header = ATTRIBUTES_JSON + header, ATTRIBUTES_PICKLE + header
-        attributes_in, pickle_attributes = attributes.of, self._classes.pickle_attributes
+        attributes_in, pickle_attributes = attributes.of, self._classes.attributes_pickler(kind)
 
         def encode_attributes(value: Any) -> bytes:
             found = attributes_in(value)

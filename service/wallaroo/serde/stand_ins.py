@@ -52,8 +52,8 @@ class _StandIn(type):
     allows: Allows
     blank: Callable[[type], Any]
 
-    def __call__(cls, *arguments: Any, **named: Any) -> Any:
-        if not cls.allows((*arguments, *named.values())):
+    def __call__(cls, *arguments: Any) -> Any:
+        if not cls.allows(arguments):
             raise _refusal("calls", cls.kind)
         return cls.blank(cls)
 
@@ -91,11 +91,12 @@ class StructMaker:
     __slots__ = ()
 
     def __call__(self, kind: Any, fields: Any) -> Any:
-        named = kind.kind if type(kind) is _StandIn else kind
+        is_stand_in = type(kind) is _StandIn
+        named = kind.kind if is_stand_in else kind
         is_struct = issubclass(type(named), type) and issubclass(named, msgspec.Struct)
         if not is_struct or type(fields) is not dict:
             raise _refusal("calls", StructMaker)
-        return kind(**fields)
+        return kind(*fields.values()) if is_stand_in else kind(**fields)
 
     def __setattr__(self, _name: str, _value: Any) -> NoReturn:
         raise _refusal("fills", StructMaker)
