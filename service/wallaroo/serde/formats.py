@@ -3,7 +3,7 @@
 Rules for whoever edits this file:
 1. The first byte is the format version, the second the kind. In one place a tag never gets another layout.
 2. A new version reads whatever an older one has written: add a tag with its `since`, and keep the old reader.
-3. `docs/formats.md` says the same to operators; `tests/unit/state/test_formats.py` compares the two.
+3. `docs/formats.md` says the same to operators; `tests/unit/serde/test_formats.py` compares the two.
 """
 
 from typing import Literal, NamedTuple

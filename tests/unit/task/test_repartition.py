@@ -2,8 +2,8 @@
 
 from zlib import crc32
 
-from tests.unit.processing.fakes import PARTITIONS, record, records, task
-from tests.unit.processing.steps import ADD, TOTALS, UPPER, carefully, keep_unstorable
+from tests.unit.task.fakes import PARTITIONS, record, records, task
+from tests.unit.task.steps import ADD, TOTALS, UPPER, carefully, keep_unstorable
 from wallaroo.record import Partition, Rewind
 from wallaroo.task.record_batch import MILLISECONDS, decode_batch, encode_batch, expand_batches, is_batch
 from wallaroo.task.record_size import RecordSizeLimits

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from tests.unit.runtime.fake_group import TOPIC, FakeTask, FakeWriter, Record
+from tests.unit.engine.fake_group import TOPIC, FakeTask, FakeWriter, Record
 from wallaroo.clock import ManualClock
 from wallaroo.engine.commit_cycle import Clients, CommitCycle, commit_timeout_seconds
 from wallaroo.engine.metrics import LoopMetrics

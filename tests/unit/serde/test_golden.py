@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.properties.values import picture
-from tests.unit.state.golden.samples import SAMPLES
+from tests.unit.serde.golden.samples import SAMPLES
 from wallaroo.serde.object_codec import message_codec, state_codec
 from wallaroo.serde.pickle import RestrictedPickle
 

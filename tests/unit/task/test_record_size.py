@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.processing.fakes import record, records, task, written
-from tests.unit.processing.steps import ADD, UPPER, committed
+from tests.unit.task.fakes import record, records, task, written
+from tests.unit.task.steps import ADD, UPPER, committed
 from wallaroo.errors import RecordError, StopProcessing
 from wallaroo.task.dead_letters import OnError
 from wallaroo.task.record_size import RecordSizeLimits, shortened, size

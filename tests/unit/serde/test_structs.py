@@ -122,7 +122,7 @@ def test_many_structs_are_written_and_read_as_each_alone(some):
 
 def test_a_struct_can_be_read_in_a_topic_and_in_a_store():
     assert VALUES.encode(Renamed(user_name="a")) == (
-        b'1Jtests.unit.state.test_structs:Renamed\n{"user_name":"a","total":0}'
+        b'1Jtests.unit.serde.test_structs:Renamed\n{"user_name":"a","total":0}'
     )
     assert state_codec(lambda: Amount(""), PICKLES).encode(Amount("a", 2)) == b'1J{"user":"a","total":2}'
 
@@ -141,7 +141,7 @@ def test_a_struct_that_is_more_than_its_fields_is_left_to_pickle(kind):
 
 @pytest.mark.parametrize("stored", [b'{"user":1,"other":2}', b"{}", b'{"total":1}', b"[1]", b"1"])
 def test_fields_that_a_struct_does_not_have_are_refused(stored):
-    data = b"1Jtests.unit.state.test_structs:Amount\n" + stored
+    data = b"1Jtests.unit.serde.test_structs:Amount\n" + stored
     VALUES.decode(VALUES.encode(Amount("a")))
     with pytest.raises(StoredValueError):
         VALUES.decode(data)
@@ -165,7 +165,7 @@ def opcodes_of(module, name):
 
 
 REBUILD = opcodes_of(b"msgspec._utils", b"rebuild")
-KEYWORDS = opcodes_of(b"tests.unit.state.test_structs", b"Keywords")
+KEYWORDS = opcodes_of(b"tests.unit.serde.test_structs", b"Keywords")
 COLOR = opcodes_of(b"tests.properties.shapes", b"Color")
 COUNTER = opcodes_of(b"collections", b"Counter")
 FIELDS = b"}(\x8c\x04userK\x01u"

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.processing.fakes import PICKLES, record, records, task, written
-from tests.unit.processing.steps import ADD, TOTALS, carefully
+from tests.unit.task.fakes import PICKLES, record, records, task, written
+from tests.unit.task.steps import ADD, TOTALS, carefully
 from wallaroo.record import Partition, Rewind
 from wallaroo.serde.object_codec import message_codec
 from wallaroo.task.record_batch import decode_batch

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 from hypothesis import given
 from hypothesis.strategies import integers, lists, none, one_of, sampled_from, sets
 
-from tests.unit.runtime.fake_group import TOPIC, FakeConsumer, FakeRestorer, FakeTask, FakeWriter
+from tests.unit.engine.fake_group import TOPIC, FakeConsumer, FakeRestorer, FakeTask, FakeWriter
 from wallaroo.engine.commit_cycle import Clients
 from wallaroo.engine.loop import Loop
 from wallaroo.settings import Settings

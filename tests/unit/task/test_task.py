@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.unit.processing.fakes import record, records, task, written
-from tests.unit.processing.steps import (
+from tests.unit.task.fakes import record, records, task, written
+from tests.unit.task.steps import (
     ADD,
     TOTALS,
     UPPER,

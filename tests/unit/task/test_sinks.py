@@ -5,7 +5,7 @@ from zlib import crc32
 
 import pytest
 
-from tests.unit.processing.fakes import PARTITIONS, PICKLES, record
+from tests.unit.task.fakes import PARTITIONS, PICKLES, record
 from wallaroo.errors import RecordError
 from wallaroo.record import ANY_PARTITION
 from wallaroo.serde.object_codec import message_codec

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.unit.runtime.fake_group import TOPIC, FakeTask, Record
+from tests.unit.engine.fake_group import TOPIC, FakeTask, Record
 from wallaroo.engine.task_group import TaskGroup
 from wallaroo.record import Partition, Rewind
 
