@@ -5,29 +5,7 @@ import dataclasses
 import pytest
 
 import wallaroo
-
-
-class Numbers:
-    def initial_value(self):
-        return 1
-
-    def apply(self, previous):
-        return previous + 1
-
-
-@wallaroo.encoder
-def line(data):
-    return data
-
-
-@wallaroo.decoder()
-def text(bs):
-    return bs
-
-
-@wallaroo.key_extractor
-def user(data):
-    return data
+from tests.samples import Numbers, decode, encode, user
 
 
 def arrived(_data):
@@ -53,43 +31,43 @@ BROKERS = (("a", "1"), ("b", "9092"))
 
 
 def test_a_tcp_source_has_the_originals_form():
-    config = wallaroo.TCPSourceConfig("in", "localhost", "7010", text)
-    assert config.to_tuple() == ("tcp", "in", "localhost", "7010", text, True, 10, 16384, 50)
+    config = wallaroo.TCPSourceConfig("in", "localhost", "7010", decode)
+    assert config.to_tuple() == ("tcp", "in", "localhost", "7010", decode, True, 10, 16384, 50)
 
 
 def test_a_tcp_source_takes_its_limits_in_place():
-    config = wallaroo.TCPSourceConfig("in", "localhost", "7010", text, False, 13, 100, 5)
-    assert config.to_tuple() == ("tcp", "in", "localhost", "7010", text, False, 13, 100, 5)
+    config = wallaroo.TCPSourceConfig("in", "localhost", "7010", decode, False, 13, 100, 5)
+    assert config.to_tuple() == ("tcp", "in", "localhost", "7010", decode, False, 13, 100, 5)
 
 
 def test_a_tcp_source_takes_the_maximum_size_as_the_parser_gives_it():
     name, host, port, max_size = wallaroo.tcp_parse_input_addrs(["--in", "in@localhost:7010:1024"])[0]
-    assert wallaroo.TCPSourceConfig(name, host, port, text, max_size=max_size).max_size == 1024
+    assert wallaroo.TCPSourceConfig(name, host, port, decode, max_size=max_size).max_size == 1024
 
 
 def test_a_tcp_sink_has_the_originals_form():
-    assert wallaroo.TCPSinkConfig("localhost", "7002", line).to_tuple() == (
+    assert wallaroo.TCPSinkConfig("localhost", "7002", encode).to_tuple() == (
         "tcp",
         "",
         "localhost",
         "7002",
-        line,
+        encode,
     )
 
 
 def test_a_tcp_sink_may_have_a_name():
-    assert wallaroo.TCPSinkConfig("localhost", "7002", line, name="alerts").name == "alerts"
+    assert wallaroo.TCPSinkConfig("localhost", "7002", encode, name="alerts").name == "alerts"
 
 
 @pytest.mark.parametrize("port", [7010, "7010"])
 def test_a_port_is_text_whether_it_came_as_text_or_not(port):
-    assert wallaroo.TCPSourceConfig("in", "localhost", port, text).port == "7010"
-    assert wallaroo.TCPSinkConfig("localhost", port, line).port == "7010"
+    assert wallaroo.TCPSourceConfig("in", "localhost", port, decode).port == "7010"
+    assert wallaroo.TCPSinkConfig("localhost", port, encode).port == "7010"
 
 
 @pytest.mark.parametrize("port", [0, 1, 65535])
 def test_the_ports_at_the_ends_are_ports(port):
-    assert wallaroo.TCPSourceConfig("in", "localhost", port, text).port == str(port)
+    assert wallaroo.TCPSourceConfig("in", "localhost", port, decode).port == str(port)
 
 
 def test_a_generator_source_has_the_originals_form():
@@ -98,69 +76,69 @@ def test_a_generator_source_has_the_originals_form():
 
 
 def test_a_kafka_source_has_the_documented_parameters_in_order():
-    config = wallaroo.KafkaSourceConfig("orders", [("a", "1"), ("b", 9092)], "Info", text)
+    config = wallaroo.KafkaSourceConfig("orders", [("a", "1"), ("b", 9092)], "Info", decode)
     assert (config.topic, config.brokers, config.log_level, config.decoder) == (
         "orders",
         BROKERS,
         "Info",
-        text,
+        decode,
     )
     assert (config.name, config.partitioned_by, config.event_time) == (None, None, None)
 
 
 def test_a_kafka_source_takes_our_promises_by_name():
     config = wallaroo.KafkaSourceConfig(
-        "orders", decoder=text, name="in", partitioned_by=user, event_time=arrived
+        "orders", decoder=decode, name="in", partitioned_by=user, event_time=arrived
     )
     assert (config.name, config.partitioned_by, config.event_time) == ("in", user, arrived)
 
 
 @pytest.mark.parametrize("brokers", [None, [], [("", "9092")]])
 def test_brokers_that_are_not_named_are_the_settings_brokers(brokers):
-    assert wallaroo.KafkaSourceConfig("orders", brokers, decoder=text).brokers is None
-    assert wallaroo.KafkaSinkConfig("alerts", brokers, encoder=line).brokers is None
+    assert wallaroo.KafkaSourceConfig("orders", brokers, decoder=decode).brokers is None
+    assert wallaroo.KafkaSinkConfig("alerts", brokers, encoder=encode).brokers is None
 
 
 def test_a_kafka_sink_has_the_documented_parameters_in_order():
-    config = wallaroo.KafkaSinkConfig("alerts", [("a", "1"), ("b", 9092)], "Error", 7, 9, line)
-    assert config.to_tuple() == ("kafka", "", "alerts", list(BROKERS), "Error", 7, 9, line)
+    config = wallaroo.KafkaSinkConfig("alerts", [("a", "1"), ("b", 9092)], "Error", 7, 9, encode)
+    assert config.to_tuple() == ("kafka", "", "alerts", list(BROKERS), "Error", 7, 9, encode)
 
 
 def test_a_kafka_sink_has_the_originals_defaults():
-    config = wallaroo.KafkaSinkConfig("alerts", encoder=line)
-    assert config.to_tuple() == ("kafka", "", "alerts", [("", "9092")], "Warn", 0, 100000, line)
+    config = wallaroo.KafkaSinkConfig("alerts", encoder=encode)
+    assert config.to_tuple() == ("kafka", "", "alerts", [("", "9092")], "Warn", 0, 100000, encode)
 
 
 def test_a_custom_kafka_source_is_read_at_once_with_its_fields_in_place():
-    config = wallaroo.CustomKafkaSourceCLIParser(SOURCE_ARGS, text)
+    config = wallaroo.CustomKafkaSourceCLIParser(SOURCE_ARGS, decode)
     assert isinstance(config, wallaroo.KafkaSourceConfig)
     assert (config.topic, config.brokers, config.log_level) == ("orders-topic", BROKERS, "Info")
-    assert config.to_tuple() == ("kafka", "orders", "orders-topic", list(BROKERS), "Info", text)
+    assert config.to_tuple() == ("kafka", "orders", "orders-topic", list(BROKERS), "Info", decode)
 
 
 def test_a_custom_kafka_source_takes_our_promises_by_name():
-    config = wallaroo.CustomKafkaSourceCLIParser(SOURCE_ARGS, text, partitioned_by=user, event_time=arrived)
+    config = wallaroo.CustomKafkaSourceCLIParser(SOURCE_ARGS, decode, partitioned_by=user, event_time=arrived)
     assert (config.partitioned_by, config.event_time) == (user, arrived)
 
 
 def test_a_custom_kafka_sink_is_read_at_once():
-    config = wallaroo.CustomKafkaSinkCLIParser(SINK_ARGS, line)
+    config = wallaroo.CustomKafkaSinkCLIParser(SINK_ARGS, encode)
     assert isinstance(config, wallaroo.KafkaSinkConfig)
-    assert config.to_tuple() == ("kafka", "", "alerts", list(BROKERS), "Error", 7, 9, line)
+    assert config.to_tuple() == ("kafka", "", "alerts", list(BROKERS), "Error", 7, 9, encode)
 
 
 def test_a_default_kafka_source_has_the_originals_form():
-    config = wallaroo.DefaultKafkaSourceCLIParser(text)
-    assert config.to_tuple() == ("kafka-internal", "kafka_source", text)
+    config = wallaroo.DefaultKafkaSourceCLIParser(decode)
+    assert config.to_tuple() == ("kafka-internal", "kafka_source", decode)
 
 
 def test_a_default_kafka_source_is_resolved_from_the_command_line():
-    config = wallaroo.DefaultKafkaSourceCLIParser(text, partitioned_by=user, event_time=arrived)
+    config = wallaroo.DefaultKafkaSourceCLIParser(decode, partitioned_by=user, event_time=arrived)
     assert config.resolve(SOURCE_ARGS) == wallaroo.KafkaSourceConfig(
         "orders-topic",
         BROKERS,
         "Info",
-        text,
+        decode,
         name="kafka_source",
         partitioned_by=user,
         event_time=arrived,
@@ -168,33 +146,33 @@ def test_a_default_kafka_source_is_resolved_from_the_command_line():
 
 
 def test_a_default_kafka_source_reads_options_of_its_own_name():
-    config = wallaroo.DefaultKafkaSourceCLIParser(text, "orders")
+    config = wallaroo.DefaultKafkaSourceCLIParser(decode, "orders")
     args = [*SOURCE_ARGS, "--orders_topic", "mine", "--orders_brokers", "c:3", "--orders_log_level", "Fine"]
-    assert config.resolve(args).to_tuple() == ("kafka", "orders", "mine", [("c", "3")], "Fine", text)
+    assert config.resolve(args).to_tuple() == ("kafka", "orders", "mine", [("c", "3")], "Fine", decode)
 
 
 def test_a_default_kafka_sink_has_the_originals_form():
-    assert wallaroo.DefaultKafkaSinkCLIParser(line).to_tuple() == ("kafka-internal", "kafka_sink", line)
+    assert wallaroo.DefaultKafkaSinkCLIParser(encode).to_tuple() == ("kafka-internal", "kafka_sink", encode)
 
 
 def test_a_default_kafka_sink_is_resolved_from_the_command_line():
-    config = wallaroo.DefaultKafkaSinkCLIParser(line).resolve(SINK_ARGS)
-    assert config == wallaroo.KafkaSinkConfig("alerts", BROKERS, "Error", 7, 9, line)
+    config = wallaroo.DefaultKafkaSinkCLIParser(encode).resolve(SINK_ARGS)
+    assert config == wallaroo.KafkaSinkConfig("alerts", BROKERS, "Error", 7, 9, encode)
 
 
 def test_a_default_kafka_sink_reads_options_of_its_own_name():
-    config = wallaroo.DefaultKafkaSinkCLIParser(line, "out").resolve(["app", "--out_topic", "mine"])
-    assert config == wallaroo.KafkaSinkConfig("mine", encoder=line)
+    config = wallaroo.DefaultKafkaSinkCLIParser(encode, "out").resolve(["app", "--out_topic", "mine"])
+    assert config == wallaroo.KafkaSinkConfig("mine", encoder=encode)
 
 
 @pytest.mark.parametrize(
     "config",
     [
-        wallaroo.TCPSourceConfig("in", "localhost", "7010", text),
+        wallaroo.TCPSourceConfig("in", "localhost", "7010", decode),
         wallaroo.GenSourceConfig("numbers", Numbers()),
-        wallaroo.DefaultKafkaSourceCLIParser(text, "in"),
-        wallaroo.CustomKafkaSourceCLIParser(SOURCE_ARGS, text),
-        wallaroo.DefaultKafkaSinkCLIParser(line, "in"),
+        wallaroo.DefaultKafkaSourceCLIParser(decode, "in"),
+        wallaroo.CustomKafkaSourceCLIParser(SOURCE_ARGS, decode),
+        wallaroo.DefaultKafkaSinkCLIParser(encode, "in"),
     ],
 )
 def test_a_configuration_does_not_change(config):
@@ -205,9 +183,9 @@ def test_a_configuration_does_not_change(config):
 @pytest.mark.parametrize(
     "config",
     [
-        wallaroo.CustomKafkaSourceCLIParser(SOURCE_ARGS, text),
-        wallaroo.CustomKafkaSinkCLIParser(SINK_ARGS, line),
-        wallaroo.TCPSinkConfig("localhost", "7002", line),
+        wallaroo.CustomKafkaSourceCLIParser(SOURCE_ARGS, decode),
+        wallaroo.CustomKafkaSinkCLIParser(SINK_ARGS, encode),
+        wallaroo.TCPSinkConfig("localhost", "7002", encode),
     ],
 )
 def test_a_configuration_survives_serialization(config):

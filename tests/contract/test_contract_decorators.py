@@ -8,13 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import wallaroo
-
-
-class Total:
-    """A state of the shape that the tutorial uses."""
-
-    def __init__(self):
-        self.amount = 0
+from tests.samples import Total, decode_text, split, total, user
 
 
 @wallaroo.computation("double the amount")
@@ -23,26 +17,10 @@ def double(data):
     return data * 2
 
 
-@wallaroo.computation_multi(name="split")
-def split(data):
-    return data.split()
-
-
-@wallaroo.state_computation("total", Total)
-def total(data, state):
-    state.amount += data
-    return state.amount
-
-
 @wallaroo.state_computation_multi(name="totals", state=Total)
 def totals(data, state):
-    state.amount += data
-    return [state.amount]
-
-
-@wallaroo.key_extractor
-def key(data):
-    return data
+    state.total += data
+    return [state.total]
 
 
 @wallaroo.encoder
@@ -50,12 +28,7 @@ def line(data):
     return f"{data}\n".encode()
 
 
-@wallaroo.decoder(header_length=2, length_fmt=">H")
-def text(bs):
-    return bs.decode()
-
-
-EVERY_WRAPPER = [double, split, total, totals, key, line, text]
+EVERY_WRAPPER = [double, split, total, totals, user, line, decode_text]
 
 
 @pytest.mark.parametrize(
@@ -65,9 +38,9 @@ EVERY_WRAPPER = [double, split, total, totals, key, line, text]
         (split, wallaroo.ComputationMulti),
         (total, wallaroo.StateComputation),
         (totals, wallaroo.StateComputationMulti),
-        (key, wallaroo.KeyExtractor),
+        (user, wallaroo.KeyExtractor),
         (line, wallaroo.Encoder),
-        (text, wallaroo.Decoder),
+        (decode_text, wallaroo.Decoder),
     ],
 )
 def test_a_decorator_returns_a_wrapper_of_its_kind(wrapper, kind):
@@ -87,9 +60,9 @@ def test_calling_a_wrapper_returns_the_wrapper(wrapper):
         (split, "split"),
         (total, "total"),
         (totals, "totals"),
-        (key, "key"),
+        (user, "user"),
         (line, "line"),
-        (text, "text"),
+        (decode_text, "decode_text"),
     ],
 )
 def test_a_wrapper_has_a_name(wrapper, name):
@@ -104,7 +77,7 @@ def test_a_wrapper_has_a_name(wrapper, name):
         (total, "compute"),
         (totals, "compute_multi"),
         (line, "encode"),
-        (text, "decode"),
+        (decode_text, "decode"),
     ],
 )
 def test_the_method_is_the_users_function_itself(wrapper, method):
@@ -146,42 +119,42 @@ def test_a_multi_state_computation_has_both_natures():
 
 @given(st.text() | st.binary())
 def test_text_and_bytes_are_keys_as_they_are(value):
-    assert key.extract_key(value) is value
+    assert user.extract_key(value) is value
 
 
 @given(st.integers())
 def test_an_int_is_a_key_as_decimal_text(value):
-    assert int(key.extract_key(value)) == value
+    assert int(user.extract_key(value)) == value
 
 
 def test_sixty_five_is_not_the_letter_a():
-    assert key.extract_key(65) == "65"
+    assert user.extract_key(65) == "65"
 
 
 def test_enumerations_are_keys_by_their_values():
     color, size = StrEnum("Color", {"RED": "red"}), IntEnum("Size", {"BIG": 3})
-    assert key.extract_key(color.RED) == "red"
-    assert key.extract_key(size.BIG) == "3"
+    assert user.extract_key(color.RED) == "red"
+    assert user.extract_key(size.BIG) == "3"
 
 
 @pytest.mark.parametrize(
     ("header_length", "length_fmt"), [(1, ">B"), (2, "<H"), (4, ">I"), (8, ">Q"), (4, "!i"), (3, ">HB")]
 )
 def test_a_header_tells_the_length_of_its_payload(header_length, length_fmt):
-    decoder = wallaroo.decoder(header_length, length_fmt)(text.func)
+    decoder = wallaroo.decoder(header_length, length_fmt)(decode_text.func)
     header = struct.pack(length_fmt, *[7] * len(struct.unpack(length_fmt, bytes(header_length))))
     assert decoder.header_length() == header_length
     assert decoder.payload_length(header) == 7
 
 
 def test_a_header_is_four_bytes_big_endian_unless_told_otherwise():
-    decoder = wallaroo.decoder()(text.func)
+    decoder = wallaroo.decoder()(decode_text.func)
     assert decoder.header_length() == 4
     assert decoder.payload_length(b"\x00\x00\x01\x02") == 258
 
 
 def test_a_decoder_decodes_the_payload_alone():
-    assert text.decode(b"to be") == "to be"
+    assert decode_text.decode(b"to be") == "to be"
 
 
 def test_parameters_with_defaults_may_come_on_top():

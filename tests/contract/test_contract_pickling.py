@@ -7,6 +7,7 @@ import pytest
 from pydantic import BaseModel
 
 import wallaroo
+from tests.samples import Count, decode, encode, history, look, plain, split, total, user, windows
 from wallaroo.api.stages import recall
 
 
@@ -14,60 +15,7 @@ class Transaction(BaseModel):
     user: str
 
 
-class Count(wallaroo.Aggregation):
-    def initial_accumulator(self):
-        return 0
-
-    def update(self, _input, acc):
-        return acc + 1
-
-    def combine(self, acc1, acc2):
-        return acc1 + acc2
-
-    def output(self, _key, acc):
-        return acc
-
-
-@wallaroo.computation("computation")
-def computation(data):
-    return data
-
-
-@wallaroo.computation_multi("computation_multi")
-def computation_multi(data):
-    return [data]
-
-
-@wallaroo.state_computation("state_computation", list)
-def state_computation(data, state):
-    return data, state
-
-
-@wallaroo.state_computation_multi("state_computation_multi", list)
-def state_computation_multi(data, state):
-    return [data, state]
-
-
-@wallaroo.key_extractor
-def key_extractor(data):
-    return data
-
-
-@wallaroo.encoder
-def encoder(data):
-    return data
-
-
-@wallaroo.decoder(4, ">I")
-def decoder(bs):
-    return bs
-
-
-def undecorated(data):
-    return data
-
-
-under_another_name = wallaroo.computation("another name")(undecorated)
+under_another_name = wallaroo.computation("another name")(plain)
 transactions = wallaroo.json_decoder(Transaction)
 
 
@@ -86,13 +34,13 @@ def make(name):
 
 
 EVERY_WRAPPER = [
-    computation,
-    computation_multi,
-    state_computation,
-    state_computation_multi,
-    key_extractor,
-    encoder,
-    decoder,
+    look,
+    split,
+    total,
+    history,
+    user,
+    encode,
+    decode,
     under_another_name,
     Stages.inside,
     transactions,
@@ -112,9 +60,7 @@ def test_a_copy_of_a_wrapper_is_the_wrapper(wrapper):
     assert copy.deepcopy(wrapper) is wrapper
 
 
-@pytest.mark.parametrize(
-    "wrapper", [computation, state_computation_multi, key_extractor, encoder, decoder, wallaroo.json_encoder]
-)
+@pytest.mark.parametrize("wrapper", [look, history, user, encode, decode, wallaroo.json_encoder])
 def test_a_global_wrapper_is_pickled_by_its_qualified_name(wrapper):
     assert wrapper.__reduce__() == wrapper.__qualname__
 
@@ -130,7 +76,7 @@ def test_a_wrapper_of_another_process_is_missed_with_a_reason():
 
 
 def test_the_library_serializes_what_it_declares():
-    assert wallaroo.deserialize(wallaroo.serialize(computation)) is computation
+    assert wallaroo.deserialize(wallaroo.serialize(look)) is look
 
 
 def test_values_survive_the_librarys_serialization():
@@ -143,11 +89,11 @@ def test_an_aggregation_survives():
 
 
 def test_an_application_survives():
-    windows = wallaroo.range_windows(wallaroo.seconds(9)).over(Count)
-    source = wallaroo.KafkaSourceConfig("in", [("localhost", 9092)], decoder=decoder)
-    pipeline = wallaroo.source("in", source).to(computation).key_by(key_extractor).to(windows)
+    over_time = windows()
+    source = wallaroo.KafkaSourceConfig("in", [("localhost", 9092)], decoder=decode)
+    pipeline = wallaroo.source("in", source).to(look).key_by(user).to(over_time)
     application = wallaroo.build_application(
-        "app", pipeline.to_sink(wallaroo.TCPSinkConfig("h", "1", encoder))
+        "app", pipeline.to_sink(wallaroo.TCPSinkConfig("h", "1", encode))
     )
 
     again = wallaroo.deserialize(wallaroo.serialize(application))
@@ -155,4 +101,4 @@ def test_an_application_survives():
     assert again.name == "app"
     assert again.pipeline.origin == application.pipeline.origin
     assert again.pipeline.steps[0] == application.pipeline.steps[0]
-    assert again.pipeline.steps[2].stage.range == windows.range
+    assert again.pipeline.steps[2].stage.range == over_time.range

@@ -6,6 +6,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 import wallaroo
+from tests.samples import Total, extract_user
 
 LIMIT = 2000
 
@@ -22,10 +23,6 @@ class Alert(BaseModel):
     total: int | float
 
 
-class Total:
-    total = 0
-
-
 def application_setup(args):
     options = _options(args)
     source = wallaroo.KafkaSourceConfig(
@@ -38,11 +35,6 @@ def application_setup(args):
     brokers = [options.out_broker.split(":")] if options.out_broker else None
     sink = wallaroo.KafkaSinkConfig(options.out_topic, brokers, encoder=encode_alert)
     return wallaroo.build_application("alerts", alerts.to_sink(sink))
-
-
-@wallaroo.key_extractor
-def extract_user(transaction):
-    return transaction.user
 
 
 @wallaroo.state_computation(name="add up", state=Total)

@@ -11,6 +11,7 @@ import pytest
 pytest.register_assert_rewrite("tests.kafka.scenario")
 
 from scripts.kafka.broker import SHORT_LIVED, KafkaBroker  # noqa: E402
+from tests.kafka.lines import LineReceiver  # noqa: E402
 from tests.kafka.scenario import Scenario  # noqa: E402 - its assertions are to show what differs
 
 HERE = Path(__file__).parent
@@ -27,6 +28,14 @@ def _garbage_ends_here() -> Iterator[None]:
     """Destroying a client that only garbage holds may take its time: not that of whatever test comes next."""
     yield
     gc.collect()
+
+
+@pytest.fixture
+def receiver() -> Iterator[LineReceiver]:
+    """A TCP receiver of lines."""
+    made = LineReceiver()
+    yield made
+    made.close()
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tests.kafka.cluster import create_topic, read_topic, wait_until
-from tests.kafka.lines import LineReceiver
 from tests.kafka.word_count import WordCount, expected_counts, framed, lines_of
 from wallaroo.clock import SystemClock
 from wallaroo.connectors.tcp.ingest import IngestLoop
@@ -180,13 +179,6 @@ def test_what_kafka_refuses_for_good_ends_the_loop_by_the_name_of_the_source(run
         running.wait_failed()
     with pytest.raises(CommitError, match=r"what the source 'Votes' writes to .*max\.message\.bytes"):
         running.finish()
-
-
-@pytest.fixture
-def receiver():
-    made = LineReceiver()
-    yield made
-    made.close()
 
 
 @pytest.fixture

@@ -9,19 +9,11 @@ import pytest
 
 from scripts.kafka.process import free_port
 from tests.kafka.cluster import create_topic, produce, read_topic, wait_until
-from tests.kafka.lines import LineReceiver
 from tests.kafka.service import ServiceProcess
 from tests.kafka.tail import Tail
 
 NARROW, WIDE = (10.0, 10.01), (10.0, 10.06)
 TIME = b"20150701-00:00:00.000"
-
-
-@pytest.fixture
-def receiver():
-    made = LineReceiver()
-    yield made
-    made.close()
 
 
 @pytest.fixture

@@ -67,6 +67,10 @@ def scripts():
     return st.builds(list.__add__, begins, events.flatmap(lambda some: _long_or_short(st.sampled_from(some))))
 
 
+# Where all has been sent before anything runs: an empty partition is not waited for.
+scripts_without_sending = scripts().map(lambda script: [event for event in script if event[0] != "send"])
+
+
 def driven(application, sent, script=(), pace=None, partitions=4, on_error="dead_letter"):
     """A driver that has been through a script, and then through all that was left."""
     driver = ApplicationDriver(application, partitions, on_error, pace)

@@ -6,13 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.properties.streams import paces
-from tests.properties.window_model import END, Message, results
+from tests.properties.window_model import Message
 from tests.properties.window_samples import (
     KEYS,
     MS,
     behind_a_hop,
     close_all,
-    in_milliseconds,
+    expected,
     read,
     shapes,
     without_hop,
@@ -63,10 +63,6 @@ def live_through(application, day, pace, partitions, partition_of):
             getattr(live.driver, name)(*arguments)
     live.driver.run()
     return live
-
-
-def expected(sent, shape):
-    return in_milliseconds(results(shape.modelled()(iter([*sent, END]))))
 
 
 @given(days(), shapes(), paces(), counts)

@@ -9,33 +9,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import wallaroo
-from tests.properties.streams import paces, scripts
-from tests.properties.window_model import END, Message, results, source
+from tests.properties.streams import paces, scripts_without_sending
+from tests.properties.window_model import Message, source
 from tests.properties.window_samples import (
     MS,
     GatherAgain,
     by_key,
+    by_name,
     close_all,
     decode,
+    expected,
     finished,
-    in_milliseconds,
     messages,
     read,
     shapes,
 )
+from tests.samples import look
 from wallaroo.testing import ApplicationDriver
 
 EPOCHS = (0, 999_990, 1_700_000_000_000_000_000)
-
-
-@wallaroo.key_extractor
-def by_first(message):
-    return message[0]
-
-
-@wallaroo.computation("look")
-def look(message):
-    return message
 
 
 def nanoseconds(epoch, sent):
@@ -44,13 +36,6 @@ def nanoseconds(epoch, sent):
 
 fine_shapes = shapes().map(lambda shape: replace(shape, unit=1))
 fine_messages = st.builds(nanoseconds, st.sampled_from(EPOCHS), messages())
-
-
-def expected(sent, *stages):
-    stream = iter([*source(sent), END])
-    for stage in stages:
-        stream = stage.modelled()(stream)
-    return in_milliseconds(results(stream))
 
 
 def run_all(pipeline, sent, script, pace, single=()):
@@ -65,23 +50,20 @@ def run_all(pipeline, sent, script, pace, single=()):
     return close_all(driver)
 
 
-scripts_without_sending = scripts().map(lambda script: [event for event in script if event[0] != "send"])
-
-
 @given(fine_messages, fine_shapes, scripts_without_sending, paces())
 def test_behind_a_hop(sent, shape, script, pace):
     driver = run_all(lambda made: made.key_by(by_key).to(shape.declared()), sent, script, pace)
-    assert read(driver) == expected(sent, shape)
+    assert read(driver) == expected(source(sent), shape)
 
 
 @given(fine_messages, fine_shapes, scripts_without_sending, paces())
 def test_behind_two_hops_with_a_stage_between_them(sent, shape, script, pace):
     def pipeline(made):
-        return made.key_by(by_first).to(look).key_by(by_key).to(shape.declared())
+        return made.key_by(by_name).to(look).key_by(by_key).to(shape.declared())
 
     # What is late is certain only behind one task: the least of several watermarks may wait for it.
-    driver = run_all(pipeline, sent, script, pace, ["app-by-first-repartition"])
-    assert read(driver) == expected(sent, shape)
+    driver = run_all(pipeline, sent, script, pace, ["app-by-name-repartition"])
+    assert read(driver) == expected(source(sent), shape)
 
 
 @given(fine_messages, fine_shapes, fine_shapes, scripts_without_sending, paces())
@@ -93,7 +75,7 @@ def test_windows_over_windows_behind_a_hop_of_their_own(sent, first, second, scr
     whole = [message._replace(key="all") for message in sent]
     driver = run_all(pipeline, sent, script, pace, ["app-collect-repartition"])
     made = list(read(driver).values())
-    assert made == list(expected(whole, first, second).values())
+    assert made == list(expected(source(whole), first, second).values())
 
 
 @pytest.mark.parametrize("epoch", EPOCHS)

@@ -8,16 +8,16 @@ from hypothesis import strategies as st
 
 import wallaroo
 from tests.properties import window_samples as samples
-from tests.properties.streams import paces, scripts
-from tests.properties.window_model import END, Message, results
+from tests.properties.streams import paces, scripts_without_sending
+from tests.properties.window_model import Message
 from tests.properties.window_samples import (
     ERAS,
     MS,
     behind_a_hop,
     by_key,
     close_all,
+    expected,
     finished,
-    in_milliseconds,
     messages,
     read,
     send,
@@ -30,16 +30,6 @@ DAY = 24 * 3600 * 1000
 
 in_order = messages().map(lambda sent: sorted(sent, key=lambda message: message.time))
 counts = st.fixed_dictionaries({"in": st.integers(1, 4), "app-by-key-repartition": st.integers(1, 4)})
-# All has been sent before anything runs: an empty partition is not waited for.
-scripts_without_sending = scripts().map(lambda script: [event for event in script if event[0] != "send"])
-
-
-def expected(sent, *stages):
-    """What comes of messages none of which is late."""
-    stream = iter([*sent, END])
-    for stage in stages:
-        stream = stage.modelled()(stream)
-    return in_milliseconds(results(stream))
 
 
 def scattered(partitions):

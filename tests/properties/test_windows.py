@@ -8,14 +8,14 @@ from hypothesis import strategies as st
 
 from tests.properties import window_samples as samples
 from tests.properties.streams import paces, scripts
-from tests.properties.window_model import END, results, source
+from tests.properties.window_model import source
 from tests.properties.window_samples import (
     AGGREGATIONS,
     ERAS,
     behind_a_hop,
     close_all,
     countings,
-    in_milliseconds,
+    expected,
     messages,
     open_keys,
     read,
@@ -28,14 +28,6 @@ each_aggregation = pytest.mark.parametrize("aggregation", AGGREGATIONS)
 declared_times = st.booleans()
 
 
-def expected(sent, *stages):
-    """What comes of one partition, and of its end."""
-    stream = iter([*source(sent), END])
-    for stage in stages:
-        stream = stage.modelled()(stream)
-    return in_milliseconds(results(stream))
-
-
 def by_partition(sent, partitions):
     found = {}
     for message in sent:
@@ -45,7 +37,7 @@ def by_partition(sent, partitions):
 
 def expected_of_partitions(sent, partitions, *stages):
     """What comes of partitions that are tasks of their own."""
-    made = [expected(some, *stages) for some in by_partition(sent, partitions)]
+    made = [expected(source(some), *stages) for some in by_partition(sent, partitions)]
     return {key: of_key for one in made for key, of_key in one.items()}
 
 
@@ -63,7 +55,7 @@ def test_range_windows_of_each_partition(aggregation, sent, shape, script, pace,
 def test_range_windows_behind_a_hop(aggregation, sent, shape, script, pace, declared):
     application = behind_a_hop(shape.declared(aggregation), declared_time=declared)
     driver = close_all(run_through(application, sent, script, pace, {"in": 1}))
-    assert read(driver) == expected(sent, shape)
+    assert read(driver) == expected(source(sent), shape)
     assert open_keys(driver, [f"app-{aggregation.__name__.lower()}-changelog"]) == set()
 
 
@@ -78,7 +70,7 @@ def test_windows_over_windows_without_a_hop(sent, first, second, script, pace):
 def test_windows_over_windows_behind_a_hop(sent, first, second, script, pace):
     stages = (first.declared(), second.declared(samples.GatherAgain))
     driver = close_all(run_through(behind_a_hop(*stages), sent, script, pace, {"in": 1}))
-    assert read(driver) == expected(sent, first, second)
+    assert read(driver) == expected(source(sent), first, second)
 
 
 @each_aggregation
@@ -86,7 +78,9 @@ def test_windows_over_windows_behind_a_hop(sent, first, second, script, pace):
 def test_count_windows(aggregation, sent, counting, script, pace):
     driver = close_all(run_through(behind_a_hop(counting.declared(aggregation)), sent, script, pace))
     made = {key: [value for value, _ in found] for key, found in read(driver).items()}
-    wanted = {key: [tuple(sorted(v)) for v, _ in found] for key, found in expected(sent, counting).items()}
+    wanted = {
+        key: [tuple(sorted(v)) for v, _ in found] for key, found in expected(source(sent), counting).items()
+    }
     assert made == wanted
 
 
@@ -94,4 +88,4 @@ def test_count_windows(aggregation, sent, counting, script, pace):
 def test_range_windows_over_count_windows(sent, counting, shape, script, pace):
     stages = (counting.declared(), shape.declared(samples.GatherAgain))
     driver = close_all(run_through(behind_a_hop(*stages), sent, script, pace, {"in": 1}))
-    assert read(driver) == expected(sent, counting, shape)
+    assert read(driver) == expected(source(sent), counting, shape)

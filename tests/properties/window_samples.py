@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from hypothesis import strategies as st
 
 import wallaroo
-from tests.properties.window_model import CountWindows, Message, RangeWindows
+from tests.properties.window_model import END, CountWindows, Message, RangeWindows, results
 from wallaroo.testing import ApplicationDriver
 
 KEYS = ("a", "b", "ß")
@@ -94,6 +94,12 @@ def encode(made):
 
 @wallaroo.key_extractor
 def by_key(message):
+    return message[0]
+
+
+@wallaroo.key_extractor
+def by_name(message):
+    """The same key once more: another extractor, and so another topic."""
     return message[0]
 
 
@@ -230,6 +236,14 @@ def read(driver, topic="out"):
 
 def in_milliseconds(found):
     return {key: [(value, time // MS) for value, time in made] for key, made in found.items()}
+
+
+def expected(messages, *stages):
+    """What the model makes of a partition's messages, and of its end."""
+    stream = iter([*messages, END])
+    for stage in stages:
+        stream = stage.modelled()(stream)
+    return in_milliseconds(results(stream))
 
 
 def open_keys(driver, topology_stores):

@@ -5,6 +5,7 @@ from collections import namedtuple
 import pytest
 
 import wallaroo
+from tests.samples import Total, extract_user, generator_source
 from wallaroo.testing import ApplicationDriver
 
 OUT = "127.0.0.1:7002"
@@ -47,18 +48,9 @@ def next_amount(amount):
     return ((amount * 2305843009213693951 + 7) % 2500) - 1250
 
 
-class Total:
-    total = 0
-
-
 @wallaroo.computation(name="check transaction")
 def check_transaction(transaction):
     return transaction if abs(transaction.amount) > 1000 else None
-
-
-@wallaroo.key_extractor
-def extract_user(transaction):
-    return transaction.user
 
 
 @wallaroo.state_computation(name="check total", state=Total)
@@ -74,7 +66,7 @@ def encode_alert(alert):
 
 
 def driver_of(generator, add_stages):
-    source = wallaroo.source("transactions", wallaroo.GenSourceConfig("transactions", generator))
+    source = generator_source("transactions", generator)
     sink = wallaroo.TCPSinkConfig("127.0.0.1", 7002, encode_alert)
     return ApplicationDriver(wallaroo.build_application("alerts", add_stages(source).to_sink(sink)))
 

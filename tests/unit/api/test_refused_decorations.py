@@ -5,7 +5,7 @@ import functools
 import pytest
 
 import wallaroo
-from tests.unit.api.samples import Total, double, plain
+from tests.samples import Total, look, plain
 
 
 def refused(match):
@@ -94,7 +94,7 @@ def test_async_functions_and_generators_are_refused(func):
 
 def test_a_decorated_function_is_not_decorated_again():
     with refused("is decorated already"):
-        wallaroo.key_extractor(double)
+        wallaroo.key_extractor(look)
 
 
 @pytest.mark.parametrize("decorator", [wallaroo.computation, wallaroo.computation_multi])

@@ -3,14 +3,14 @@
 import pytest
 
 import wallaroo
-from tests.unit.api.samples import (
-    Counter,
-    double,
-    kafka,
-    line,
+from tests.samples import (
+    TCP_SINK,
+    Numbers,
+    decode,
+    encode,
+    look,
     plain,
-    tcp_sink,
-    text,
+    source,
     total,
     user,
     windows,
@@ -24,10 +24,10 @@ def refused(match):
 @pytest.mark.parametrize("name", ["", "  ", None, 7, b"transactions"])
 def test_a_source_needs_a_name(name):
     with refused("a source needs a name"):
-        wallaroo.source(name, wallaroo.KafkaSourceConfig("transactions", decoder=text))
+        wallaroo.source(name, wallaroo.KafkaSourceConfig("transactions", decoder=decode))
 
 
-@pytest.mark.parametrize("config", [None, "transactions", tcp_sink(), ("kafka", "transactions")])
+@pytest.mark.parametrize("config", [None, "transactions", TCP_SINK, ("kafka", "transactions")])
 def test_a_source_reads_from_a_source_configuration(config):
     with refused("source 'transactions' cannot read from .* give it a TCPSourceConfig"):
         wallaroo.source("transactions", config)
@@ -36,54 +36,54 @@ def test_a_source_reads_from_a_source_configuration(config):
 @pytest.mark.parametrize(
     "add",
     [
-        lambda pipeline: pipeline.to(double),
+        lambda pipeline: pipeline.to(look),
         lambda pipeline: pipeline.key_by(user),
         lambda pipeline: pipeline.collect(),
-        lambda pipeline: pipeline.to_sink(tcp_sink()),
-        lambda pipeline: pipeline.to_sinks([tcp_sink()]),
-        lambda pipeline: pipeline.merge(kafka("other")),
+        lambda pipeline: pipeline.to_sink(TCP_SINK),
+        lambda pipeline: pipeline.to_sinks([TCP_SINK]),
+        lambda pipeline: pipeline.merge(source("other")),
     ],
 )
 def test_nothing_comes_after_a_sink(add):
-    finished = kafka().to_sink(tcp_sink())
+    finished = source().to_sink(TCP_SINK)
     with refused("You can't add stages after to_sink/s"):
         add(finished)
 
 
 def test_a_finished_pipeline_cannot_be_merged_into_another():
-    finished = kafka("finished").to_sink(tcp_sink())
+    finished = source("finished").to_sink(TCP_SINK)
     with refused("You can't merge with a terminated pipeline: the pipeline of 'finished'"):
-        kafka().merge(finished)
+        source().merge(finished)
 
 
-@pytest.mark.parametrize("other", [None, "transactions", double])
+@pytest.mark.parametrize("other", [None, "transactions", look])
 def test_only_a_pipeline_can_be_merged(other):
     with refused("the argument of .merge cannot be"):
-        kafka().merge(other)
+        source().merge(other)
 
 
 def test_a_pipeline_cannot_be_merged_with_itself():
-    pipeline = kafka()
-    with refused("source 'transactions' is on both sides; a pipeline cannot be merged with itself"):
+    pipeline = source()
+    with refused("source 'in' is on both sides; a pipeline cannot be merged with itself"):
         pipeline.merge(pipeline)
 
 
 def test_two_branches_of_one_source_cannot_be_merged():
-    pipeline = kafka()
-    with refused("source 'transactions' is on both sides"):
-        pipeline.to(double).merge(pipeline.to(total))
+    pipeline = source()
+    with refused("source 'in' is on both sides"):
+        pipeline.to(look).merge(pipeline.to(total))
 
 
 def test_two_sources_of_one_name_cannot_be_merged():
-    generated = wallaroo.source("transactions", wallaroo.GenSourceConfig("transactions", Counter()))
-    with refused("source 'transactions' is on both sides"):
-        kafka().merge(generated)
+    generated = wallaroo.source("in", wallaroo.GenSourceConfig("in", Numbers()))
+    with refused("source 'in' is on both sides"):
+        source().merge(generated)
 
 
 def test_a_source_deep_inside_a_merge_is_found_again():
-    pipeline = kafka("a").merge(kafka("b")).merge(kafka("c"))
+    pipeline = source("a").merge(source("b")).merge(source("c"))
     with refused("source 'b' is on both sides"):
-        pipeline.merge(kafka("d").merge(kafka("b")))
+        pipeline.merge(source("d").merge(source("b")))
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_a_source_deep_inside_a_merge_is_found_again():
 )
 def test_a_fresh_key_on_the_left_alone_cannot_be_merged(change):
     with refused("A pipeline ending with key_by can only be merged with another"):
-        change(kafka("a")).merge(kafka("b"))
+        change(source("a")).merge(source("b"))
 
 
 @pytest.mark.parametrize(
@@ -99,62 +99,60 @@ def test_a_fresh_key_on_the_left_alone_cannot_be_merged(change):
 )
 def test_a_fresh_key_on_the_right_alone_cannot_be_merged(change):
     with refused("A pipeline ending with key_by can only be merged with another"):
-        kafka("a").merge(change(kafka("b")))
+        source("a").merge(change(source("b")))
 
 
 def test_a_merge_of_fresh_keys_is_a_fresh_key():
-    keyed = kafka("a").key_by(user).merge(kafka("b").key_by(user))
+    keyed = source("a").key_by(user).merge(source("b").key_by(user))
     with refused("A pipeline ending with key_by can only be merged with another"):
-        keyed.merge(kafka("c"))
+        keyed.merge(source("c"))
 
 
 def test_different_stages_of_one_name_cannot_meet():
-    namesake = wallaroo.computation("double")(plain)
-    with refused("two different stages are named 'double'"):
-        kafka("a").to(double).merge(kafka("b").to(namesake))
+    namesake = wallaroo.computation("look")(plain)
+    with refused("two different stages are named 'look'"):
+        source("a").to(look).merge(source("b").to(namesake))
 
 
 @pytest.mark.parametrize("stage", [total, windows()])
 def test_a_stateful_stage_cannot_be_on_both_sides(stage):
     with refused("keeps state and is on both sides"):
-        kafka("a").to(stage).merge(kafka("b").to(stage))
+        source("a").to(stage).merge(source("b").to(stage))
 
 
 def test_a_stateless_stage_may_be_on_both_sides():
-    pipeline = kafka("a").to(double).merge(kafka("b").to(double))
-    assert pipeline.to_sink(tcp_sink()).closed
+    pipeline = source("a").to(look).merge(source("b").to(look))
+    assert pipeline.to_sink(TCP_SINK).closed
 
 
 def test_no_sinks_are_too_few():
     with refused("you must specify at least one sink"):
-        kafka().to_sinks([])
+        source().to_sinks([])
 
 
-@pytest.mark.parametrize("sinks", [tcp_sink(), None, "sink"])
+@pytest.mark.parametrize("sinks", [TCP_SINK, None, "sink"])
 def test_to_sinks_takes_a_list(sinks):
     with refused("give it a list of sinks"):
-        kafka().to_sinks(sinks)
+        source().to_sinks(sinks)
 
 
-@pytest.mark.parametrize("sink", [None, line, double, wallaroo.KafkaSourceConfig("t", decoder=text)])
+@pytest.mark.parametrize("sink", [None, encode, look, wallaroo.KafkaSourceConfig("t", decoder=decode)])
 def test_only_a_sink_configuration_is_a_sink(sink):
     with refused("a sink is a TCPSinkConfig"):
-        kafka().to_sink(sink)
+        source().to_sink(sink)
 
 
 def test_one_wrong_sink_among_several_is_refused():
     with refused("a sink is a TCPSinkConfig"):
-        kafka().to_sinks([tcp_sink(), line])
+        source().to_sinks([TCP_SINK, encode])
 
 
 def test_an_application_must_end_in_a_sink():
-    with refused(
-        "An application must end with to_sink/s.*the pipeline of 'transactions' after stage 'double'"
-    ):
-        wallaroo.build_application("app", kafka().to(double))
+    with refused("An application must end with to_sink/s.*the pipeline of 'in' after stage 'look'"):
+        wallaroo.build_application("app", source().to(look))
 
 
-@pytest.mark.parametrize("pipeline", [None, "pipeline", tcp_sink()])
+@pytest.mark.parametrize("pipeline", [None, "pipeline", TCP_SINK])
 def test_an_application_is_built_of_a_pipeline(pipeline):
     with refused("application 'app': the pipeline cannot be"):
         wallaroo.build_application("app", pipeline)
@@ -163,4 +161,4 @@ def test_an_application_is_built_of_a_pipeline(pipeline):
 @pytest.mark.parametrize("name", ["", " ", None, 7])
 def test_an_application_needs_a_name(name):
     with refused("an application needs a name"):
-        wallaroo.build_application(name, kafka().to_sink(tcp_sink()))
+        wallaroo.build_application(name, source().to_sink(TCP_SINK))

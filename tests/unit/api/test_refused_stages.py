@@ -3,16 +3,16 @@
 import pytest
 
 import wallaroo
-from tests.unit.api.samples import (
+from tests.samples import (
+    TCP_SINK,
     Count,
-    double,
+    decode,
+    encode,
     history,
-    kafka,
-    line,
+    look,
     plain,
+    source,
     split,
-    tcp_sink,
-    text,
     total,
     user,
     windows,
@@ -33,16 +33,16 @@ def refused(match):
         (wallaroo.range_windows(9), r"add \.over\("),
         (wallaroo.count_windows(9), r"add \.over\("),
         (user, r"belongs in \.key_by"),
-        (line, "belongs in the configuration of a sink"),
-        (text, "belongs in the configuration of a source"),
-        (tcp_sink(), r"belongs in \.to_sink"),
+        (encode, "belongs in the configuration of a sink"),
+        (decode, "belongs in the configuration of a source"),
+        (TCP_SINK, r"belongs in \.to_sink"),
         (None, "a stage is a decorated computation"),
-        ("double", "a stage is a decorated computation"),
+        ("look", "a stage is a decorated computation"),
     ],
 )
 def test_only_computations_and_finished_windows_are_stages(stage, advice):
     with refused(advice):
-        kafka().to(stage)
+        source().to(stage)
 
 
 def test_an_aggregation_needs_windows_even_without_the_base_class():
@@ -50,76 +50,76 @@ def test_an_aggregation_needs_windows_even_without_the_base_class():
         initial_accumulator = update = combine = output = name = plain
 
     with refused("an aggregation needs windows"):
-        kafka().to(Duck)
+        source().to(Duck)
 
 
-@pytest.mark.parametrize("stage", [double, split, total, history, windows()])
+@pytest.mark.parametrize("stage", [look, split, total, history, windows()])
 def test_every_kind_of_stage_is_accepted(stage):
-    assert kafka().to(stage).steps[0].stage is stage
+    assert source().to(stage).steps[0].stage is stage
 
 
 def test_a_refusal_names_the_source_and_the_stage_before():
-    with refused("the pipeline of 'transactions' after stage 'double'.*the function plain"):
-        kafka().to(double).to(plain)
+    with refused("the pipeline of 'in' after stage 'look'.*the function plain"):
+        source().to(look).to(plain)
 
 
-@pytest.mark.parametrize("stage", [double, total])
+@pytest.mark.parametrize("stage", [look, total])
 def test_the_same_stage_twice_is_a_duplicate_name(stage):
-    pipeline = kafka().to(stage)
+    pipeline = source().to(stage)
     with refused("a stage named .* is there already"):
         pipeline.to(stage)
 
 
 def test_two_stages_of_one_name_are_refused():
-    namesake = wallaroo.computation("double")(plain)
-    pipeline = kafka().to(double).key_by(user)
-    with refused("a stage named 'double' is there already"):
+    namesake = wallaroo.computation("look")(plain)
+    pipeline = source().to(look).key_by(user)
+    with refused("a stage named 'look' is there already"):
         pipeline.to(namesake)
 
 
 def test_two_windows_over_one_aggregation_are_refused():
-    pipeline = kafka().to(windows())
+    pipeline = source().to(windows())
     with refused("a stage named 'Count' is there already"):
         pipeline.to(wallaroo.count_windows(5).over(Count))
 
 
 def test_a_name_used_in_a_merged_branch_is_taken():
-    pipeline = kafka("a").to(double).merge(kafka("b"))
-    with refused("a stage named 'double' is there already"):
-        pipeline.to(double)
+    pipeline = source("a").to(look).merge(source("b"))
+    with refused("a stage named 'look' is there already"):
+        pipeline.to(look)
 
 
-@pytest.mark.parametrize("extractor", [plain, double, None, "user"])
+@pytest.mark.parametrize("extractor", [plain, look, None, "user"])
 def test_only_a_decorated_key_extractor_is_a_key(extractor):
     with refused("decorate a function with @wallaroo.key_extractor"):
-        kafka().key_by(extractor)
+        source().key_by(extractor)
 
 
 def test_key_by_right_after_key_by_is_refused():
-    pipeline = kafka().key_by(user)
+    pipeline = source().key_by(user)
     with refused("the key was changed just before"):
         pipeline.key_by(user)
 
 
 def test_collect_right_after_key_by_is_refused():
-    pipeline = kafka().key_by(user)
+    pipeline = source().key_by(user)
     with refused("the key was changed just before"):
         pipeline.collect()
 
 
 def test_key_by_right_after_collect_is_refused():
-    pipeline = kafka().collect()
+    pipeline = source().collect()
     with refused("the key was changed just before"):
         pipeline.key_by(user)
 
 
 def test_a_key_change_right_after_merging_changed_keys_is_refused():
-    left, right, other = kafka("a").key_by(user), kafka("b").collect(), kafka("c").key_by(user)
+    left, right, other = source("a").key_by(user), source("b").collect(), source("c").key_by(user)
     pipeline = left.merge(right).merge(other)
     with refused("the key was changed just before"):
         pipeline.key_by(user)
 
 
 def test_a_key_may_change_again_behind_a_stage():
-    pipeline = kafka().key_by(user).to(double).collect()
+    pipeline = source().key_by(user).to(look).collect()
     assert len(pipeline.steps) == 3

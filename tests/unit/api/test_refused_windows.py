@@ -3,7 +3,7 @@
 import pytest
 
 import wallaroo
-from tests.unit.api.samples import Count
+from tests.samples import Count
 
 
 def refused(match):

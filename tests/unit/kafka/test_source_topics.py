@@ -4,58 +4,23 @@ import socket
 
 import pytest
 
-import wallaroo
+from tests import samples
+from tests.samples import generator_source, look, tcp_source, user
 from wallaroo.connectors.tcp.ingest import check_ingests
 from wallaroo.errors import SettingsError
 from wallaroo.kafka.purge import readers
 from wallaroo.kafka.topics import plan
 from wallaroo.settings import Settings
-from wallaroo.topology.compile import compile_topology
 
 FOR_EVER = {"retention.ms": "-1"}
 
 
-@wallaroo.decoder()
-def decode(payload):
-    return payload
-
-
-@wallaroo.encoder
-def encode(value):
-    return value
-
-
-@wallaroo.key_extractor
-def extract_key(value):
-    return value
-
-
-@wallaroo.computation(name="same")
-def same(value):
-    return value
-
-
-class Numbers:
-    def initial_value(self):
-        return 1
-
-    def apply(self, previous):
-        return previous + 1
-
-
 def tcp(port=0, **options):
-    return wallaroo.source("texts", wallaroo.TCPSourceConfig("texts", "127.0.0.1", port, decode, **options))
-
-
-def generator():
-    return wallaroo.source("numbers", wallaroo.GenSourceConfig("numbers", Numbers()))
+    return tcp_source("texts", port, **options)
 
 
 def compiled(pipeline):
-    sink = wallaroo.KafkaSinkConfig("out", encoder=encode)
-    return compile_topology(
-        wallaroo.build_application("app", pipeline.key_by(extract_key).to(same).to_sink(sink))
-    )
+    return samples.compiled(pipeline.key_by(user).to(look), application_id="app")
 
 
 def planned(pipeline, existing=None):
@@ -66,32 +31,32 @@ def test_the_topic_of_a_tcp_source_has_the_usual_partitions_and_keeps_until_it_i
     plans = planned(tcp())
     ingest = plans["app-texts-ingest"]
     assert (ingest.purpose, ingest.partitions, ingest.config) == ("ingest", 6, FOR_EVER)
-    assert plans["app-extract-key-repartition"].partitions == 6
+    assert plans["app-user-repartition"].partitions == 6
 
 
 def test_a_topic_that_exists_has_the_partitions_it_has_and_what_follows_is_as_wide():
     plans = planned(tcp(), {"app-texts-ingest": 9})
     assert plans["app-texts-ingest"].partitions == 9
-    assert plans["app-extract-key-repartition"].partitions == 9
+    assert plans["app-user-repartition"].partitions == 9
 
 
 def test_a_generator_has_one_partition_and_what_follows_has_the_usual_ones():
-    plans = planned(generator())
+    plans = planned(generator_source())
     assert (plans["app-numbers-ingest"].partitions, plans["app-numbers-ingest"].config) == (1, FOR_EVER)
-    assert plans["app-extract-key-repartition"].partitions == 6
+    assert plans["app-user-repartition"].partitions == 6
 
 
 def test_the_position_of_a_generator_is_one_partition_that_is_compacted():
-    positions = planned(generator())["app-numbers-generator"]
+    positions = planned(generator_source())["app-numbers-generator"]
     assert (positions.purpose, positions.partitions) == ("generator", 1)
     assert positions.config["cleanup.policy"] == "compact"
 
 
 def test_what_is_read_is_deleted_from_ingest_topics_and_never_a_position():
-    assert readers(compiled(tcp().merge(generator()))) == {
+    assert readers(compiled(tcp().merge(generator_source()))) == {
         "app-texts-ingest": "app-texts",
         "app-numbers-ingest": "app-numbers",
-        "app-extract-key-repartition": "app-extract-key",
+        "app-user-repartition": "app-user",
     }
 
 

@@ -1,7 +1,7 @@
 """Which topics an application needs, with how many partitions, before anything is created."""
 
 import wallaroo
-from tests.unit.topology.samples import (
+from tests.samples import (
     KAFKA_SINK,
     TCP_SINK,
     compiled,

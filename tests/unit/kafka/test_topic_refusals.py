@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 from confluent_kafka import KafkaError, KafkaException
 
-from tests.unit.topology.samples import KAFKA_SINK, compiled, source, total, user
+from tests.samples import KAFKA_SINK, compiled, source, total, user
 from wallaroo.errors import KafkaSetupError
 from wallaroo.kafka.topics import ensure_topics
 from wallaroo.settings import Settings

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 import wallaroo
 from tests.properties.values import json_scalars, picture, values
+from tests.samples import extract_user
 from wallaroo.errors import StoredValueError
 from wallaroo.serde.attributes import attributes_of
 from wallaroo.serde.object_codec import message_codec, state_codec
@@ -208,11 +209,6 @@ class Payment(msgspec.Struct):
 
 class Balance(msgspec.Struct):
     total: float | int = 0
-
-
-@wallaroo.key_extractor
-def extract_user(payment):
-    return payment.user
 
 
 @wallaroo.state_computation(name="add up", state=Balance)

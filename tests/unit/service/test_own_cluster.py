@@ -3,7 +3,7 @@
 import pytest
 
 import wallaroo
-from tests.unit.topology.samples import compiled, decode, encode
+from tests.samples import compiled, decode, encode
 from wallaroo.errors import SettingsError
 from wallaroo.service.application import with_own_cluster
 from wallaroo.settings import Settings

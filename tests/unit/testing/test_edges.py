@@ -5,10 +5,9 @@ import struct
 import pytest
 
 import wallaroo
+from tests.samples import KAFKA_SINK, generator_source, tcp_source, total
 from wallaroo.errors import FramingError, WallarooParameterError
 from wallaroo.testing import ApplicationDriver
-
-SINK = wallaroo.KafkaSinkConfig
 
 
 class Numbers:
@@ -33,36 +32,18 @@ class Failing(Numbers):
         return super().apply(previous)
 
 
-class Total:
-    total = 0
-
-
-@wallaroo.decoder(header_length=2, length_fmt=">H")
-def decode_text(payload):
-    return payload.decode()
-
-
-@wallaroo.encoder
-def encode_text(value):
-    return str(value)
-
-
-@wallaroo.state_computation(name="add up", state=Total)
-def add_up(number, state):
-    state.total += number
-    return state.total
-
-
 def tcp_driver(**limits):
-    config = wallaroo.TCPSourceConfig("texts", "127.0.0.1", 7010, decode_text, **limits)
-    pipeline = wallaroo.source("texts", config).to_sink(SINK("out", encoder=encode_text))
+    pipeline = tcp_source("texts", **limits).to_sink(KAFKA_SINK)
     return ApplicationDriver(wallaroo.build_application("app", pipeline))
 
 
 def generator_driver(generator):
-    source = wallaroo.source("numbers", wallaroo.GenSourceConfig("numbers", generator))
-    pipeline = source.to(add_up).to_sink(SINK("out", encoder=encode_text))
-    return ApplicationDriver(wallaroo.build_application("app", pipeline))
+    return ApplicationDriver(adding_up(generator))
+
+
+def adding_up(generator):
+    pipeline = generator_source("numbers", generator).to(total).to_sink(KAFKA_SINK)
+    return wallaroo.build_application("app", pipeline)
 
 
 def framed(*payloads):
@@ -161,9 +142,7 @@ def test_a_generator_that_fails_says_so_and_writes_nothing_of_what_it_was_asked_
 
 
 def test_two_drivers_of_one_application_do_not_disturb_each_other():
-    source = wallaroo.source("numbers", wallaroo.GenSourceConfig("numbers", Numbers(end=9)))
-    pipeline = source.to(add_up).to_sink(SINK("out", encoder=encode_text))
-    application = wallaroo.build_application("app", pipeline)
+    application = adding_up(Numbers(end=9))
     first, second = ApplicationDriver(application), ApplicationDriver(application)
     first.generate("numbers", 5)
     second.generate("numbers", 5)

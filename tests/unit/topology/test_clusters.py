@@ -3,7 +3,7 @@
 import pytest
 
 import wallaroo
-from tests.unit.topology.samples import decode, encode
+from tests.samples import decode, encode
 from wallaroo.topology.compile import compile_topology
 from wallaroo.topology.describe import describe
 from wallaroo.topology.model import Delivery, RemoteTopic, ToOutbox, ToTopic

@@ -3,16 +3,16 @@
 import pytest
 
 import wallaroo
-from tests.unit.topology.samples import (
+from tests.samples import (
     KAFKA_SINK,
     TCP_SINK,
+    Total,
     account,
     compiled,
     decode,
     encode,
     history,
     look,
-    shape,
     source,
     split,
     total,
@@ -30,6 +30,14 @@ from wallaroo.topology.model import (
     Update,
     UpdateMulti,
 )
+
+
+def shape(topology):
+    """Each sub-topology as (group, input, stages, outputs)."""
+    return [
+        (sub.group, sub.input.topic, [step.name for step in sub.steps], [t.topic for t in sub.targets])
+        for sub in topology.sub_topologies
+    ]
 
 
 def test_a_stateless_pipeline_is_one_sub_topology():
@@ -73,7 +81,7 @@ def test_every_state_stage_has_a_store_of_its_own():
 
 def test_a_store_makes_its_state_by_calling_the_users_class():
     (store,) = compiled(source().key_by(user).to(total)).stores
-    assert store.initial is list
+    assert store.initial is Total
 
 
 def test_state_without_a_key_is_one_state_for_the_whole_stream():

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.unit.topology.samples import KAFKA_SINK, TCP_SINK, compiled, look, source, split, total, user
+from tests.samples import KAFKA_SINK, TCP_SINK, compiled, look, source, split, total, user
 from wallaroo.topology.describe import describe
 
 PIPELINE = source("in", partitioned_by=None).to(look).key_by(user).to(total).to(split)

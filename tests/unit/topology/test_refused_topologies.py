@@ -5,12 +5,19 @@ import re
 import pytest
 
 import wallaroo
-from tests.unit.topology.samples import compiled, decode, encode, look, named, source, total, user
+from tests.samples import compiled, decode, encode, look, source, total, user
 from wallaroo.errors import TopologyError, WallarooParameterError
 
 
 def refused(text):
     return pytest.raises(TopologyError, match=re.escape(text))
+
+
+def named(kind, name):
+    """A stage of the given kind with the given name."""
+    if kind == "state":
+        return wallaroo.state_computation(name, list)(lambda message, _state: message)
+    return wallaroo.computation(name)(lambda message: message)
 
 
 def test_two_sources_with_one_slug():

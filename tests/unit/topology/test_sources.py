@@ -8,31 +8,11 @@ import pytest
 from typing_extensions import TypedDict
 
 import wallaroo
+from tests import samples
+from tests.samples import Numbers, decode_text, generator_source, tcp_source
 from wallaroo.errors import TopologyError
-from wallaroo.topology.compile import compile_topology
 from wallaroo.topology.describe import describe
 from wallaroo.topology.ingest import Generator, Ingest
-
-
-@wallaroo.decoder(header_length=2, length_fmt=">H")
-def decode_text(payload):
-    return payload.decode()
-
-
-@wallaroo.encoder
-def encode_text(text):
-    return text
-
-
-class Numbers:
-    def initial_value(self):
-        return 1
-
-    def apply(self, previous):
-        return previous + 1
-
-
-NUMBERS = Numbers()
 
 
 class Plain(TypedDict):
@@ -47,22 +27,19 @@ class Box(pydantic.BaseModel):
     number: int
 
 
-def tcp(name, port=7010, host="127.0.0.1", **options):
-    config = wallaroo.TCPSourceConfig(name, host, port, decode_text, **options)
-    return wallaroo.source(name, config)
+NUMBERS = Numbers()
 
 
 def generator(name):
-    return wallaroo.source(name, wallaroo.GenSourceConfig(name, NUMBERS))
+    return generator_source(name, NUMBERS)
 
 
 def compiled(pipeline):
-    sink = wallaroo.KafkaSinkConfig("out", encoder=encode_text)
-    return compile_topology(wallaroo.build_application("My App", pipeline.to_sink(sink)))
+    return samples.compiled(pipeline, application_id="my-app")
 
 
 def test_a_tcp_source_is_a_port_that_writes_a_topic_and_a_sub_topology_that_reads_it():
-    topology = compiled(tcp("Split and Count", parallelism=3, max_size=99))
+    topology = compiled(tcp_source("Split and Count", parallelism=3, max_size=99))
     topic, length = "my-app-split-and-count-ingest", decode_text.payload_length
     assert topology.ingests == (
         Ingest(
@@ -99,14 +76,14 @@ def test_a_generator_source_is_a_generator_and_a_sub_topology_that_reads_our_own
 
 
 def test_a_generator_s_topic_is_a_source_and_no_repartition_topic():
-    topology = compiled(generator("numbers").collect().to(wallaroo.computation("same")(lambda value: value)))
+    topology = compiled(generator("numbers").collect().to(samples.look))
     assert [source.topic for source in topology.sources] == ["my-app-numbers-ingest"]
     assert topology.repartitions == ("my-app-collect-repartition",)
     assert topology.external_sources == ()
 
 
 def test_a_source_that_is_not_valid_does_not_listen():
-    (ingest,) = compiled(tcp("texts", valid=False)).ingests
+    (ingest,) = compiled(tcp_source("texts", valid=False)).ingests
     assert not ingest.listens
 
 
@@ -118,7 +95,7 @@ def test_a_generator_may_not_take_the_name_of_another_source_s_generator():
 @pytest.mark.parametrize("other", ["127.0.0.1", "0.0.0.0", "::"])  # noqa: S104 - nobody listens here
 def test_two_sources_on_one_port_are_refused(other):
     with pytest.raises(TopologyError, match=r"'one' and 'two' would both listen on 127\.0\.0\.1:7010; give"):
-        compiled(tcp("one").merge(tcp("two", host=other)))
+        compiled(tcp_source("one").merge(tcp_source("two", host=other)))
 
 
 @pytest.mark.parametrize(
@@ -127,15 +104,15 @@ def test_two_sources_on_one_port_are_refused(other):
     ids=["another port", "another address", "not listening"],
 )
 def test_two_sources_on_two_addresses_are_not(other):
-    assert len(compiled(tcp("one").merge(tcp("two", **other))).ingests) == 2
+    assert len(compiled(tcp_source("one").merge(tcp_source("two", **other))).ingests) == 2
 
 
 def test_two_sources_may_leave_their_ports_to_the_system():
-    assert len(compiled(tcp("one", port=0).merge(tcp("two", port=0))).ingests) == 2
+    assert len(compiled(tcp_source("one", port=0).merge(tcp_source("two", port=0))).ingests) == 2
 
 
 def test_a_description_shows_where_messages_come_from():
-    topology = compiled(tcp("texts").merge(generator("numbers")).merge(tcp("off", valid=False)))
+    topology = compiled(tcp_source("texts").merge(generator("numbers")).merge(tcp_source("off", valid=False)))
     text, mermaid = describe(topology), describe(topology, "mermaid")
     assert "  Ingest texts-ingest\n    listens  tcp 127.0.0.1:7010\n    writes   my-app-texts-ingest" in text
     assert "  Ingest off-ingest\n    listens  nowhere\n" in text

@@ -9,6 +9,8 @@ from tests.properties.window_samples import (
     Shape,
     behind_a_hop,
     by_key,
+    by_name,
+    decode,
     finished,
     read,
     send,
@@ -196,20 +198,9 @@ def test_windows_that_are_not_declared_any_more_leave_reports_that_nobody_minds(
 
 def test_reports_are_exact_to_the_nanosecond():
     pipeline = wallaroo.source(
-        "in", wallaroo.KafkaSourceConfig("in", decoder=decode_nanoseconds, event_time=lambda made: made[2])
+        "in", wallaroo.KafkaSourceConfig("in", decoder=decode, event_time=lambda made: made[2])
     )
     driver = driver_of(finished(pipeline.key_by(by_key).to(SHAPE.declared())))
     driver.send("in", b"a:1:1999999", "a")
     driver.run()
     assert reports(driver)[0] == (0, "in/0", 1.999999, False)
-
-
-@wallaroo.decoder()
-def decode_nanoseconds(bs):
-    key, value, time = bs.decode().split(":")
-    return key, int(value), int(time)
-
-
-@wallaroo.key_extractor
-def by_name(made):
-    return made[0]

@@ -5,7 +5,17 @@ import json
 import pytest
 
 import wallaroo
-from tests.properties.window_samples import Counting, Gather, GatherAgain, Shape, by_key, finished, source
+from tests.properties.window_samples import (
+    Counting,
+    Gather,
+    GatherAgain,
+    Shape,
+    by_key,
+    by_name,
+    finished,
+    source,
+)
+from tests.samples import look
 from wallaroo.errors import TopologyError
 from wallaroo.serde.codecs import codecs_of
 from wallaroo.service import assemble as build
@@ -157,13 +167,3 @@ def test_windows_are_in_the_other_descriptions():
 )
 def test_a_duration_is_shown_in_its_largest_whole_unit(nanoseconds, text):
     assert format_duration(nanoseconds) == text
-
-
-@wallaroo.key_extractor
-def by_name(made):
-    return made[0]
-
-
-@wallaroo.computation("look")
-def look(made):
-    return made
