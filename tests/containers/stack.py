@@ -3,9 +3,7 @@
 import json
 import socket
 import subprocess
-import urllib.error
 import urllib.parse
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +14,7 @@ from testcontainers.compose import DockerCompose
 from scripts.kafka.process import dismiss, free_port, guard
 from tests.containers.images import ROOT, docker
 from tests.kafka.cluster import wait_until
+from tests.kafka.service import get
 
 SERVICES = ("kafka", "service", "prometheus")
 READY_SECONDS = 90
@@ -91,18 +90,6 @@ class Stack:
         healthy = [service for service, status in states.items() if status.endswith("(healthy)")]
         one_each = len(listing.splitlines()) == len(SERVICES) and sorted(healthy) == sorted(SERVICES)
         return one_each and self.is_ready(self.container("service"))
-
-
-def get(url: str) -> tuple[int, str]:
-    """Status and body; 0 where nobody listens."""
-    try:
-        with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310 - loopback
-            return answer.status, answer.read().decode()
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code, error.read().decode()
-    except OSError:
-        return 0, ""
 
 
 @contextmanager

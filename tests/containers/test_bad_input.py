@@ -7,9 +7,9 @@ from testcontainers.core.container import DockerContainer
 
 from scripts.kafka.process import dismiss, guard
 from tests.containers.images import OURS, docker
-from tests.containers.stack import get
 from tests.kafka.acl import lay_down, rule
 from tests.kafka.cluster import create_topic, wait_until
+from tests.kafka.service import get
 
 # The Docker client behind testcontainers leaves sockets to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")

@@ -71,16 +71,7 @@ class ServiceProcess:
     def get(self, path: str) -> tuple[int, str]:
         """Status and body; 0 where nobody listens yet."""
         url = self._url()
-        if url is None:
-            return 0, ""
-        try:
-            with urllib.request.urlopen(url + path, timeout=20) as answer:  # noqa: S310 - loopback
-                return answer.status, answer.read().decode()
-        except urllib.error.HTTPError as error:
-            with error:
-                return error.code, error.read().decode()
-        except OSError:
-            return 0, ""
+        return (0, "") if url is None else get(url + path)
 
     def get_json(self, path: str) -> Any:
         return json.loads(self.get(path)[1])
@@ -175,3 +166,15 @@ def _is_worker(pid: int) -> bool:
         return b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()
     except (FileNotFoundError, ProcessLookupError):
         return False
+
+
+def get(url: str) -> tuple[int, str]:
+    """Status and body; 0 where nobody listens."""
+    try:
+        with urllib.request.urlopen(url, timeout=20) as answer:  # noqa: S310 - loopback
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read().decode()
+    except OSError:
+        return 0, ""
