@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 import wallaroo
-from wallaroo.api.pipeline import Collect, KeyBy, Merge, Source, To, ToSinks
+from wallaroo.api.steps import Collect, KeyBy, Merge, Source, To, ToSinks
 
 
 @wallaroo.computation("same")

@@ -11,9 +11,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from wallaroo.api.pipeline import Application, Collect, KeyBy, Merge, Pipeline, Source, To, ToSinks
+from wallaroo.api.pipeline import Application, Pipeline
 from wallaroo.api.sinks import DefaultKafkaSinkCLIParser, KafkaSinkConfig, TCPSinkConfig
 from wallaroo.api.stages import Computation, ComputationMulti, KeyExtractor, StateComputation
+from wallaroo.api.steps import Collect, KeyBy, Merge, Source, To, ToSinks
 from wallaroo.errors import TopologyError
 from wallaroo.topology.ingest import Generator, Ingest
 from wallaroo.topology.model import (
