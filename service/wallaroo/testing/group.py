@@ -15,7 +15,8 @@ from wallaroo.task.keys import key_bytes
 from wallaroo.task.stores import StateCodecs, new_stores
 from wallaroo.task.task import ApplicationContext, Task
 from wallaroo.testing.logs import Logs
-from wallaroo.topology.model import Stateful, SubTopology, Topology
+from wallaroo.topology.model import SubTopology, Topology
+from wallaroo.topology.steps import Stateful
 from wallaroo.topology.timing import with_idle_timeout
 from wallaroo.windows.kinds import open_state
 

@@ -7,8 +7,7 @@ from wallaroo.record import Batch, Partition
 from wallaroo.serde.codecs import Codecs
 from wallaroo.testing.logs import Logs
 from wallaroo.testing.topology_lookup import source_named
-from wallaroo.topology.ingest import Generator, Ingest
-from wallaroo.topology.model import Topology
+from wallaroo.topology.model import Generator, Ingest, Topology
 
 
 class Sources:

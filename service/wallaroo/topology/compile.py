@@ -16,29 +16,33 @@ from wallaroo.api.sinks import DefaultKafkaSinkCLIParser, KafkaSinkConfig, TCPSi
 from wallaroo.api.stages import Computation, ComputationMulti, KeyExtractor, StateComputation
 from wallaroo.api.steps import Collect, KeyBy, Merge, Source, To, ToSinks
 from wallaroo.errors import TopologyError
-from wallaroo.topology.ingest import Generator, Ingest
 from wallaroo.topology.model import (
-    Apply,
-    ApplyMulti,
-    CheckKey,
     Delivery,
+    Generator,
+    Ingest,
     Input,
     Repartition,
-    Step,
-    Store,
     SubTopology,
     Target,
     TcpReceiver,
     ToOutbox,
     Topology,
     ToTopic,
-    Update,
-    UpdateMulti,
 )
 from wallaroo.topology.names import Names, slug
 from wallaroo.topology.remote_sinks import reach_other_clusters
 from wallaroo.topology.sources import compile_source, distinct_ports
-from wallaroo.topology.steps import DeclaredWindows, compile_windows
+from wallaroo.topology.steps import (
+    Apply,
+    ApplyMulti,
+    CheckKey,
+    DeclaredWindows,
+    Step,
+    Store,
+    Update,
+    UpdateMulti,
+    compile_windows,
+)
 from wallaroo.topology.timing import keep_time
 
 _COLLECT_KEY = b"collect"

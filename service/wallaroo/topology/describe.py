@@ -5,17 +5,8 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any, Literal
 
-from wallaroo.topology.ingest import Ingest
-from wallaroo.topology.model import (
-    Repartition,
-    Stateful,
-    Step,
-    SubTopology,
-    Target,
-    ToOutbox,
-    Topology,
-    ToTopic,
-)
+from wallaroo.topology.model import Ingest, Repartition, SubTopology, Target, ToOutbox, Topology, ToTopic
+from wallaroo.topology.steps import Stateful, Step
 
 Format = Literal["text", "json", "mermaid"]
 

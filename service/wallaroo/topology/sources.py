@@ -14,8 +14,7 @@ from wallaroo.api.sources import (
 from wallaroo.api.stages import Decoder, KeyExtractor
 from wallaroo.api.steps import Source
 from wallaroo.errors import TopologyError
-from wallaroo.topology.ingest import Generator, Ingest
-from wallaroo.topology.model import Input
+from wallaroo.topology.model import Generator, Ingest, Input
 from wallaroo.topology.names import Names, slug
 
 _EVERY_HOST = {"0.0.0.0", "::"}  # noqa: S104 - compared with, not listened on

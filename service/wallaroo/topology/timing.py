@@ -4,17 +4,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from wallaroo.record import NANOSECONDS_PER_MS
-from wallaroo.topology.model import (
-    Input,
-    Repartition,
-    Store,
-    SubTopology,
-    Target,
-    TimedWindow,
-    Timing,
-    Upstream,
-)
+from wallaroo.topology.model import Input, Repartition, SubTopology, Target, Timing, Upstream
 from wallaroo.topology.names import Names
+from wallaroo.topology.steps import Store, TimedWindow
 
 
 def keep_time(subs: Sequence[SubTopology], names: Names) -> tuple[SubTopology, ...]:

@@ -11,7 +11,7 @@ import wallaroo
 from wallaroo.errors import TopologyError
 from wallaroo.topology.compile import compile_topology
 from wallaroo.topology.describe import describe
-from wallaroo.topology.ingest import Generator, Ingest
+from wallaroo.topology.model import Generator, Ingest
 
 
 @wallaroo.decoder(header_length=2, length_fmt=">H")
