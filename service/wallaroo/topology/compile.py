@@ -115,7 +115,10 @@ class _Compiler:
     def _origin(self, origin: Source | Merge) -> list[_Branch]:
         if isinstance(origin, Merge):
             return self.compile(origin.left) + self.compile(origin.right)
-        return [self._source(origin)]
+        compiled = compile_source(origin, self.names, self.args)
+        if compiled.writer is not None:
+            self.writers.append(compiled.writer)
+        return [_Branch(compiled.name, compiled.input, partitioned_by=compiled.partitioned_by)]
 
     def _step(self, step: object, branches: list[_Branch]) -> list[_Branch]:
         match step:
@@ -131,12 +134,6 @@ class _Compiler:
             case _:
                 raise TopologyError(f"this version cannot run the step {step!r}")
 
-    def _source(self, source: Source) -> _Branch:
-        compiled = compile_source(source, self.names, self.args)
-        if compiled.writer is not None:
-            self.writers.append(compiled.writer)
-        return _Branch(compiled.name, compiled.input, partitioned_by=compiled.partitioned_by)
-
     def _stage(self, stage: Any, branches: list[_Branch]) -> list[_Branch]:
         if not isinstance(stage, Computation | DeclaredWindows):
             raise TopologyError(
@@ -144,7 +141,7 @@ class _Compiler:
                 "and windows"
             )
         stateful = isinstance(stage, StateComputation | DeclaredWindows)
-        branches = self._settle(branches, stage.name(), stateful=stateful)
+        branches = self._apply_key_changes(branches, stage.name(), stateful=stateful)
         step = self._compiled(stage)
         return [replace(branch, steps=(*branch.steps, step)) for branch in branches]
 
@@ -158,30 +155,27 @@ class _Compiler:
         return UpdateMulti(name, stage.compute_multi, store) if multi else Update(name, stage.compute, store)
 
     def _store(self, name: str, initial: Callable[[], Any]) -> Store:
-        taken = self.names.take(f"{slug(name)}-changelog", f"the state of {name!r}")
-        short = taken.removesuffix("-changelog")
-        return Store(short, self.names.topic(short, "changelog"), initial)
+        short = slug(name)
+        return Store(short, self.names.claim(short, "changelog", f"the state of {name!r}"), initial)
 
-    def _settle(self, branches: list[_Branch], following: str, *, stateful: bool) -> list[_Branch]:
+    def _apply_key_changes(self, branches: list[_Branch], following: str, *, stateful: bool) -> list[_Branch]:
         """Make the key changes that were declared, or that the stage named `following` needs."""
         if any(branch.change for branch in branches):
-            return [self._hop(branches, following)]
+            return [self._repartition(branches, following)]
         if not stateful or (len(branches) == 1 and branches[0].keyed):
             return branches
-        return [self._hop([self._implied_key(b, branches, following) for b in branches], following)]
-
-    def _implied_key(self, branch: _Branch, all_branches: list[_Branch], following: str) -> _Branch:
-        keyed = [b.name for b in all_branches if b.keyed]
-        if keyed and not branch.keyed:
+        keyed = [branch.name for branch in branches if branch.keyed]
+        unkeyed = [branch.name for branch in branches if not branch.keyed]
+        if keyed and unkeyed:
             raise TopologyError(
                 f"{following!r} keeps state, and its input has a key on the branch from {keyed[0]!r} but "
-                f"none on the branch from {branch.name!r}; put .key_by(...) behind the merge or on "
+                f"none on the branch from {unkeyed[0]!r}; put .key_by(...) behind the merge or on "
                 "both branches"
             )
-        key = None if branch.keyed else _COLLECT_KEY
-        return replace(branch, change=_KeyChange(slug(following), key=key))
+        implied = _KeyChange(slug(following), key=None if keyed else _COLLECT_KEY)
+        return [self._repartition([replace(branch, change=implied) for branch in branches], following)]
 
-    def _hop(self, branches: list[_Branch], following: str) -> _Branch:
+    def _repartition(self, branches: list[_Branch], following: str) -> _Branch:
         changes = [branch.change for branch in branches if branch.change]
         wanted = "-".join(dict.fromkeys(slug(change.name) for change in changes))
         name = wanted if self.names.free(wanted) else f"{wanted}-{slug(following)}"
@@ -196,15 +190,14 @@ class _Compiler:
         return _Branch(name, Input(name, topic), keyed=True)
 
     def _sinks(self, sinks: Sequence[Any], branches: list[_Branch]) -> list[_Branch]:
-        first = self._sink_config(sinks[0])
-        branches = self._settle(branches, first.encoder.name(), stateful=False)
-        targets = tuple(self._sink(self._sink_config(sink)) for sink in sinks)
+        configs = [
+            sink.resolve(self.args) if isinstance(sink, DefaultKafkaSinkCLIParser) else sink for sink in sinks
+        ]
+        branches = self._apply_key_changes(branches, configs[0].encoder.name(), stateful=False)
+        targets = tuple(self._sink(config) for config in configs)
         for branch in branches:
             self._finish(branch, targets)
         return []
-
-    def _sink_config(self, sink: Any) -> Any:
-        return sink.resolve(self.args) if isinstance(sink, DefaultKafkaSinkCLIParser) else sink
 
     def _sink(self, config: Any) -> Target:
         match config:
@@ -220,8 +213,7 @@ class _Compiler:
         wanted = slug(config.name or config.encoder.name())
         address = f"{config.host}:{config.port}"
         name = wanted if self.names.free(f"{wanted}-outbox") else f"{wanted}-{slug(address)}"
-        self.names.take(f"{name}-outbox", f"the TCP sink {address}")
-        topic = self.names.topic(name, "outbox")
+        topic = self.names.claim(name, "outbox", f"the TCP sink {address}")
         group = self.names.group(self.names.take(f"{name}-delivery", f"the delivery to {address}"))
         self.deliveries.append(Delivery(name, group, topic, TcpReceiver(config.host, int(config.port))))
         return ToOutbox(config.encoder.name(), topic, config.encoder.encode)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any, Literal
 
-from wallaroo.topology.model import Ingest, Repartition, SubTopology, Target, ToOutbox, Topology, ToTopic
+from wallaroo.topology.model import Ingest, SubTopology, Topology
 from wallaroo.topology.steps import Stateful, Step
 
 Format = Literal["text", "json", "mermaid"]
@@ -20,16 +20,6 @@ def describe(topology: Topology, format: Format = "text") -> str:  # noqa: A002 
             return json.dumps(_plain(topology), indent=2) + "\n"
         case "mermaid":
             return "\n".join(_mermaid(topology)) + "\n"
-
-
-def _target(target: Target) -> tuple[str, str]:
-    match target:
-        case Repartition(name):
-            return "repartition", name
-        case ToTopic(name):
-            return "topic", name
-        case ToOutbox(name):
-            return "outbox", name
 
 
 def _text(topology: Topology) -> Iterator[str]:
@@ -52,8 +42,7 @@ def _text(topology: Topology) -> Iterator[str]:
         if sub.timing is not None:
             yield f"    keeps    its watermarks in {sub.timing.store.changelog}"
         for target in sub.targets:
-            kind, by = _target(target)
-            yield f"    writes   {target.topic} ({kind}, by {by})"
+            yield f"    writes   {target.topic} ({target.kind}, by {target.name})"
     for delivery in topology.deliveries:
         yield f"  Delivery {delivery.name}"
         yield f"    group    {delivery.group}"
@@ -95,7 +84,7 @@ def _plain_sub(sub: SubTopology) -> dict[str, Any]:
         "reads": {"topic": sub.input.topic, "internal": sub.input.is_ours},
         "stages": [{"name": step.name, "kind": step.kind} for step in sub.steps],
         "stores": [{"name": store.name, "changelog": store.changelog} for store in sub.stores],
-        "writes": [{"topic": t.topic, "kind": _target(t)[0], "by": _target(t)[1]} for t in sub.targets],
+        "writes": [{"topic": t.topic, "kind": t.kind, "by": t.name} for t in sub.targets],
     }
 
 

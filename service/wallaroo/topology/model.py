@@ -1,8 +1,11 @@
-"""The compiled form of an application, as values: sub-topologies with their steps, topics and stores."""
+"""The compiled form of an application, as values: sub-topologies with their steps, topics and stores.
+
+`kind` is what `wallaroo describe` shows of a target.
+"""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from wallaroo.topology.steps import Stateful, Step, Store, TimedWindow
 
@@ -15,6 +18,7 @@ class Repartition:
     `windows` are the first windows over event time that it leads to: they need its watermarks.
     """
 
+    kind: ClassVar[str] = "repartition"
     name: str
     topic: str
     extract: Callable[[Any], Any] | None = None
@@ -26,6 +30,7 @@ class Repartition:
 class ToTopic:
     """The end of a pipeline: encoded records for a Kafka topic; `brokers` are those that its sink names."""
 
+    kind: ClassVar[str] = "topic"
     name: str
     topic: str
     encode: Callable[[Any], Any]
@@ -59,6 +64,7 @@ class ToOutbox:
     With `remote`, they are for a topic of another cluster, and the encoder may choose a key and a partition.
     """
 
+    kind: ClassVar[str] = "outbox"
     name: str
     topic: str
     encode: Callable[[Any], Any]

@@ -86,15 +86,9 @@ def _read_by(decoder: Decoder, read: Input) -> Input:
 
 
 def _generator(source: str, name: str, instance: object, names: Names) -> CompiledSource:
-    taken = names.take(f"{name}-generator", f"the generator {source!r}")
-    generator = Generator(
-        taken,
-        source,
-        names.group(taken),
-        names.topic(name, "ingest"),
-        names.topic(name, "generator"),
-        names.group(taken),
-        instance,
-    )
+    positions = names.claim(name, "generator", f"the generator {source!r}")
+    group = names.group(f"{name}-generator")
+    topic = names.topic(name, "ingest")
+    generator = Generator(f"{name}-generator", source, group, topic, positions, group, instance)
     # The values of a generator need no decoder: they are in the format of internal topics.
     return CompiledSource(name, Input(source, generator.topic, ingest=True), writer=generator)

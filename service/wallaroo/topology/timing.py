@@ -50,9 +50,8 @@ def _timed(sub: SubTopology, routes: _Routes, names: Names) -> SubTopology:
     durations = [window.duration for window in routes.windows(sub)]
     if not durations:
         return sub
-    taken = names.take(f"{sub.name}-watermarks-changelog", f"the watermarks of {sub.name!r}")
-    short = taken.removesuffix("-changelog")
-    store = Store(short, names.topic(short, "changelog"), dict)
+    name = f"{sub.name}-watermarks"
+    store = Store(name, names.claim(name, "changelog", f"the watermarks of {sub.name!r}"), dict)
     return replace(
         sub,
         inputs=tuple(replace(read, upstreams=routes.upstreams(read)) for read in sub.inputs),
