@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from wallaroo.api.arguments import LOG_LEVELS, Address
+from wallaroo.api.stages import BaseWrapped
 from wallaroo.errors import WallarooParameterError
 
 _LONGEST_REPR = 80
@@ -47,12 +48,16 @@ def check_instance(what: str, value: object, kind: type | tuple[type, ...], advi
         raise WallarooParameterError(f"{what} cannot be {describe(value)}; {advice}")
 
 
-def check_function(what: str, func: Any, parameters: tuple[str, ...]) -> None:
-    """Check that this is a plain function that can be called with exactly these positional arguments.
+def check_function(what: str, func: Any, *parameters: str) -> Callable[..., Any]:
+    """Return a plain function that can be called with exactly these positional arguments.
 
     The rule is Wallaroo's: more parameters may follow if they have defaults, `*args` does not count, and
     `self` of a bound method does.
     """
+    if isinstance(func, BaseWrapped):
+        raise WallarooParameterError(
+            f"{what} stands on {func!r}, which is decorated already; keep one of the two"
+        )
     if not callable(func) or isinstance(func, type):
         raise WallarooParameterError(
             f"Expected a callable object but got a {func!r} for {what}; decorate a def"
@@ -65,10 +70,6 @@ def check_function(what: str, func: Any, parameters: tuple[str, ...]) -> None:
         raise WallarooParameterError(
             f"{what}: {func.__name__} is async or a generator; it must be a plain def that returns its result"
         )
-    _check_arity(what, func, parameters)
-
-
-def _check_arity(what: str, func: Any, parameters: tuple[str, ...]) -> None:
     least, most = _positional_parameters(what, func)
     if not least <= len(parameters) <= most:
         raise WallarooParameterError(
@@ -77,6 +78,7 @@ def _check_arity(what: str, func: Any, parameters: tuple[str, ...]) -> None:
             f"{least if least == most else f'{least} to {most}'}"
             f"{', self included' if inspect.ismethod(func) else ''}"
         )
+    return func  # type: ignore[no-any-return]
 
 
 def _positional_parameters(what: str, func: Any) -> tuple[int, int]:
