@@ -79,7 +79,7 @@ def check_sinks(pipeline: Pipeline, sinks: object) -> tuple[SinkConfig, ...]:
     return tuple(sinks)
 
 
-def place(pipeline: Pipeline) -> str:
+def location(pipeline: Pipeline) -> str:
     """Return where a pipeline ends for an error message: its sources and its last stage."""
     names = ", ".join(repr(name) for name in source_names(pipeline))
     passed = [step.stage.name() for step in pipeline.steps if isinstance(step, To)]
@@ -89,7 +89,7 @@ def place(pipeline: Pipeline) -> str:
 
 def _merge_problem(left: Pipeline, right: Pipeline) -> str | None:
     if right.closed:
-        return f"You can't merge with a terminated pipeline: {place(right)} has its sinks"
+        return f"You can't merge with a terminated pipeline: {location(right)} has its sinks"
     if shared := sorted(set(source_names(left)) & set(source_names(right))):
         return (
             f"source {shared[0]!r} is on both sides; a pipeline cannot be merged with itself or a part of "
@@ -140,4 +140,4 @@ def _stage_advice(stage: Any) -> str:  # noqa: PLR0911 - one for each mistake
 
 
 def _refuse(pipeline: Pipeline, action: str, advice: str) -> NoReturn:
-    raise WallarooParameterError(f"{place(pipeline)}: {action} is refused: {advice}")
+    raise WallarooParameterError(f"{location(pipeline)}: {action} is refused: {advice}")

@@ -87,7 +87,7 @@ class Pipeline:
         one ends in a key change.
         """
         advice = "give it another pipeline, begun with wallaroo.source(...)"
-        check_instance(f"{misuse.place(self)}: the argument of .merge", pipeline, Pipeline, advice)
+        check_instance(f"{misuse.location(self)}: the argument of .merge", pipeline, Pipeline, advice)
         misuse.check_merge(self, pipeline)
         return Pipeline(Merge(self, pipeline))
 
@@ -163,6 +163,6 @@ def build_application(app_name: str, pipeline: Pipeline) -> Application:
     if not pipeline.closed:
         raise WallarooParameterError(
             f"application {app_name!r}: An application must end with to_sink/s; "
-            f"add .to_sink(...) to {misuse.place(pipeline)}"
+            f"add .to_sink(...) to {misuse.location(pipeline)}"
         )
     return Application(app_name, pipeline)

@@ -166,9 +166,9 @@ def _declare(wrapper: Any) -> Declaration:
     Every process of an application makes the same declarations in the same order, so that the number means
     the same in each.
     """
-    place = (wrapper.__module__, wrapper.__qualname__)
-    declaration = (*place, _counts[place])
-    _counts[place] += 1
+    name = (wrapper.__module__, wrapper.__qualname__)
+    declaration = (*name, _counts[name])
+    _counts[name] += 1
     _declared[declaration] = wrapper
     return declaration
 

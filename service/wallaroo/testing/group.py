@@ -145,7 +145,7 @@ class Group:
         return self._tasks.start(at, self._committed[at], stores)
 
     def _end_transaction(self) -> list[Batch]:
-        """Leave the mark of a transaction where the commit in progress wrote; returns its batches."""
+        """End the commit in progress with transaction markers in its topics; returns its batches."""
         ended, self._in_progress = self._in_progress, []
         self._logs.end_transaction(ended)
         return ended

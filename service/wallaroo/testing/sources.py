@@ -1,4 +1,4 @@
-"""What lies in front of Kafka in a service: TCP ports and generators, writing to in-memory logs."""
+"""TCP sources and generators of an application in the driver; they write to in-memory logs."""
 
 from dataclasses import replace
 
@@ -25,7 +25,7 @@ class Sources:
         self._tasks: dict[str, GeneratorTask] = {}
 
     def send_frames(self, source: str, data: bytes, connection: int) -> None:
-        """Bytes of one connection; FramingError, behind the frames before it, where a header is bad."""
+        """Receive bytes of one connection; raises FramingError after the frames that precede a bad header."""
         ingest = source_named(source, self._topology.ingests, "TCP source")
         new = Frames(ingest.header_length, ingest.payload_length, ingest.max_size)
         frames = self._frames.setdefault((ingest.name, connection), new)
@@ -37,11 +37,11 @@ class Sources:
             raise frames.error
 
     def generate(self, source: str, values: int) -> int:
-        """The next values in one transaction; returns how many, fewer where the generator has ended."""
+        """Write the next values in transactions; returns how many, fewer if the generator has ended."""
         generator = source_named(source, self._topology.generators, "generator")
         task = self._tasks.pop(generator.name, None) or self._restored(generator)
         batch = task.collect(values, lambda: False) if values > 0 else None
-        # Kept only now: a task whose generator has failed is of no use.
+        # A task whose generator raised is not kept: its position may be half changed.
         self._tasks[generator.name] = task
         if batch is None:
             return 0

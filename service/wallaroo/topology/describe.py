@@ -17,7 +17,7 @@ def describe(topology: Topology, format: Format = "text") -> str:  # noqa: A002 
         case "text":
             return "\n".join(_text(topology)) + "\n"
         case "json":
-            return json.dumps(_plain(topology), indent=2) + "\n"
+            return json.dumps(_to_jsonable(topology), indent=2) + "\n"
         case "mermaid":
             return "\n".join(_mermaid(topology)) + "\n"
 
@@ -59,7 +59,7 @@ def _state(step: Step) -> str:
     return f", state in {step.store.changelog}" if isinstance(step, Stateful) else ""
 
 
-def _plain(topology: Topology) -> dict[str, Any]:
+def _to_jsonable(topology: Topology) -> dict[str, Any]:
     return {
         "application": topology.application,
         "application_id": topology.application_id,
@@ -68,7 +68,7 @@ def _plain(topology: Topology) -> dict[str, Any]:
             {"name": g.name, "group": g.group, "positions": g.positions, "writes": g.topic}
             for g in topology.generators
         ],
-        "sub_topologies": [_plain_sub(sub) for sub in topology.sub_topologies],
+        "sub_topologies": [_sub_topology_to_jsonable(sub) for sub in topology.sub_topologies],
         "deliveries": [
             {"name": d.name, "group": d.group, "reads": d.outbox, "sends": str(d.receiver)}
             for d in topology.deliveries
@@ -77,7 +77,7 @@ def _plain(topology: Topology) -> dict[str, Any]:
     }
 
 
-def _plain_sub(sub: SubTopology) -> dict[str, Any]:
+def _sub_topology_to_jsonable(sub: SubTopology) -> dict[str, Any]:
     return {
         "name": sub.name,
         "group": sub.group,
