@@ -95,12 +95,11 @@ def _mermaid(topology: Topology) -> Iterator[str]:
     for generator in topology.generators:
         yield f"  {_node(generator.name)}[{_label(generator.source)}] --> {_topic(generator.topic)}"
     for number, sub in enumerate(topology.sub_topologies):
+        labels = [step.name for step in sub.steps] or [sub.targets[0].name]
+        nodes = [f"s{number}n{at}" for at in range(len(labels))]
         yield f"  subgraph s{number}[{_label(sub.group)}]"
-        yield from (f"    {_id(number, at)}[{_label(step.name)}]" for at, step in enumerate(sub.steps))
-        if not sub.steps:
-            yield f"    {_id(number, 0)}[{_label(sub.targets[0].name)}]"
+        yield from (f"    {node}[{_label(label)}]" for node, label in zip(nodes, labels, strict=True))
         yield "  end"
-        nodes = [_id(number, at) for at in range(max(1, len(sub.steps)))]
         yield f"  {_topic(sub.input.topic)} --> {nodes[0]}"
         yield from (f"  {a} --> {b}" for a, b in pairwise(nodes))
         yield from (f"  {nodes[-1]} --> {_topic(target.topic)}" for target in sub.targets)
@@ -110,10 +109,6 @@ def _mermaid(topology: Topology) -> Iterator[str]:
     for delivery in topology.deliveries:
         receiver = str(delivery.receiver)
         yield f"  {_topic(delivery.outbox)} --> {_node(receiver)}[{_label(receiver)}]"
-
-
-def _id(sub: int, at: int) -> str:
-    return f"s{sub}n{at}"
 
 
 def _node(name: str) -> str:
