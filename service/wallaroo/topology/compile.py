@@ -11,10 +11,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from wallaroo.api import stages, steps
 from wallaroo.api.pipeline import Application, Pipeline
-from wallaroo.api.sinks import DefaultKafkaSinkCLIParser, KafkaSinkConfig, TCPSinkConfig
-from wallaroo.api.stages import Computation, ComputationMulti, KeyExtractor, StateComputation
-from wallaroo.api.steps import Collect, KeyBy, Merge, Source, To, ToSinks
+from wallaroo.api.sinks import DefaultKafkaSinkCLIParser, KafkaSinkConfig, SinkConfig, TCPSinkConfig
 from wallaroo.errors import TopologyError
 from wallaroo.topology.model import (
     Delivery,
@@ -63,7 +62,7 @@ class _Branch:
 
     name: str
     input: Input
-    partitioned_by: KeyExtractor | None = None
+    partitioned_by: stages.KeyExtractor | None = None
     steps: tuple[Step, ...] = ()
     keyed: bool = False
     change: _KeyChange | None = None
@@ -112,47 +111,45 @@ class _Compiler:
             branches = self._step(step, branches)
         return branches
 
-    def _origin(self, origin: Source | Merge) -> list[_Branch]:
-        if isinstance(origin, Merge):
+    def _origin(self, origin: steps.Source | steps.Merge) -> list[_Branch]:
+        if isinstance(origin, steps.Merge):
             return self.compile(origin.left) + self.compile(origin.right)
         compiled = compile_source(origin, self.names, self.args)
         if compiled.writer is not None:
             self.writers.append(compiled.writer)
         return [_Branch(compiled.name, compiled.input, partitioned_by=compiled.partitioned_by)]
 
-    def _step(self, step: object, branches: list[_Branch]) -> list[_Branch]:
+    def _step(self, step: steps.Step, branches: list[_Branch]) -> list[_Branch]:
         match step:
-            case To(stage):
+            case steps.To(stage):
                 return self._stage(stage, branches)
-            case KeyBy(extractor):
+            case steps.KeyBy(extractor):
                 return [_change_key(branch, extractor) for branch in branches]
-            case Collect():
+            case steps.Collect():
                 change = _KeyChange("collect", key=_COLLECT_KEY)
                 return [replace(branch, change=change) for branch in branches]
-            case ToSinks(sinks):
+            case steps.ToSinks(sinks):
                 return self._sinks(sinks, branches)
-            case _:
-                raise TopologyError(f"this version cannot run the step {step!r}")
 
-    def _stage(self, stage: Any, branches: list[_Branch]) -> list[_Branch]:
-        if not isinstance(stage, Computation | DeclaredWindows):
-            raise TopologyError(
-                f"this version cannot run {type(stage).__name__}; it runs computations, state computations "
-                "and windows"
-            )
-        stateful = isinstance(stage, StateComputation | DeclaredWindows)
+    def _stage(self, stage: steps.Stage, branches: list[_Branch]) -> list[_Branch]:
+        stateful = isinstance(stage, stages.StateComputation | DeclaredWindows)
         branches = self._apply_key_changes(branches, stage.name(), stateful=stateful)
         step = self._compiled(stage)
         return [replace(branch, steps=(*branch.steps, step)) for branch in branches]
 
-    def _compiled(self, stage: Any) -> Step:
+    def _compiled(self, stage: steps.Stage) -> Step:
+        name = stage.name()
         if isinstance(stage, DeclaredWindows):
-            return compile_windows(stage, self._store(stage.name(), stage.aggregation.initial_accumulator))
-        name, multi = stage.name(), isinstance(stage, ComputationMulti)
-        if not stage.is_stateful:
-            return ApplyMulti(name, stage.compute_multi) if multi else Apply(name, stage.compute)
-        store = self._store(name, stage.initial_state)
-        return UpdateMulti(name, stage.compute_multi, store) if multi else Update(name, stage.compute, store)
+            return compile_windows(stage, self._store(name, stage.aggregation.initial_accumulator))
+        match stage:
+            case stages.StateComputationMulti():
+                return UpdateMulti(name, stage.compute_multi, self._store(name, stage.initial_state))
+            case stages.StateComputation():
+                return Update(name, stage.compute, self._store(name, stage.initial_state))
+            case stages.ComputationMulti():
+                return ApplyMulti(name, stage.compute_multi)
+            case stages.Computation():
+                return Apply(name, stage.compute)
 
     def _store(self, name: str, initial: Callable[[], Any]) -> Store:
         short = slug(name)
@@ -189,7 +186,7 @@ class _Compiler:
             self._finish(branch, (Repartition(change.name, topic, change.extract, change.key),))
         return _Branch(name, Input(name, topic), keyed=True)
 
-    def _sinks(self, sinks: Sequence[Any], branches: list[_Branch]) -> list[_Branch]:
+    def _sinks(self, sinks: Sequence[SinkConfig], branches: list[_Branch]) -> list[_Branch]:
         configs = [
             sink.resolve(self.args) if isinstance(sink, DefaultKafkaSinkCLIParser) else sink for sink in sinks
         ]
@@ -199,15 +196,13 @@ class _Compiler:
             self._finish(branch, targets)
         return []
 
-    def _sink(self, config: Any) -> Target:
+    def _sink(self, config: KafkaSinkConfig | TCPSinkConfig) -> Target:
         match config:
             case KafkaSinkConfig():
                 brokers = tuple(config.brokers or ())
                 return ToTopic(config.encoder.name(), config.topic, config.encoder.encode, brokers)
             case TCPSinkConfig():
                 return self._delivery(config)
-            case _:
-                raise TopologyError(f"this version cannot write to a {type(config).__name__}")
 
     def _delivery(self, config: TCPSinkConfig) -> ToOutbox:
         wanted = slug(config.name or config.encoder.name())
@@ -223,7 +218,7 @@ class _Compiler:
         self.finished.append(SubTopology(branch.name, group, (branch.input,), branch.steps, targets))
 
 
-def _change_key(branch: _Branch, extractor: KeyExtractor) -> _Branch:
+def _change_key(branch: _Branch, extractor: stages.KeyExtractor) -> _Branch:
     # A source that is partitioned by this extractor's key needs no repartition topic, only a check.
     name = extractor.name()
     if branch.partitioned_by is extractor and not branch.keyed:
