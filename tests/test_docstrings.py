@@ -42,7 +42,7 @@ def functions(value: Any) -> list[FunctionType]:
 
 
 def can_raise(function: FunctionType, seen: set[FunctionType]) -> bool:
-    """Whether a function, or one of this package that it calls by a global name, has a raise statement."""
+    """Whether a function, or one of this package that it calls by name, has a raise statement."""
     seen.add(function)
     try:
         tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
@@ -50,9 +50,22 @@ def can_raise(function: FunctionType, seen: set[FunctionType]) -> bool:
         return False
     if any(isinstance(node, ast.Raise) for node in ast.walk(tree)):
         return True
-    named = [function.__globals__.get(node.id) for node in ast.walk(tree) if isinstance(node, ast.Name)]
+    named = [named_by(node, function.__globals__) for node in ast.walk(tree)]
     called = [each for found in named for each in (functions(found) if is_ours(found) else [])]
     return any(can_raise(each, seen) for each in called if each not in seen)
+
+
+def named_by(node: ast.AST, names: dict[str, Any]) -> Any:
+    """The value of a global name, or of an attribute of an imported module."""
+    match node:
+        case ast.Name(id=name):
+            return names.get(name)
+        case ast.Attribute(value=ast.Name(id=name), attr=attribute) if isinstance(
+            names.get(name), ModuleType
+        ):
+            return getattr(names[name], attribute)
+        case _:
+            return None
 
 
 def is_ours(value: Any) -> bool:

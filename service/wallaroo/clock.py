@@ -5,7 +5,7 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """What tells the time."""
+    """Monotonic time and the time of day."""
 
     def monotonic(self) -> float:
         """Return seconds from any starting point, which never go back."""

@@ -6,7 +6,7 @@ import pytest
 
 import wallaroo
 from tests.samples import TCP_SINK, decode, encode, look, total, user
-from wallaroo.api.pipeline import Collect, KeyBy, Merge, Source, To, ToSinks
+from wallaroo.api.steps import Collect, KeyBy, Merge, Source, To, ToSinks
 
 
 def config(name):

@@ -24,7 +24,7 @@ with atheris.instrument_imports():
     from wallaroo.serde.codecs import codecs_of
     from wallaroo.serde.object_codec import state_codec
     from wallaroo.serde.pickle import RestrictedPickle
-    from wallaroo.topology.ingest import Generator
+    from wallaroo.topology.model import Generator
 
 KINDS = (
     *(b"1J", b"1D", b"1M", b"1P", b"1S", b"1B", b"1U", b"1G1P", b"1V1S", b"1E", b"1P\x80\x05", b""),

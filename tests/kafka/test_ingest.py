@@ -18,7 +18,7 @@ from wallaroo.errors import CommitError
 from wallaroo.kafka.clients import Member
 from wallaroo.observability import metrics
 from wallaroo.settings import Settings
-from wallaroo.topology.ingest import Ingest
+from wallaroo.topology.model import Ingest
 
 PARTITIONS = 4
 

@@ -1,7 +1,8 @@
 """Parsers of the options that applications read from `args`; options of other names are ignored."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 # (name, host, port), followed by the maximum size if one is given; without a name (host, port)
 InputAddress = tuple[str, ...]
@@ -23,10 +24,7 @@ def tcp_parse_input_addrs(args: Sequence[str]) -> list[InputAddress]:
     >>> wallaroo.tcp_parse_input_addrs(["app", "--in", "Words@localhost:7010,Votes@localhost:7011:1024"])
     [('Words', 'localhost', '7010'), ('Votes', 'localhost', '7011', '1024')]
     """
-    parser = argparse.ArgumentParser(prog="wallaroo")
-    parser.add_argument("-i", "--in", dest="addresses", required=True, type=_input_addresses)
-    addresses: list[InputAddress] = _known(parser, args).addresses
-    return addresses
+    return _addresses(["-i", "--in"], _input_address, args)
 
 
 def tcp_parse_output_addrs(args: Sequence[str]) -> list[Address]:
@@ -39,10 +37,7 @@ def tcp_parse_output_addrs(args: Sequence[str]) -> list[Address]:
     >>> wallaroo.tcp_parse_output_addrs(["app", "--out", "localhost:7002"])
     [('localhost', '7002')]
     """
-    parser = argparse.ArgumentParser(prog="wallaroo")
-    parser.add_argument("-o", "--out", dest="addresses", required=True, type=_output_addresses)
-    addresses: list[Address] = _known(parser, args).addresses
-    return addresses
+    return _addresses(["-o", "--out"], _output_address, args)
 
 
 def kafka_parse_source_options(args: Sequence[str]) -> SourceOptions:
@@ -96,6 +91,11 @@ def kafka_sink_options(name: str, args: Sequence[str]) -> SinkOptions:
     return "", options.topic, options.brokers, options.log_level, options.buffer_ms, options.max_size
 
 
+def broker_list(brokers: Iterable[Address] | None) -> list[Address]:
+    """Return the brokers of a source or sink as the parsers do."""
+    return [("", _DEFAULT_KAFKA_PORT)] if brokers is None else list(brokers)
+
+
 def _kafka_parser(name: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="wallaroo")
     parser.add_argument(f"--{name}_topic", dest="topic", default="")
@@ -108,8 +108,13 @@ def _known(parser: argparse.ArgumentParser, args: Sequence[str]) -> argparse.Nam
     return parser.parse_known_args(list(args))[0]
 
 
-def _input_addresses(text: str) -> list[InputAddress]:
-    return [_input_address(item) for item in text.split(",")]
+def _addresses(options: list[str], parse: Callable[[str], Any], args: Sequence[str]) -> list[Any]:
+    def parse_all(text: str) -> list[Any]:
+        return [parse(item) for item in text.split(",")]
+
+    parser = argparse.ArgumentParser(prog="wallaroo")
+    parser.add_argument(*options, dest="addresses", required=True, type=parse_all)
+    return list(_known(parser, args).addresses)
 
 
 def _input_address(item: str) -> InputAddress:
@@ -118,10 +123,6 @@ def _input_address(item: str) -> InputAddress:
     if len(parts) not in (2, 3) or not all(parts) or (at and not name):
         raise argparse.ArgumentTypeError(f"{item!r} is not Name@host:port or Name@host:port:max_size")
     return (name, *parts) if at else parts
-
-
-def _output_addresses(text: str) -> list[Address]:
-    return [_output_address(item) for item in text.split(",")]
 
 
 def _output_address(item: str) -> Address:

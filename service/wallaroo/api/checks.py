@@ -1,12 +1,17 @@
 """Checks of what a user passes to the API; each raises WallarooParameterError."""
 
 import inspect
+import re
 from collections.abc import Callable
 from typing import Any
 
+from wallaroo.api.arguments import LOG_LEVELS, Address
+from wallaroo.api.stages import BaseWrapped
 from wallaroo.errors import WallarooParameterError
 
 _LONGEST_REPR = 80
+_LAST_PORT = 65535
+_TOPIC = re.compile(r"[a-zA-Z0-9._-]{1,249}")
 
 _ASYNC_OR_GENERATOR = (
     inspect.iscoroutinefunction,
@@ -43,12 +48,16 @@ def check_instance(what: str, value: object, kind: type | tuple[type, ...], advi
         raise WallarooParameterError(f"{what} cannot be {describe(value)}; {advice}")
 
 
-def check_function(what: str, func: Any, parameters: tuple[str, ...]) -> None:
-    """Check that this is a plain function that can be called with exactly these positional arguments.
+def check_function(what: str, func: Any, *parameters: str) -> Callable[..., Any]:
+    """Return a plain function that can be called with exactly these positional arguments.
 
     The rule is Wallaroo's: more parameters may follow if they have defaults, `*args` does not count, and
     `self` of a bound method does.
     """
+    if isinstance(func, BaseWrapped):
+        raise WallarooParameterError(
+            f"{what} stands on {func!r}, which is decorated already; keep one of the two"
+        )
     if not callable(func) or isinstance(func, type):
         raise WallarooParameterError(
             f"Expected a callable object but got a {func!r} for {what}; decorate a def"
@@ -61,10 +70,6 @@ def check_function(what: str, func: Any, parameters: tuple[str, ...]) -> None:
         raise WallarooParameterError(
             f"{what}: {func.__name__} is async or a generator; it must be a plain def that returns its result"
         )
-    _check_arity(what, func, parameters)
-
-
-def _check_arity(what: str, func: Any, parameters: tuple[str, ...]) -> None:
     least, most = _positional_parameters(what, func)
     if not least <= len(parameters) <= most:
         raise WallarooParameterError(
@@ -73,6 +78,7 @@ def _check_arity(what: str, func: Any, parameters: tuple[str, ...]) -> None:
             f"{least if least == most else f'{least} to {most}'}"
             f"{', self included' if inspect.ismethod(func) else ''}"
         )
+    return func  # type: ignore[no-any-return]
 
 
 def _positional_parameters(what: str, func: Any) -> tuple[int, int]:
@@ -104,6 +110,57 @@ def check_factory(what: str, factory: Any) -> Callable[[], Any]:
             f"{what} {describe(factory)} must be callable without arguments: {error}"
         ) from error
     return factory  # type: ignore[no-any-return]
+
+
+def check_topic(what: str, topic: object, option: str = "") -> None:
+    """Check that Kafka allows this name for a topic; `option` is the command-line option it comes from."""
+    if topic == "" and option:
+        raise WallarooParameterError(f"{what} has no topic; give it with {option} TOPIC")
+    if not isinstance(topic, str) or not _TOPIC.fullmatch(topic) or topic in (".", ".."):
+        raise WallarooParameterError(
+            f"{what}: {topic!r} is no name for a topic; use up to 249 of a-z A-Z 0-9 . _ -"
+        )
+
+
+def check_log_level(what: str, log_level: object) -> None:
+    """Check that this is one of Wallaroo's four log levels."""
+    if log_level not in LOG_LEVELS:
+        raise WallarooParameterError(
+            f"{what}: log_level must be one of {', '.join(LOG_LEVELS)}, not {log_level!r}"
+        )
+
+
+def check_host(what: str, host: object) -> str:
+    """Return a host name or address."""
+    if not isinstance(host, str) or not host.strip():
+        raise WallarooParameterError(f"{what}: the host must be a str such as '127.0.0.1', not {host!r}")
+    return host
+
+
+def check_port(what: str, port: object) -> str:
+    """Return a port as text, given as text or as an int; 0 lets the system choose."""
+    number = check_number_text(f"{what}: the port", port, at_least=0)
+    if number > _LAST_PORT:
+        raise WallarooParameterError(f"{what}: the port must be at most {_LAST_PORT}, not {number}")
+    return str(number)
+
+
+def normal_brokers(what: str, brokers: Any) -> tuple[Address, ...] | None:
+    """Return the brokers as pairs of str, or None for the brokers of the settings.
+
+    The parsers return `[("", "9092")]` if no broker is named, so that becomes None, too.
+    """
+    if brokers is None:
+        return None
+    try:
+        pairs = [(host, port) for host, port in brokers]
+    except (TypeError, ValueError) as error:
+        raise WallarooParameterError(
+            f'{what}: brokers must be a list such as [("127.0.0.1", 9092)], not {brokers!r}'
+        ) from error
+    if all(host == "" for host, _ in pairs):
+        return None
+    return tuple((check_host(what, host), check_port(what, port)) for host, port in pairs)
 
 
 def describe(value: object) -> str:

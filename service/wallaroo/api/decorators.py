@@ -6,7 +6,6 @@ from typing import Any
 
 from wallaroo.api.checks import check_factory, check_function, check_name, check_whole
 from wallaroo.api.stages import (
-    BaseWrapped,
     Computation,
     ComputationMulti,
     Decoder,
@@ -19,9 +18,6 @@ from wallaroo.errors import WallarooParameterError
 
 # Bytes of the largest integer that struct can unpack.
 _LONGEST_HEADER = 8
-
-_DATA = ("data",)
-_DATA_AND_STATE = ("data", "state")
 
 OneArgument = Callable[[Any], Any]
 TwoArguments = Callable[[Any, Any], Any]
@@ -45,7 +41,7 @@ def computation(name: str) -> Callable[[OneArgument], Computation]:
     212.0
     """
     label = _named("@computation", name)
-    return lambda func: Computation(_checked(label, func, _DATA), name)
+    return lambda func: Computation(check_function(label, func, "data"), name)
 
 
 def computation_multi(name: str) -> Callable[[OneArgument], ComputationMulti]:
@@ -64,7 +60,7 @@ def computation_multi(name: str) -> Callable[[OneArgument], ComputationMulti]:
     ['to', 'be', 'or', 'not']
     """
     label = _named("@computation_multi", name)
-    return lambda func: ComputationMulti(_checked(label, func, _DATA), name)
+    return lambda func: ComputationMulti(check_function(label, func, "data"), name)
 
 
 def state_computation(name: str, state: Callable[[], Any]) -> Callable[[TwoArguments], StateComputation]:
@@ -91,7 +87,7 @@ def state_computation(name: str, state: Callable[[], Any]) -> Callable[[TwoArgum
     """
     label = _named("@state_computation", name)
     check_factory(f"{label}: state", state)
-    return lambda func: StateComputation(_checked(label, func, _DATA_AND_STATE), name, state)
+    return lambda func: StateComputation(check_function(label, func, "data", "state"), name, state)
 
 
 def state_computation_multi(
@@ -118,7 +114,7 @@ def state_computation_multi(
     """
     label = _named("@state_computation_multi", name)
     check_factory(f"{label}: state", state)
-    return lambda func: StateComputationMulti(_checked(label, func, _DATA_AND_STATE), name, state)
+    return lambda func: StateComputationMulti(check_function(label, func, "data", "state"), name, state)
 
 
 def key_extractor(func: OneArgument) -> KeyExtractor:
@@ -137,8 +133,7 @@ def key_extractor(func: OneArgument) -> KeyExtractor:
     >>> user.extract_key({"user": "Rex", "amount": 5})
     'Rex'
     """
-    checked = _checked("@key_extractor", func, _DATA)
-    return KeyExtractor(checked, func.__name__)
+    return KeyExtractor(check_function("@key_extractor", func, "data"), func.__name__)
 
 
 def encoder(func: OneArgument) -> Encoder:
@@ -157,8 +152,7 @@ def encoder(func: OneArgument) -> Encoder:
     >>> encode.encode({"user": "Rex", "total": 2100})
     ('Rex: 2100', 'Rex')
     """
-    checked = _checked("@encoder", func, _DATA)
-    return Encoder(checked, func.__name__)
+    return Encoder(check_function("@encoder", func, "data"), func.__name__)
 
 
 def decoder(header_length: int = 4, length_fmt: str = ">I") -> Callable[[OneArgument], Decoder]:
@@ -182,7 +176,9 @@ def decoder(header_length: int = 4, length_fmt: str = ">I") -> Callable[[OneArgu
     if callable(header_length):
         raise WallarooParameterError(f"@decoder needs parentheses: write @decoder() above {header_length!r}")
     _check_framing(header_length, length_fmt)
-    return lambda func: Decoder(_checked("@decoder", func, ("bs",)), func.__name__, header_length, length_fmt)
+    return lambda func: Decoder(
+        check_function("@decoder", func, "bs"), func.__name__, header_length, length_fmt
+    )
 
 
 def _named(decorator: str, name: object) -> str:
@@ -191,15 +187,6 @@ def _named(decorator: str, name: object) -> str:
             f'{decorator} needs a name: write {decorator}("name of the stage") above {name!r}'
         )
     return f"{decorator}({check_name(decorator, name)!r})"
-
-
-def _checked(label: str, func: Any, parameters: tuple[str, ...]) -> Callable[..., Any]:
-    if isinstance(func, BaseWrapped):
-        raise WallarooParameterError(
-            f"{label} stands on {func!r}, which is decorated already; keep one of the two"
-        )
-    check_function(label, func, parameters)
-    return func  # type: ignore[no-any-return]
 
 
 def _check_framing(header_length: int, length_fmt: str) -> None:

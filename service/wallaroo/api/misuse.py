@@ -16,8 +16,6 @@ from wallaroo.errors import WallarooParameterError
 if TYPE_CHECKING:
     from wallaroo.api.pipeline import Pipeline
 
-_CONFIGS = "TCPSinkConfig, KafkaSinkConfig or a Kafka sink's CLI parser"
-
 
 def check_source_config(name: str, config: object) -> None:
     """Check that this is the configuration of a source."""
@@ -39,12 +37,11 @@ def check_stage(pipeline: Pipeline, stage: Any) -> None:
     if not isinstance(stage, Stage):
         _refuse(pipeline, f".to({describe(stage)})", _stage_advice(stage))
     if any(stage.name() == other.name() for other in stages(pipeline)):
-        _refuse(
-            pipeline,
-            f".to({stage!r})",
+        advice = (
             f"a stage named {stage.name()!r} is there already; names must be unique, since topics, stores "
-            "and metrics are named after them",
+            "and metrics are named after them"
         )
+        _refuse(pipeline, f".to({stage!r})", advice)
 
 
 def check_extractor(pipeline: Pipeline, extractor: object) -> None:
@@ -64,26 +61,9 @@ def check_key_change(pipeline: Pipeline, action: str) -> None:
 def check_merge(left: Pipeline, right: Pipeline) -> None:
     """Check that two open pipelines share no source or stateful stage, and both or neither change the key."""
     check_open(left, ".merge(...)")
-    if right.closed:
-        _refuse(
-            left, ".merge(...)", f"You can't merge with a terminated pipeline: {place(right)} has its sinks"
-        )
-    shared = sorted(set(source_names(left)) & set(source_names(right)))
-    if shared:
-        _refuse(
-            left,
-            ".merge(...)",
-            f"source {shared[0]!r} is on both sides; a pipeline cannot be merged with itself or a part of "
-            "itself, so declare another source with a name of its own",
-        )
-    if ends_in_key_change(left) != ends_in_key_change(right):
-        _refuse(
-            left,
-            ".merge(...)",
-            "A pipeline ending with key_by can only be merged with another; end both sides with key_by or "
-            "collect, or call it once after the merge",
-        )
-    _check_shared_stages(left, right)
+    problem = _merge_problem(left, right) or _shared_stage_problem(left, right)
+    if problem:
+        _refuse(left, ".merge(...)", problem)
 
 
 def check_sinks(pipeline: Pipeline, sinks: object) -> tuple[SinkConfig, ...]:
@@ -94,11 +74,12 @@ def check_sinks(pipeline: Pipeline, sinks: object) -> tuple[SinkConfig, ...]:
         _refuse(pipeline, ".to_sinks([])", "you must specify at least one sink")
     for sink in sinks:
         if not isinstance(sink, SinkConfig):
-            _refuse(pipeline, f".to_sink({describe(sink)})", f"a sink is a {_CONFIGS}")
+            advice = "a sink is a TCPSinkConfig, KafkaSinkConfig or a Kafka sink's CLI parser"
+            _refuse(pipeline, f".to_sink({describe(sink)})", advice)
     return tuple(sinks)
 
 
-def place(pipeline: Pipeline) -> str:
+def location(pipeline: Pipeline) -> str:
     """Return where a pipeline ends for an error message: its sources and its last stage."""
     names = ", ".join(repr(name) for name in source_names(pipeline))
     passed = [step.stage.name() for step in pipeline.steps if isinstance(step, To)]
@@ -106,47 +87,57 @@ def place(pipeline: Pipeline) -> str:
     return f"the pipeline of {names}{last}"
 
 
-def _check_shared_stages(left: Pipeline, right: Pipeline) -> None:
+def _merge_problem(left: Pipeline, right: Pipeline) -> str | None:
+    if right.closed:
+        return f"You can't merge with a terminated pipeline: {location(right)} has its sinks"
+    if shared := sorted(set(source_names(left)) & set(source_names(right))):
+        return (
+            f"source {shared[0]!r} is on both sides; a pipeline cannot be merged with itself or a part of "
+            "itself, so declare another source with a name of its own"
+        )
+    if ends_in_key_change(left) != ends_in_key_change(right):
+        return (
+            "A pipeline ending with key_by can only be merged with another; end both sides with key_by or "
+            "collect, or call it once after the merge"
+        )
+    return None
+
+
+def _shared_stage_problem(left: Pipeline, right: Pipeline) -> str | None:
     known = {stage.name(): stage for stage in stages(left)}
     for stage in stages(right):
-        other = known.get(stage.name(), stage)
-        if other is not stage:
-            _refuse(left, ".merge(...)", f"two different stages are named {stage.name()!r}; rename one")
-        if stage.name() in known and _is_stateful(stage):
-            _refuse(
-                left,
-                ".merge(...)",
-                f"stage {stage.name()!r} keeps state and is on both sides; move it behind the merge, "
-                "or declare a second one with a name of its own",
+        name = stage.name()
+        if name not in known:
+            continue
+        if known[name] is not stage:
+            return f"two different stages are named {name!r}; rename one"
+        if not isinstance(stage, Computation) or stage.is_stateful:
+            return (
+                f"stage {name!r} keeps state and is on both sides; move it behind the merge, "
+                "or declare a second one with a name of its own"
             )
+    return None
 
 
-def _is_stateful(stage: Stage) -> bool:
-    return stage.is_stateful if isinstance(stage, Computation) else True
-
-
-def _stage_advice(stage: Any) -> str:
+def _stage_advice(stage: Any) -> str:  # noqa: PLR0911 - one for each mistake
     if isinstance(stage, Aggregation) or is_aggregation_class(stage):
         return "an aggregation needs windows: .to(wallaroo.range_windows(...).over(YourAggregation))"
-    for kinds, advice in _ADVICE:
-        if isinstance(stage, kinds):
-            return advice
-    if callable(stage):
-        return 'decorate it first, for example with @wallaroo.computation(name="...")'
-    return "a stage is a decorated computation, or windows finished with .over(...)"
-
-
-_ADVICE: tuple[tuple[Any, str], ...] = (
-    (
-        RangeWindowsBuilder | CountWindowsBuilder,
-        "these windows miss their aggregation; add .over(YourAggregation)",
-    ),
-    (KeyExtractor, "a key extractor belongs in .key_by(...)"),
-    (Encoder, "an encoder belongs in the configuration of a sink"),
-    (Decoder, "a decoder belongs in the configuration of a source"),
-    (SinkConfig, "a sink belongs in .to_sink(...)"),
-)
+    match stage:
+        case RangeWindowsBuilder() | CountWindowsBuilder():
+            return "these windows miss their aggregation; add .over(YourAggregation)"
+        case KeyExtractor():
+            return "a key extractor belongs in .key_by(...)"
+        case Encoder():
+            return "an encoder belongs in the configuration of a sink"
+        case Decoder():
+            return "a decoder belongs in the configuration of a source"
+        case _ if isinstance(stage, SinkConfig):
+            return "a sink belongs in .to_sink(...)"
+        case _ if callable(stage):
+            return 'decorate it first, for example with @wallaroo.computation(name="...")'
+        case _:
+            return "a stage is a decorated computation, or windows finished with .over(...)"
 
 
 def _refuse(pipeline: Pipeline, action: str, advice: str) -> NoReturn:
-    raise WallarooParameterError(f"{place(pipeline)}: {action} is refused: {advice}")
+    raise WallarooParameterError(f"{location(pipeline)}: {action} is refused: {advice}")

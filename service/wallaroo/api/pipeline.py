@@ -3,37 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from wallaroo.api import misuse
 from wallaroo.api.checks import check_instance, check_name
-from wallaroo.api.misuse import (
-    check_extractor,
-    check_key_change,
-    check_merge,
-    check_open,
-    check_sinks,
-    check_source_config,
-    check_stage,
-    place,
-)
 from wallaroo.api.sinks import SinkConfig
 from wallaroo.api.sources import SourceConfig
 from wallaroo.api.stages import KeyExtractor
 from wallaroo.api.steps import Collect, KeyBy, Merge, Source, Stage, Step, To, ToSinks
 from wallaroo.errors import WallarooParameterError
-
-__all__ = [
-    "Application",
-    "Collect",
-    "KeyBy",
-    "Merge",
-    "Pipeline",
-    "Source",
-    "Stage",
-    "Step",
-    "To",
-    "ToSinks",
-    "build_application",
-    "source",
-]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +43,7 @@ class Pipeline:
         Raises WallarooParameterError if the name is missing or `source_config` is no source.
         """
         check_name("a source", name)
-        check_source_config(name, source_config)
+        misuse.check_source_config(name, source_config)
         return cls(Source(name, source_config))
 
     @property
@@ -82,8 +58,8 @@ class Pipeline:
 
         Raises WallarooParameterError if it is no stage, or its name is taken.
         """
-        check_open(self, ".to(...)")
-        check_stage(self, computation)
+        misuse.check_open(self, ".to(...)")
+        misuse.check_stage(self, computation)
         return self._then(To(computation))
 
     def key_by(self, key_extractor: KeyExtractor) -> "Pipeline":
@@ -91,8 +67,8 @@ class Pipeline:
 
         Raises WallarooParameterError if it is no key extractor, or the key was changed just before.
         """
-        check_open(self, ".key_by(...)")
-        check_extractor(self, key_extractor)
+        misuse.check_open(self, ".key_by(...)")
+        misuse.check_extractor(self, key_extractor)
         return self._then(KeyBy(key_extractor))
 
     def collect(self) -> "Pipeline":
@@ -100,8 +76,8 @@ class Pipeline:
 
         Raises WallarooParameterError if the key was changed just before.
         """
-        check_open(self, ".collect()")
-        check_key_change(self, ".collect()")
+        misuse.check_open(self, ".collect()")
+        misuse.check_key_change(self, ".collect()")
         return self._then(Collect())
 
     def merge(self, pipeline: "Pipeline") -> "Pipeline":
@@ -111,8 +87,8 @@ class Pipeline:
         one ends in a key change.
         """
         advice = "give it another pipeline, begun with wallaroo.source(...)"
-        check_instance(f"{place(self)}: the argument of .merge", pipeline, Pipeline, advice)
-        check_merge(self, pipeline)
+        check_instance(f"{misuse.location(self)}: the argument of .merge", pipeline, Pipeline, advice)
+        misuse.check_merge(self, pipeline)
         return Pipeline(Merge(self, pipeline))
 
     def to_sink(self, sink_config: SinkConfig) -> "Pipeline":
@@ -120,16 +96,16 @@ class Pipeline:
 
         Raises WallarooParameterError if it is no sink, or the pipeline has ended.
         """
-        check_open(self, ".to_sink(...)")
-        return self._then(ToSinks(check_sinks(self, [sink_config])))
+        misuse.check_open(self, ".to_sink(...)")
+        return self._then(ToSinks(misuse.check_sinks(self, [sink_config])))
 
     def to_sinks(self, sink_configs: Sequence[SinkConfig]) -> "Pipeline":
         """End the pipeline in several sinks; every message goes to each of them, in one transaction.
 
         Raises WallarooParameterError if there is none, one is no sink, or the pipeline has ended.
         """
-        check_open(self, ".to_sinks(...)")
-        return self._then(ToSinks(check_sinks(self, sink_configs)))
+        misuse.check_open(self, ".to_sinks(...)")
+        return self._then(ToSinks(misuse.check_sinks(self, sink_configs)))
 
     def clone(self) -> "Pipeline":
         """Return an equal pipeline."""
@@ -187,6 +163,6 @@ def build_application(app_name: str, pipeline: Pipeline) -> Application:
     if not pipeline.closed:
         raise WallarooParameterError(
             f"application {app_name!r}: An application must end with to_sink/s; "
-            f"add .to_sink(...) to {place(pipeline)}"
+            f"add .to_sink(...) to {misuse.location(pipeline)}"
         )
     return Application(app_name, pipeline)

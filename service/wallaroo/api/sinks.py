@@ -4,16 +4,8 @@ from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, cast
 
-from wallaroo.api.arguments import Address, kafka_parse_sink_options, kafka_sink_options
-from wallaroo.api.checks import check_instance, check_name, check_whole
-from wallaroo.api.kafka import (
-    broker_list,
-    check_host,
-    check_log_level,
-    check_port,
-    check_topic,
-    normal_brokers,
-)
+from wallaroo.api import checks
+from wallaroo.api.arguments import Address, broker_list, kafka_parse_sink_options, kafka_sink_options
 from wallaroo.api.stages import Encoder
 
 # The documented signature puts `encoder` behind parameters with defaults; None is refused.
@@ -45,11 +37,11 @@ class TCPSinkConfig:
 
     def __post_init__(self) -> None:
         what = f"TCPSinkConfig({self.host!r}, {self.port!r})"
-        check_host(what, self.host)
-        object.__setattr__(self, "port", check_port(what, self.port))
+        checks.check_host(what, self.host)
+        object.__setattr__(self, "port", checks.check_port(what, self.port))
         _check_encoder(what, self.encoder)
         if self.name is not None:
-            check_name(what, self.name)
+            checks.check_name(what, self.name)
 
     def to_tuple(self) -> tuple[Any, ...]:
         """Return the sink as the tuple that Wallaroo passes on."""
@@ -84,12 +76,12 @@ class KafkaSinkConfig:
 
     def __post_init__(self) -> None:
         what = f"KafkaSinkConfig({self.topic!r})"
-        check_topic(what, self.topic)
-        check_log_level(what, self.log_level)
-        check_whole(f"{what}: max_produce_buffer_ms", self.max_produce_buffer_ms, at_least=0)
-        check_whole(f"{what}: max_message_size", self.max_message_size, at_least=1)
+        checks.check_topic(what, self.topic)
+        checks.check_log_level(what, self.log_level)
+        checks.check_whole(f"{what}: max_produce_buffer_ms", self.max_produce_buffer_ms, at_least=0)
+        checks.check_whole(f"{what}: max_message_size", self.max_message_size, at_least=1)
         _check_encoder(what, self.encoder)
-        object.__setattr__(self, "brokers", normal_brokers(what, self.brokers))
+        object.__setattr__(self, "brokers", checks.normal_brokers(what, self.brokers))
 
     def to_tuple(self) -> tuple[Any, ...]:
         """Return the sink as the tuple that Wallaroo passes on."""
@@ -107,7 +99,7 @@ class CustomKafkaSinkCLIParser(KafkaSinkConfig):
 
     def __init__(self, args: Sequence[str], encoder: Encoder) -> None:
         _, topic, brokers, log_level, buffer_ms, max_size = kafka_parse_sink_options(args)
-        check_topic("CustomKafkaSinkCLIParser", topic, "--kafka_sink_topic")
+        checks.check_topic("CustomKafkaSinkCLIParser", topic, "--kafka_sink_topic")
         super().__init__(topic, brokers, log_level, buffer_ms, max_size, encoder)
 
 
@@ -131,7 +123,7 @@ class DefaultKafkaSinkCLIParser:
     name: str = "kafka_sink"
 
     def __post_init__(self) -> None:
-        what = f"DefaultKafkaSinkCLIParser({check_name('DefaultKafkaSinkCLIParser', self.name)!r})"
+        what = f"DefaultKafkaSinkCLIParser({checks.check_name('DefaultKafkaSinkCLIParser', self.name)!r})"
         _check_encoder(what, self.encoder)
 
     def resolve(self, args: Sequence[str]) -> KafkaSinkConfig:
@@ -140,7 +132,7 @@ class DefaultKafkaSinkCLIParser:
         Raises WallarooParameterError if there is no topic, SystemExit(2) if an option is malformed.
         """
         _, topic, brokers, log_level, buffer_ms, max_size = kafka_sink_options(self.name, args)
-        check_topic(f"DefaultKafkaSinkCLIParser({self.name!r})", topic, f"--{self.name}_topic")
+        checks.check_topic(f"DefaultKafkaSinkCLIParser({self.name!r})", topic, f"--{self.name}_topic")
         return KafkaSinkConfig(topic, brokers, log_level, buffer_ms, max_size, self.encoder)
 
     def to_tuple(self) -> tuple[Any, ...]:
@@ -153,4 +145,4 @@ SinkConfig = TCPSinkConfig | KafkaSinkConfig | DefaultKafkaSinkCLIParser
 
 def _check_encoder(what: str, encoder: object) -> None:
     advice = "it needs a function decorated with @wallaroo.encoder, or wallaroo.json_encoder"
-    check_instance(f"{what}: the encoder", encoder, Encoder, advice)
+    checks.check_instance(f"{what}: the encoder", encoder, Encoder, advice)

@@ -4,16 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, cast
 
-from wallaroo.api.arguments import Address, kafka_parse_source_options, kafka_source_options
-from wallaroo.api.checks import check_instance, check_name, check_number_text
-from wallaroo.api.kafka import (
-    broker_list,
-    check_host,
-    check_log_level,
-    check_port,
-    check_topic,
-    normal_brokers,
-)
+from wallaroo.api import checks
+from wallaroo.api.arguments import Address, broker_list, kafka_parse_source_options, kafka_source_options
 from wallaroo.api.stages import BaseWrapped, Decoder, KeyExtractor
 from wallaroo.errors import WallarooParameterError
 
@@ -52,12 +44,12 @@ class TCPSourceConfig:
     max_received_count: int = 50
 
     def __post_init__(self) -> None:
-        what = f"TCPSourceConfig({check_name('TCPSourceConfig', self.name)!r})"
-        check_host(what, self.host)
-        object.__setattr__(self, "port", check_port(what, self.port))
+        what = f"TCPSourceConfig({checks.check_name('TCPSourceConfig', self.name)!r})"
+        checks.check_host(what, self.host)
+        object.__setattr__(self, "port", checks.check_port(what, self.port))
         _check_decoder(what, self.decoder)
         for limit in ("parallelism", "max_size", "max_received_count"):
-            number = check_number_text(f"{what}: {limit}", getattr(self, limit), at_least=1)
+            number = checks.check_number_text(f"{what}: {limit}", getattr(self, limit), at_least=1)
             object.__setattr__(self, limit, number)
 
     def to_tuple(self) -> tuple[Any, ...]:
@@ -89,7 +81,7 @@ class GenSourceConfig:
     gen_instance: Any
 
     def __post_init__(self) -> None:
-        what = f"GenSourceConfig({check_name('GenSourceConfig', self.name)!r})"
+        what = f"GenSourceConfig({checks.check_name('GenSourceConfig', self.name)!r})"
         for method in ("initial_value", "apply"):
             if isinstance(self.gen_instance, type) or not callable(getattr(self.gen_instance, method, None)):
                 raise WallarooParameterError(
@@ -133,11 +125,11 @@ class KafkaSourceConfig:
 
     def __post_init__(self) -> None:
         what = f"KafkaSourceConfig({self.topic!r})"
-        check_topic(what, self.topic)
-        check_log_level(what, self.log_level)
+        checks.check_topic(what, self.topic)
+        checks.check_log_level(what, self.log_level)
         _check_decoder(what, self.decoder)
         _check_promises(what, self.partitioned_by, self.event_time)
-        object.__setattr__(self, "brokers", normal_brokers(what, self.brokers))
+        object.__setattr__(self, "brokers", checks.normal_brokers(what, self.brokers))
 
     def to_tuple(self) -> tuple[Any, ...]:
         """Return the source as the tuple that Wallaroo passes on."""
@@ -162,7 +154,7 @@ class CustomKafkaSourceCLIParser(KafkaSourceConfig):
         event_time: EventTime | None = None,
     ) -> None:
         name, topic, brokers, log_level = kafka_parse_source_options(args)
-        check_topic("CustomKafkaSourceCLIParser", topic, "--kafka_source_topic")
+        checks.check_topic("CustomKafkaSourceCLIParser", topic, "--kafka_source_topic")
         super().__init__(
             topic,
             brokers,
@@ -197,7 +189,7 @@ class DefaultKafkaSourceCLIParser:
     event_time: EventTime | None = None
 
     def __post_init__(self) -> None:
-        what = f"DefaultKafkaSourceCLIParser({check_name('DefaultKafkaSourceCLIParser', self.name)!r})"
+        what = f"DefaultKafkaSourceCLIParser({checks.check_name('DefaultKafkaSourceCLIParser', self.name)!r})"
         _check_decoder(what, self.decoder)
         _check_promises(what, self.partitioned_by, self.event_time)
 
@@ -207,7 +199,7 @@ class DefaultKafkaSourceCLIParser:
         Raises WallarooParameterError if there is no topic, SystemExit(2) if an option is malformed.
         """
         name, topic, brokers, log_level = kafka_source_options(self.name, args)
-        check_topic(f"DefaultKafkaSourceCLIParser({name!r})", topic, f"--{name}_topic")
+        checks.check_topic(f"DefaultKafkaSourceCLIParser({name!r})", topic, f"--{name}_topic")
         return KafkaSourceConfig(
             topic,
             brokers,
@@ -228,13 +220,13 @@ SourceConfig = TCPSourceConfig | GenSourceConfig | KafkaSourceConfig | DefaultKa
 
 def _check_decoder(what: str, decoder: object) -> None:
     advice = "it needs a function decorated with @wallaroo.decoder(), or wallaroo.json_decoder(Model)"
-    check_instance(f"{what}: the decoder", decoder, Decoder, advice)
+    checks.check_instance(f"{what}: the decoder", decoder, Decoder, advice)
 
 
 def _check_promises(what: str, partitioned_by: object, event_time: object) -> None:
     if partitioned_by is not None:
         advice = "it needs a function decorated with @wallaroo.key_extractor"
-        check_instance(f"{what}: partitioned_by", partitioned_by, KeyExtractor, advice)
+        checks.check_instance(f"{what}: partitioned_by", partitioned_by, KeyExtractor, advice)
     if event_time is not None and (not callable(event_time) or isinstance(event_time, BaseWrapped)):
         raise WallarooParameterError(
             f"{what}: event_time must be a plain function of the decoded message that returns nanoseconds "

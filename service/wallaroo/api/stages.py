@@ -53,10 +53,7 @@ class WrappedFunction(BaseWrapped):
 
 
 class Computation(WrappedFunction):
-    """A stateless stage: `compute(data)`, the user's function, returns one message, or None to drop it.
-
-    Made by `@computation`.
-    """
+    """A stateless stage, made by `@computation`: `compute(data)` is the user's function."""
 
     _calls = "compute"
     is_stateful: ClassVar[bool] = False
@@ -65,19 +62,16 @@ class Computation(WrappedFunction):
 
 
 class ComputationMulti(Computation):
-    """A stateless stage: `compute_multi(data)`, the user's function, returns a list of messages, or None.
-
-    Made by `@computation_multi`.
-    """
+    """A stateless stage, made by `@computation_multi`: `compute_multi(data)` is the user's function."""
 
     _calls = "compute_multi"
     compute_multi: Callable[..., Any]
 
 
 class StateComputation(Computation):
-    """A stage with one state per key: `compute(data, state)` returns one message, or None.
+    """A stage with one state per key, made by `@state_computation`.
 
-    Made by `@state_computation`; `initial_state()` makes a new state.
+    `compute(data, state)` is the user's function; `initial_state()` makes a new state.
     """
 
     is_stateful = True
@@ -90,10 +84,7 @@ class StateComputation(Computation):
 
 
 class StateComputationMulti(StateComputation, ComputationMulti):
-    """A stage with one state per key: `compute_multi(data, state)` returns a list of messages, or None.
-
-    Made by `@state_computation_multi`; `initial_state()` makes a new state.
-    """
+    """A `StateComputation` with `compute_multi(data, state)`, made by `@state_computation_multi`."""
 
     _calls = "compute_multi"
 
@@ -118,19 +109,16 @@ class KeyExtractor(WrappedFunction):
 
 
 class Encoder(WrappedFunction):
-    """Turns a message into what a sink writes: `encode(data)` is the user's function.
-
-    Made by `@encoder`.
-    """
+    """Turns a message into what a sink writes, made by `@encoder`: `encode(data)` is the user's function."""
 
     _calls = "encode"
     encode: Callable[[Any], Any]
 
 
 class Decoder(WrappedFunction):
-    """Turns bytes into a message, or None to drop them: `decode(bs)` is the user's function.
+    """Turns bytes into a message, made by `@decoder(...)`: `decode(bs)` is the user's function.
 
-    Made by `@decoder(...)`; it knows the framing of a TCP source, too.
+    It knows the framing of a TCP source, too.
     """
 
     _calls = "decode"
@@ -178,9 +166,9 @@ def _declare(wrapper: Any) -> Declaration:
     Every process of an application makes the same declarations in the same order, so that the number means
     the same in each.
     """
-    place = (wrapper.__module__, wrapper.__qualname__)
-    declaration = (*place, _counts[place])
-    _counts[place] += 1
+    name = (wrapper.__module__, wrapper.__qualname__)
+    declaration = (*name, _counts[name])
+    _counts[name] += 1
     _declared[declaration] = wrapper
     return declaration
 

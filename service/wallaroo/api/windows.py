@@ -40,15 +40,22 @@ class RangeWindows:
     late_data_policy: LateDataPolicy = LateDataPolicy.DROP
 
     def __post_init__(self) -> None:
-        check_span("range_windows: the range", self.range)
-        check_span("with_slide: the slide", self.slide)
-        check_span("with_delay: the delay", self.delay, at_least=0)
+        check_whole("range_windows: the range", self.range, 1, _UNITS)
+        check_whole("with_slide: the slide", self.slide, 1, _UNITS)
+        check_whole("with_delay: the delay", self.delay, 0, _UNITS)
         if self.slide > self.range:
             raise WallarooParameterError(
                 f"with_slide: the slide {self.slide} is longer than the range {self.range}, so messages "
                 "between two windows would be in none; make it at most the range"
             )
-        object.__setattr__(self, "late_data_policy", late_data_policy(self.late_data_policy))
+        try:
+            policy = LateDataPolicy(str(self.late_data_policy).replace("_", "-"))
+        except ValueError:
+            known = ", ".join(repr(str(known)) for known in LateDataPolicy)
+            raise WallarooParameterError(
+                f"Invalid value for late_data_policy: {self.late_data_policy!r}; use one of {known}"
+            ) from None
+        object.__setattr__(self, "late_data_policy", policy)
 
     def name(self) -> str:
         """Return the name of the stage, which is that of its aggregation."""
@@ -71,22 +78,6 @@ class CountWindows:
     def name(self) -> str:
         """Return the name of the stage, which is that of its aggregation."""
         return str(self.aggregation.name())
-
-
-def check_span(what: str, span: object, at_least: int = 1) -> int:
-    """Return whole nanoseconds; raises WallarooParameterError for anything else."""
-    return check_whole(what, span, at_least, _UNITS)
-
-
-def late_data_policy(policy: object) -> LateDataPolicy:
-    """Return the policy of that name, with hyphens or underscores; raises WallarooParameterError if none."""
-    try:
-        return LateDataPolicy(str(policy).replace("_", "-"))
-    except ValueError:
-        known = ", ".join(repr(str(known)) for known in LateDataPolicy)
-        raise WallarooParameterError(
-            f"Invalid value for late_data_policy: {policy!r}; use one of {known}"
-        ) from None
 
 
 def range_windows(wrange: int) -> "RangeWindowsBuilder":
@@ -136,19 +127,14 @@ class RangeWindowsBuilder:
     """
 
     def __init__(self, wrange: int) -> None:
-        self._range = check_span("range_windows: the range", wrange)
-        self._slide: int | None = None
-        self._delay: int | None = None
-        self._late_data_policy: LateDataPolicy | None = None
+        self._options = _with_option({}, "range", wrange)
 
     def with_slide(self, slide: int) -> Self:
         """Begin a window every `slide` nanoseconds, which is at most the range.
 
         Raises WallarooParameterError if the slide is longer or malformed, or was given before.
         """
-        _only_once("with_slide", self._slide)
-        self._slide = check_span("with_slide: the slide", slide)
-        self._windows(aggregation=None)
+        self._options = _with_option(self._options, "slide", slide)
         return self
 
     def with_delay(self, delay: int) -> Self:
@@ -156,8 +142,7 @@ class RangeWindowsBuilder:
 
         Raises WallarooParameterError if the delay is malformed or was given before.
         """
-        _only_once("with_delay", self._delay)
-        self._delay = check_span("with_delay: the delay", delay, at_least=0)
+        self._options = _with_option(self._options, "delay", delay)
         return self
 
     def with_late_data_policy(self, policy: str | LateDataPolicy) -> Self:
@@ -165,8 +150,7 @@ class RangeWindowsBuilder:
 
         Raises WallarooParameterError if there is no such policy, or one was given before.
         """
-        _only_once("with_late_data_policy", self._late_data_policy)
-        self._late_data_policy = late_data_policy(policy)
+        self._options = _with_option(self._options, "late_data_policy", policy)
         return self
 
     def over(self, aggregation: Any) -> RangeWindows:
@@ -174,16 +158,7 @@ class RangeWindowsBuilder:
 
         Raises WallarooParameterError if the class lacks a method, or one has the wrong parameters.
         """
-        return self._windows(make_aggregation("range_windows(...)", aggregation))
-
-    def _windows(self, aggregation: Any) -> RangeWindows:
-        return RangeWindows(
-            self._range,
-            self._range if self._slide is None else self._slide,
-            self._delay or 0,
-            aggregation,
-            self._late_data_policy or LateDataPolicy.DROP,
-        )
+        return _range_windows(self._options, make_aggregation("range_windows(...)", aggregation))
 
 
 class CountWindowsBuilder:
@@ -203,9 +178,18 @@ class CountWindowsBuilder:
         return CountWindows(self._count, make_aggregation("count_windows(...)", aggregation))
 
 
-def _only_once(method: str, value: object) -> None:
-    if value is not None:
-        raise WallarooParameterError(f"Only call `{method}()` once per window specification.")
+def _with_option(options: dict[str, Any], name: str, value: object) -> dict[str, Any]:
+    """Add an option of range windows, which check it."""
+    if name in options:
+        raise WallarooParameterError(f"Only call `with_{name}()` once per window specification.")
+    extended = {**options, name: value}
+    _range_windows(extended, aggregation=None)
+    return extended
+
+
+def _range_windows(options: dict[str, Any], aggregation: Any) -> RangeWindows:
+    defaults = {"slide": options["range"], "delay": 0}
+    return RangeWindows(aggregation=aggregation, **(defaults | options))
 
 
 def nanoseconds(x: int) -> int:

@@ -12,7 +12,7 @@ from wallaroo.kafka.clients import Member, group_consumer
 from wallaroo.kafka.log import log_client_error
 from wallaroo.service.application import Loaded
 from wallaroo.service.protocol import WorkerSpec
-from wallaroo.topology.ingest import Generator
+from wallaroo.topology.model import Generator
 
 
 def build_ingests(spec: WorkerSpec, loaded: Loaded) -> list[IngestLoop]:

@@ -21,7 +21,8 @@ from wallaroo.record import Emit, RawRecord
 from wallaroo.task.context import TaskContext
 from wallaroo.task.keys import key_bytes
 from wallaroo.task.steps import Pipeline, compose
-from wallaroo.topology.model import CheckKey, Repartition, SubTopology
+from wallaroo.topology.model import Repartition, SubTopology
+from wallaroo.topology.steps import CheckKey
 
 _NONE = type(None)
 

@@ -10,15 +10,8 @@ from wallaroo.task.context import TaskContext
 from wallaroo.task.keys import key_bytes
 from wallaroo.task.record_batch import internal_event_time
 from wallaroo.task.sinks import sink
-from wallaroo.topology.model import (
-    Apply,
-    ApplyMulti,
-    CheckKey,
-    Step,
-    SubTopology,
-    Update,
-    UpdateMulti,
-)
+from wallaroo.topology.model import SubTopology
+from wallaroo.topology.steps import Apply, ApplyMulti, CheckKey, Step, Update, UpdateMulti
 from wallaroo.windows.event_time import with_event_time
 from wallaroo.windows.kinds import kind_of
 

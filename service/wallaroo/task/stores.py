@@ -6,7 +6,8 @@ from typing import Any
 from wallaroo.serde.object_codec import Codec
 from wallaroo.state.memory import MemoryStore
 from wallaroo.state.store import KeyedStore, StoreFormat
-from wallaroo.topology.model import Stateful, SubTopology, Window
+from wallaroo.topology.model import SubTopology
+from wallaroo.topology.steps import Stateful, Window
 from wallaroo.windows.kinds import kind_of
 from wallaroo.windows.watermark import WATERMARKS
 

@@ -3,8 +3,7 @@
 `ApplicationDriver` has an example.
 """
 
-from wallaroo.testing.driver import ApplicationDriver
+from wallaroo.testing.driver import ApplicationDriver, Pace, Turn
 from wallaroo.testing.logs import DeadLetter, Record
-from wallaroo.testing.schedule import Pace, Turn
 
 __all__ = ["ApplicationDriver", "DeadLetter", "Pace", "Record", "Turn"]

@@ -1,9 +1,11 @@
 """ApplicationDriver: run an application in memory, on the real topology and tasks."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import count
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 from wallaroo.api.pipeline import Application
 from wallaroo.clock import ManualClock
@@ -11,14 +13,49 @@ from wallaroo.errors import WallarooError, WallarooParameterError
 from wallaroo.record import ANY_PARTITION, Partition
 from wallaroo.serde.codecs import codecs_of
 from wallaroo.testing.group import new_groups
-from wallaroo.testing.logs import DeadLetter, Headers, Logs, Record, singly
-from wallaroo.testing.schedule import Pace, Turn
+from wallaroo.testing.logs import DeadLetter, Headers, Logs, Record, unpack_batches
 from wallaroo.testing.sources import Sources
 from wallaroo.testing.topology_lookup import outbox_of, partition_counts, stage_of
 from wallaroo.topology.compile import compile_topology
 from wallaroo.topology.describe import Format, describe
 
 Text = str | bytes | None
+
+
+class Turn(NamedTuple):
+    """A task that has something to read: its sub-topology, and the topic and partition that it reads."""
+
+    sub_topology: str
+    topic: str
+    partition: int
+
+
+Order = Callable[[Sequence[Turn]], Turn]
+
+
+def _round_robin() -> Order:
+    served = count()
+    return lambda turns: turns[next(served) % len(turns)]
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """The schedule of a driver: how it interleaves tasks and commits.
+
+    `slice_size` is the maximum number of records that a task gets at once, as from one poll. A sub-topology
+    commits when it has processed `commit_every` records; with None, when `run` finds nothing more to read.
+    `order` chooses the next `Turn` from those that have something to read; the default takes them in turn.
+
+    Example:
+
+    >>> import random
+    >>> from wallaroo.testing import Pace
+    >>> shuffled = Pace(slice_size=1, commit_every=3, order=random.Random(7).choice)
+    """
+
+    slice_size: int = 100
+    commit_every: int | None = None
+    order: Order = field(default_factory=_round_robin)
 
 
 class ApplicationDriver:
@@ -110,12 +147,12 @@ class ApplicationDriver:
 
         Raises StopProcessing if a record fails and `on_error` is stop.
         """
-        self._tell_the_time()
-        while self._turns() or self._pending():
+        self._update_event_time()
+        while self._turns() or any(group.unfinished for group in self._groups.values()):
             if not self.step(self._pace.slice_size):
                 self.commit()
             if not self._turns():
-                self._tell_the_time()
+                self._update_event_time()
 
     def step(self, records: int = 1) -> int:
         """Process up to `records` records and return how many; only `commit_every` makes it commit.
@@ -179,7 +216,7 @@ class ApplicationDriver:
             topics = ", ".join(sorted(self._logs.partitions))
             raise WallarooParameterError(f"there is no topic {sink!r}; there are {topics}")
         records = self._logs.records(topic)
-        return [one for r in records for one in singly(r)] if topic in self.topology.repartitions else records
+        return unpack_batches(records) if topic in self.topology.repartitions else records
 
     def dead_letters(self) -> list[DeadLetter]:
         """Return the dead letters, in the order of their commits."""
@@ -222,8 +259,8 @@ class ApplicationDriver:
             self.crash()
             raise
 
-    def _tell_the_time(self) -> None:
-        """Say what no record says: which partitions are empty or idle, before anything waits for them."""
+    def _update_event_time(self) -> None:
+        """Let tasks find out which partitions are empty or idle, which no record says."""
         if any(group.keeps_time for group in self._groups.values()):
             self._advance_wall_clock()
             self.commit()
@@ -232,9 +269,6 @@ class ApplicationDriver:
         with self._worker():
             for group in self._groups.values():
                 group.advance_wall_clock(self._clock.now_ms())
-
-    def _pending(self) -> bool:
-        return any(group.unfinished for group in self._groups.values())
 
 
 def _bytes(text: Text) -> bytes | None:

@@ -1,7 +1,7 @@
 """One sub-topology on in-memory logs: what its consumer group and transactional producer would do.
 
-Only a commit writes to the logs: outputs, changelogs and offsets at once. What tasks are told, and when, is
-decided by the `TaskGroup` that the service has too.
+Only a commit writes to the logs: outputs, changelogs and offsets at once. The `TaskGroup` that the service
+uses, too, drives the tasks.
 """
 
 from functools import partial
@@ -15,7 +15,8 @@ from wallaroo.task.keys import key_bytes
 from wallaroo.task.stores import StateCodecs, new_stores
 from wallaroo.task.task import ApplicationContext, Task
 from wallaroo.testing.logs import Logs
-from wallaroo.topology.model import Stateful, SubTopology, Topology
+from wallaroo.topology.model import SubTopology, Topology
+from wallaroo.topology.steps import Stateful
 from wallaroo.topology.timing import with_idle_timeout
 from wallaroo.windows.kinds import open_state
 
@@ -81,7 +82,7 @@ class Group:
         return processed.records
 
     def advance_wall_clock(self, now_ms: int) -> None:
-        """Tell every task the time, if this sub-topology keeps time; one that is rewound is told again."""
+        """Advance the wall clock of every task, if this sub-topology keeps time; of a rewound one again."""
         if not self.keeps_time:
             return
         for at in self._partitions:
@@ -97,9 +98,9 @@ class Group:
     def finish_commit(self) -> None:
         """Let the commit in progress succeed."""
         for batch in self._in_progress:
-            self._write(batch)
-        committed = self._end_transaction()
-        self._tasks.committed(committed)
+            self._logs.write(batch)
+            self._committed[batch.partition] = batch.next_offset
+        self._tasks.committed(self._end_transaction())
 
     def commit(self) -> None:
         """Commit all that has been done."""
@@ -108,8 +109,7 @@ class Group:
 
     def abort(self) -> None:
         """Let the commit in progress fail: all tasks go back to the last one."""
-        aborted = self._end_transaction()
-        self._tasks.aborted(aborted, None)
+        self._tasks.aborted(self._end_transaction(), None)
 
     def crash(self) -> None:
         """Lose everything but what is in the logs."""
@@ -144,18 +144,8 @@ class Group:
                 stores[declared.name].restore(key, data)
         return self._tasks.start(at, self._committed[at], stores)
 
-    def _write(self, batch: Batch) -> None:
-        for output in batch.outputs:
-            self._logs.append(output)
-        for changes in batch.changes:
-            for key, value in changes.values.items():
-                self._logs.append((changes.topic, value, key, batch.partition.number))
-        self._committed[batch.partition] = batch.next_offset
-
     def _end_transaction(self) -> list[Batch]:
-        """Leave the mark of a transaction where the commit in progress wrote; returns its batches."""
+        """End the commit in progress with transaction markers in its topics; returns its batches."""
         ended, self._in_progress = self._in_progress, []
-        outputs = {output[0] for batch in ended for output in batch.outputs}
-        changes = {changes.topic for batch in ended for changes in batch.changes}
-        self._logs.end_transaction(outputs | changes)
+        self._logs.end_transaction(ended)
         return ended

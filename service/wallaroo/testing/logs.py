@@ -5,11 +5,12 @@ As on a broker, offsets have gaps: the end of every transaction takes up an offs
 
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from operator import attrgetter
 from typing import Self
 from zlib import crc32
 
-from wallaroo.record import ANY_PARTITION, Output, Partition
+from wallaroo.record import ANY_PARTITION, Batch, Output, Partition
 from wallaroo.task.record_batch import decode_batch, is_batch
 
 Headers = Sequence[tuple[str, bytes]]
@@ -112,16 +113,26 @@ class Logs:
         self._topics[topic].append(record)
         self._logs[at].append(record)
 
-    def end_transaction(self, topics: Iterable[str]) -> None:
-        """Take up the offset of a transaction marker in each partition of these topics."""
-        for topic in topics:
+    def write(self, batch: Batch) -> None:
+        """Add the outputs of a batch, and what it changes in changelogs."""
+        for output in batch.outputs:
+            self.append(output)
+        for changes in batch.changes:
+            for key, value in changes.values.items():
+                self.append((changes.topic, value, key, batch.partition.number))
+
+    def end_transaction(self, batches: Sequence[Batch]) -> None:
+        """Take up the offset of a transaction marker in each partition of the topics of these batches."""
+        outputs = {output[0] for batch in batches for output in batch.outputs}
+        changes = {changes.topic for batch in batches for changes in batch.changes}
+        for topic in outputs | changes:
             for at in self._all(topic):
                 self._ends[at] += 1
 
     def read(self, at: Partition, offset: int, most: int) -> list[Message]:
         """Return up to `most` records of a partition, from an offset on."""
         log = self._logs[at]
-        first = bisect_left(log, offset, key=_offset)
+        first = bisect_left(log, offset, key=attrgetter("offset"))
         return [Message(record) for record in log[first : first + most]]
 
     def has_from(self, at: Partition, offset: int) -> bool:
@@ -146,23 +157,17 @@ class Logs:
         return chosen % self.partitions[topic]
 
 
-def singly(record: Record) -> Iterable[Record]:
-    """Return the records in a record of a repartition topic, which may be a record batch."""
+def unpack_batches(records: Iterable[Record]) -> list[Record]:
+    """Return the records of a repartition topic, with those in each record batch instead of the batch."""
+    return [one for record in records for one in _unpacked(record)]
+
+
+def _unpacked(record: Record) -> list[Record]:
     if record.key is not None or record.value is None or not is_batch(record.value):
         return [record]
     return [
-        Record(
-            record.topic,
-            record.partition,
-            record.offset,
-            p.value(),
-            p.key(),
-            p.timestamp()[1],
-            p.headers() or (),
+        replace(
+            record, value=p.value(), key=p.key(), timestamp_ms=p.timestamp()[1], headers=p.headers() or ()
         )
         for p in decode_batch(record.value, record.offset)
     ]
-
-
-def _offset(record: Record) -> int:
-    return record.offset

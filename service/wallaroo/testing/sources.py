@@ -1,14 +1,15 @@
-"""What lies in front of Kafka in a service: TCP ports and generators, writing to in-memory logs."""
+"""TCP sources and generators of an application in the driver; they write to in-memory logs."""
+
+from dataclasses import replace
 
 from wallaroo.clock import Clock
 from wallaroo.connectors.generator.task import POSITION_KEY, GeneratorTask, Positions
 from wallaroo.connectors.tcp.framing import Frames
-from wallaroo.record import Batch, Partition
+from wallaroo.record import Partition
 from wallaroo.serde.codecs import Codecs
 from wallaroo.testing.logs import Logs
 from wallaroo.testing.topology_lookup import source_named
-from wallaroo.topology.ingest import Generator, Ingest
-from wallaroo.topology.model import Topology
+from wallaroo.topology.model import Generator, Topology
 
 
 class Sources:
@@ -24,9 +25,10 @@ class Sources:
         self._tasks: dict[str, GeneratorTask] = {}
 
     def send_frames(self, source: str, data: bytes, connection: int) -> None:
-        """Bytes of one connection; FramingError, behind the frames before it, where a header is bad."""
+        """Receive bytes of one connection; raises FramingError after the frames that precede a bad header."""
         ingest = source_named(source, self._topology.ingests, "TCP source")
-        frames = self._frames.setdefault((ingest.name, connection), _new_frames(ingest))
+        new = Frames(ingest.header_length, ingest.payload_length, ingest.max_size)
+        frames = self._frames.setdefault((ingest.name, connection), new)
         number = connection % self._logs.partitions[ingest.topic]
         for payload in frames.feed(data):
             self._logs.append((ingest.topic, payload, None, number, None, None, self._clock.now_ms()))
@@ -35,15 +37,17 @@ class Sources:
             raise frames.error
 
     def generate(self, source: str, values: int) -> int:
-        """The next values in one transaction; returns how many, fewer where the generator has ended."""
+        """Write the next values in transactions; returns how many, fewer if the generator has ended."""
         generator = source_named(source, self._topology.generators, "generator")
         task = self._tasks.pop(generator.name, None) or self._restored(generator)
         batch = task.collect(values, lambda: False) if values > 0 else None
-        # Kept only now: a task whose generator has failed is of no use.
+        # A task whose generator raised is not kept: its position may be half changed.
         self._tasks[generator.name] = task
         if batch is None:
             return 0
-        self._write(batch)
+        now = self._clock.now_ms()
+        self._logs.write(replace(batch, outputs=[(*output, None, None, now) for output in batch.outputs]))
+        self._logs.end_transaction([batch])
         return batch.records + self.generate(source, values - batch.records)
 
     def crash(self) -> None:
@@ -56,15 +60,3 @@ class Sources:
         saved = self._logs.compacted(Partition(generator.positions, 0)).get(POSITION_KEY)
         begin = positions.first() if saved is None else saved
         return GeneratorTask(generator, positions, self._values, begin)
-
-    def _write(self, batch: Batch) -> None:
-        for output in batch.outputs:
-            self._logs.append((*output, None, None, self._clock.now_ms()))
-        for changes in batch.changes:
-            for key, value in changes.values.items():
-                self._logs.append((changes.topic, value, key, batch.partition.number))
-        self._logs.end_transaction({batch.outputs[0][0], batch.partition.topic})
-
-
-def _new_frames(ingest: Ingest) -> Frames:
-    return Frames(ingest.header_length, ingest.payload_length, ingest.max_size)

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 from typing import TypeVar
 
 from wallaroo.errors import WallarooParameterError
-from wallaroo.topology.ingest import Generator, Ingest
-from wallaroo.topology.model import RemoteTopic, Stateful, SubTopology, TcpReceiver, Topology
+from wallaroo.topology.model import Generator, Ingest, RemoteTopic, SubTopology, TcpReceiver, Topology
+from wallaroo.topology.steps import Stateful
 
 Source = TypeVar("Source", Ingest, Generator)
 

@@ -11,33 +11,37 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from wallaroo.api.pipeline import Application, Collect, KeyBy, Merge, Pipeline, Source, To, ToSinks
-from wallaroo.api.sinks import DefaultKafkaSinkCLIParser, KafkaSinkConfig, TCPSinkConfig
-from wallaroo.api.stages import Computation, ComputationMulti, KeyExtractor, StateComputation
+from wallaroo.api import stages, steps
+from wallaroo.api.pipeline import Application, Pipeline
+from wallaroo.api.sinks import DefaultKafkaSinkCLIParser, KafkaSinkConfig, SinkConfig, TCPSinkConfig
 from wallaroo.errors import TopologyError
-from wallaroo.topology.ingest import Generator, Ingest
 from wallaroo.topology.model import (
-    Apply,
-    ApplyMulti,
-    CheckKey,
     Delivery,
+    Generator,
+    Ingest,
     Input,
     Repartition,
-    Step,
-    Store,
     SubTopology,
     Target,
     TcpReceiver,
     ToOutbox,
     Topology,
     ToTopic,
-    Update,
-    UpdateMulti,
 )
 from wallaroo.topology.names import Names, slug
 from wallaroo.topology.remote_sinks import reach_other_clusters
 from wallaroo.topology.sources import compile_source, distinct_ports
-from wallaroo.topology.steps import DeclaredWindows, compile_windows
+from wallaroo.topology.steps import (
+    Apply,
+    ApplyMulti,
+    CheckKey,
+    DeclaredWindows,
+    Step,
+    Store,
+    Update,
+    UpdateMulti,
+    compile_windows,
+)
 from wallaroo.topology.timing import keep_time
 
 _COLLECT_KEY = b"collect"
@@ -58,7 +62,7 @@ class _Branch:
 
     name: str
     input: Input
-    partitioned_by: KeyExtractor | None = None
+    partitioned_by: stages.KeyExtractor | None = None
     steps: tuple[Step, ...] = ()
     keyed: bool = False
     change: _KeyChange | None = None
@@ -107,76 +111,68 @@ class _Compiler:
             branches = self._step(step, branches)
         return branches
 
-    def _origin(self, origin: Source | Merge) -> list[_Branch]:
-        if isinstance(origin, Merge):
+    def _origin(self, origin: steps.Source | steps.Merge) -> list[_Branch]:
+        if isinstance(origin, steps.Merge):
             return self.compile(origin.left) + self.compile(origin.right)
-        return [self._source(origin)]
-
-    def _step(self, step: object, branches: list[_Branch]) -> list[_Branch]:
-        match step:
-            case To(stage):
-                return self._stage(stage, branches)
-            case KeyBy(extractor):
-                return [_change_key(branch, extractor) for branch in branches]
-            case Collect():
-                change = _KeyChange("collect", key=_COLLECT_KEY)
-                return [replace(branch, change=change) for branch in branches]
-            case ToSinks(sinks):
-                return self._sinks(sinks, branches)
-            case _:
-                raise TopologyError(f"this version cannot run the step {step!r}")
-
-    def _source(self, source: Source) -> _Branch:
-        compiled = compile_source(source, self.names, self.args)
+        compiled = compile_source(origin, self.names, self.args)
         if compiled.writer is not None:
             self.writers.append(compiled.writer)
-        return _Branch(compiled.name, compiled.input, partitioned_by=compiled.partitioned_by)
+        return [_Branch(compiled.name, compiled.input, partitioned_by=compiled.partitioned_by)]
 
-    def _stage(self, stage: Any, branches: list[_Branch]) -> list[_Branch]:
-        if not isinstance(stage, Computation | DeclaredWindows):
-            raise TopologyError(
-                f"this version cannot run {type(stage).__name__}; it runs computations, state computations "
-                "and windows"
-            )
-        stateful = isinstance(stage, StateComputation | DeclaredWindows)
-        branches = self._settle(branches, stage.name(), stateful=stateful)
+    def _step(self, step: steps.Step, branches: list[_Branch]) -> list[_Branch]:
+        match step:
+            case steps.To(stage):
+                return self._stage(stage, branches)
+            case steps.KeyBy(extractor):
+                return [_change_key(branch, extractor) for branch in branches]
+            case steps.Collect():
+                change = _KeyChange("collect", key=_COLLECT_KEY)
+                return [replace(branch, change=change) for branch in branches]
+            case steps.ToSinks(sinks):
+                return self._sinks(sinks, branches)
+
+    def _stage(self, stage: steps.Stage, branches: list[_Branch]) -> list[_Branch]:
+        stateful = isinstance(stage, stages.StateComputation | DeclaredWindows)
+        branches = self._apply_key_changes(branches, stage.name(), stateful=stateful)
         step = self._compiled(stage)
         return [replace(branch, steps=(*branch.steps, step)) for branch in branches]
 
-    def _compiled(self, stage: Any) -> Step:
+    def _compiled(self, stage: steps.Stage) -> Step:
+        name = stage.name()
         if isinstance(stage, DeclaredWindows):
-            return compile_windows(stage, self._store(stage.name(), stage.aggregation.initial_accumulator))
-        name, multi = stage.name(), isinstance(stage, ComputationMulti)
-        if not stage.is_stateful:
-            return ApplyMulti(name, stage.compute_multi) if multi else Apply(name, stage.compute)
-        store = self._store(name, stage.initial_state)
-        return UpdateMulti(name, stage.compute_multi, store) if multi else Update(name, stage.compute, store)
+            return compile_windows(stage, self._store(name, stage.aggregation.initial_accumulator))
+        match stage:
+            case stages.StateComputationMulti():
+                return UpdateMulti(name, stage.compute_multi, self._store(name, stage.initial_state))
+            case stages.StateComputation():
+                return Update(name, stage.compute, self._store(name, stage.initial_state))
+            case stages.ComputationMulti():
+                return ApplyMulti(name, stage.compute_multi)
+            case stages.Computation():
+                return Apply(name, stage.compute)
 
     def _store(self, name: str, initial: Callable[[], Any]) -> Store:
-        taken = self.names.take(f"{slug(name)}-changelog", f"the state of {name!r}")
-        short = taken.removesuffix("-changelog")
-        return Store(short, self.names.topic(short, "changelog"), initial)
+        short = slug(name)
+        return Store(short, self.names.claim(short, "changelog", f"the state of {name!r}"), initial)
 
-    def _settle(self, branches: list[_Branch], following: str, *, stateful: bool) -> list[_Branch]:
+    def _apply_key_changes(self, branches: list[_Branch], following: str, *, stateful: bool) -> list[_Branch]:
         """Make the key changes that were declared, or that the stage named `following` needs."""
         if any(branch.change for branch in branches):
-            return [self._hop(branches, following)]
+            return [self._repartition(branches, following)]
         if not stateful or (len(branches) == 1 and branches[0].keyed):
             return branches
-        return [self._hop([self._implied_key(b, branches, following) for b in branches], following)]
-
-    def _implied_key(self, branch: _Branch, all_branches: list[_Branch], following: str) -> _Branch:
-        keyed = [b.name for b in all_branches if b.keyed]
-        if keyed and not branch.keyed:
+        keyed = [branch.name for branch in branches if branch.keyed]
+        unkeyed = [branch.name for branch in branches if not branch.keyed]
+        if keyed and unkeyed:
             raise TopologyError(
                 f"{following!r} keeps state, and its input has a key on the branch from {keyed[0]!r} but "
-                f"none on the branch from {branch.name!r}; put .key_by(...) behind the merge or on "
+                f"none on the branch from {unkeyed[0]!r}; put .key_by(...) behind the merge or on "
                 "both branches"
             )
-        key = None if branch.keyed else _COLLECT_KEY
-        return replace(branch, change=_KeyChange(slug(following), key=key))
+        implied = _KeyChange(slug(following), key=None if keyed else _COLLECT_KEY)
+        return [self._repartition([replace(branch, change=implied) for branch in branches], following)]
 
-    def _hop(self, branches: list[_Branch], following: str) -> _Branch:
+    def _repartition(self, branches: list[_Branch], following: str) -> _Branch:
         changes = [branch.change for branch in branches if branch.change]
         wanted = "-".join(dict.fromkeys(slug(change.name) for change in changes))
         name = wanted if self.names.free(wanted) else f"{wanted}-{slug(following)}"
@@ -190,33 +186,29 @@ class _Compiler:
             self._finish(branch, (Repartition(change.name, topic, change.extract, change.key),))
         return _Branch(name, Input(name, topic), keyed=True)
 
-    def _sinks(self, sinks: Sequence[Any], branches: list[_Branch]) -> list[_Branch]:
-        first = self._sink_config(sinks[0])
-        branches = self._settle(branches, first.encoder.name(), stateful=False)
-        targets = tuple(self._sink(self._sink_config(sink)) for sink in sinks)
+    def _sinks(self, sinks: Sequence[SinkConfig], branches: list[_Branch]) -> list[_Branch]:
+        configs = [
+            sink.resolve(self.args) if isinstance(sink, DefaultKafkaSinkCLIParser) else sink for sink in sinks
+        ]
+        branches = self._apply_key_changes(branches, configs[0].encoder.name(), stateful=False)
+        targets = tuple(self._sink(config) for config in configs)
         for branch in branches:
             self._finish(branch, targets)
         return []
 
-    def _sink_config(self, sink: Any) -> Any:
-        return sink.resolve(self.args) if isinstance(sink, DefaultKafkaSinkCLIParser) else sink
-
-    def _sink(self, config: Any) -> Target:
+    def _sink(self, config: KafkaSinkConfig | TCPSinkConfig) -> Target:
         match config:
             case KafkaSinkConfig():
                 brokers = tuple(config.brokers or ())
                 return ToTopic(config.encoder.name(), config.topic, config.encoder.encode, brokers)
             case TCPSinkConfig():
                 return self._delivery(config)
-            case _:
-                raise TopologyError(f"this version cannot write to a {type(config).__name__}")
 
     def _delivery(self, config: TCPSinkConfig) -> ToOutbox:
         wanted = slug(config.name or config.encoder.name())
         address = f"{config.host}:{config.port}"
         name = wanted if self.names.free(f"{wanted}-outbox") else f"{wanted}-{slug(address)}"
-        self.names.take(f"{name}-outbox", f"the TCP sink {address}")
-        topic = self.names.topic(name, "outbox")
+        topic = self.names.claim(name, "outbox", f"the TCP sink {address}")
         group = self.names.group(self.names.take(f"{name}-delivery", f"the delivery to {address}"))
         self.deliveries.append(Delivery(name, group, topic, TcpReceiver(config.host, int(config.port))))
         return ToOutbox(config.encoder.name(), topic, config.encoder.encode)
@@ -226,7 +218,7 @@ class _Compiler:
         self.finished.append(SubTopology(branch.name, group, (branch.input,), branch.steps, targets))
 
 
-def _change_key(branch: _Branch, extractor: KeyExtractor) -> _Branch:
+def _change_key(branch: _Branch, extractor: stages.KeyExtractor) -> _Branch:
     # A source that is partitioned by this extractor's key needs no repartition topic, only a check.
     name = extractor.name()
     if branch.partitioned_by is extractor and not branch.keyed:

@@ -5,17 +5,8 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any, Literal
 
-from wallaroo.topology.ingest import Ingest
-from wallaroo.topology.model import (
-    Repartition,
-    Stateful,
-    Step,
-    SubTopology,
-    Target,
-    ToOutbox,
-    Topology,
-    ToTopic,
-)
+from wallaroo.topology.model import Ingest, SubTopology, Topology
+from wallaroo.topology.steps import Stateful, Step
 
 Format = Literal["text", "json", "mermaid"]
 
@@ -26,19 +17,9 @@ def describe(topology: Topology, format: Format = "text") -> str:  # noqa: A002 
         case "text":
             return "\n".join(_text(topology)) + "\n"
         case "json":
-            return json.dumps(_plain(topology), indent=2) + "\n"
+            return json.dumps(_to_jsonable(topology), indent=2) + "\n"
         case "mermaid":
             return "\n".join(_mermaid(topology)) + "\n"
-
-
-def _target(target: Target) -> tuple[str, str]:
-    match target:
-        case Repartition(name):
-            return "repartition", name
-        case ToTopic(name):
-            return "topic", name
-        case ToOutbox(name):
-            return "outbox", name
 
 
 def _text(topology: Topology) -> Iterator[str]:
@@ -61,8 +42,7 @@ def _text(topology: Topology) -> Iterator[str]:
         if sub.timing is not None:
             yield f"    keeps    its watermarks in {sub.timing.store.changelog}"
         for target in sub.targets:
-            kind, by = _target(target)
-            yield f"    writes   {target.topic} ({kind}, by {by})"
+            yield f"    writes   {target.topic} ({target.kind}, by {target.name})"
     for delivery in topology.deliveries:
         yield f"  Delivery {delivery.name}"
         yield f"    group    {delivery.group}"
@@ -79,7 +59,7 @@ def _state(step: Step) -> str:
     return f", state in {step.store.changelog}" if isinstance(step, Stateful) else ""
 
 
-def _plain(topology: Topology) -> dict[str, Any]:
+def _to_jsonable(topology: Topology) -> dict[str, Any]:
     return {
         "application": topology.application,
         "application_id": topology.application_id,
@@ -88,7 +68,7 @@ def _plain(topology: Topology) -> dict[str, Any]:
             {"name": g.name, "group": g.group, "positions": g.positions, "writes": g.topic}
             for g in topology.generators
         ],
-        "sub_topologies": [_plain_sub(sub) for sub in topology.sub_topologies],
+        "sub_topologies": [_sub_topology_to_jsonable(sub) for sub in topology.sub_topologies],
         "deliveries": [
             {"name": d.name, "group": d.group, "reads": d.outbox, "sends": str(d.receiver)}
             for d in topology.deliveries
@@ -97,14 +77,14 @@ def _plain(topology: Topology) -> dict[str, Any]:
     }
 
 
-def _plain_sub(sub: SubTopology) -> dict[str, Any]:
+def _sub_topology_to_jsonable(sub: SubTopology) -> dict[str, Any]:
     return {
         "name": sub.name,
         "group": sub.group,
         "reads": {"topic": sub.input.topic, "internal": sub.input.is_ours},
         "stages": [{"name": step.name, "kind": step.kind} for step in sub.steps],
         "stores": [{"name": store.name, "changelog": store.changelog} for store in sub.stores],
-        "writes": [{"topic": t.topic, "kind": _target(t)[0], "by": _target(t)[1]} for t in sub.targets],
+        "writes": [{"topic": t.topic, "kind": t.kind, "by": t.name} for t in sub.targets],
     }
 
 
@@ -115,12 +95,11 @@ def _mermaid(topology: Topology) -> Iterator[str]:
     for generator in topology.generators:
         yield f"  {_node(generator.name)}[{_label(generator.source)}] --> {_topic(generator.topic)}"
     for number, sub in enumerate(topology.sub_topologies):
+        labels = [step.name for step in sub.steps] or [sub.targets[0].name]
+        nodes = [f"s{number}n{at}" for at in range(len(labels))]
         yield f"  subgraph s{number}[{_label(sub.group)}]"
-        yield from (f"    {_id(number, at)}[{_label(step.name)}]" for at, step in enumerate(sub.steps))
-        if not sub.steps:
-            yield f"    {_id(number, 0)}[{_label(sub.targets[0].name)}]"
+        yield from (f"    {node}[{_label(label)}]" for node, label in zip(nodes, labels, strict=True))
         yield "  end"
-        nodes = [_id(number, at) for at in range(max(1, len(sub.steps)))]
         yield f"  {_topic(sub.input.topic)} --> {nodes[0]}"
         yield from (f"  {a} --> {b}" for a, b in pairwise(nodes))
         yield from (f"  {nodes[-1]} --> {_topic(target.topic)}" for target in sub.targets)
@@ -130,10 +109,6 @@ def _mermaid(topology: Topology) -> Iterator[str]:
     for delivery in topology.deliveries:
         receiver = str(delivery.receiver)
         yield f"  {_topic(delivery.outbox)} --> {_node(receiver)}[{_label(receiver)}]"
-
-
-def _id(sub: int, at: int) -> str:
-    return f"s{sub}n{at}"
 
 
 def _node(name: str) -> str:

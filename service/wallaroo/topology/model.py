@@ -1,52 +1,13 @@
-"""The compiled form of an application, as values: sub-topologies with their steps, topics and stores."""
+"""The compiled form of an application, as values: sub-topologies with their steps, topics and stores.
+
+`kind` is what `wallaroo describe` shows of a target.
+"""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
-from wallaroo.topology.ingest import Generator, Ingest
-from wallaroo.topology.steps import (
-    Apply,
-    ApplyMulti,
-    CheckKey,
-    CountWindow,
-    RangeWindow,
-    Stateful,
-    Step,
-    Store,
-    TimedWindow,
-    Update,
-    UpdateMulti,
-    Window,
-)
-
-__all__ = [
-    "Apply",
-    "ApplyMulti",
-    "CheckKey",
-    "CountWindow",
-    "Delivery",
-    "Input",
-    "RangeWindow",
-    "RemoteTopic",
-    "Repartition",
-    "Stateful",
-    "Step",
-    "Store",
-    "SubTopology",
-    "Target",
-    "TcpReceiver",
-    "TimedWindow",
-    "Timing",
-    "ToOutbox",
-    "ToTopic",
-    "Topology",
-    "Update",
-    "UpdateMulti",
-    "Upstream",
-    "Window",
-    "server_list",
-]
+from wallaroo.topology.steps import Stateful, Step, Store, TimedWindow
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +18,7 @@ class Repartition:
     `windows` are the first windows over event time that it leads to: they need its watermarks.
     """
 
+    kind: ClassVar[str] = "repartition"
     name: str
     topic: str
     extract: Callable[[Any], Any] | None = None
@@ -68,6 +30,7 @@ class Repartition:
 class ToTopic:
     """The end of a pipeline: encoded records for a Kafka topic; `brokers` are those that its sink names."""
 
+    kind: ClassVar[str] = "topic"
     name: str
     topic: str
     encode: Callable[[Any], Any]
@@ -101,6 +64,7 @@ class ToOutbox:
     With `remote`, they are for a topic of another cluster, and the encoder may choose a key and a partition.
     """
 
+    kind: ClassVar[str] = "outbox"
     name: str
     topic: str
     encode: Callable[[Any], Any]
@@ -192,6 +156,43 @@ class SubTopology:
     def stages(self) -> dict[str, str]:
         """The names of stages, as users know them, by the names of their stores."""
         return {step.store.name: step.name for step in self.steps if isinstance(step, Stateful)}
+
+
+@dataclass(frozen=True, slots=True)
+class Ingest:
+    """A TCP port: the payload of each frame that a sender writes to it is written to `topic`.
+
+    `max_size` is the largest payload in bytes, `connections` the maximum number of senders at a time on one
+    worker. If `listens` is False, nobody listens, but the records of the topic are processed.
+    """
+
+    name: str
+    source: str
+    topic: str
+    host: str
+    port: int
+    header_length: int
+    payload_length: Callable[[bytes], int]
+    max_size: int
+    connections: int
+    listens: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Generator:
+    """A user's object whose values are written to `topic`, in one transaction with its position.
+
+    The member of `group` that owns partition 0 of `positions` runs it. All members have the same
+    `transactional_id`, so that a new owner fences the old one.
+    """
+
+    name: str
+    source: str
+    group: str
+    topic: str
+    positions: str
+    transactional_id: str
+    instance: Any
 
 
 @dataclass(frozen=True, slots=True)

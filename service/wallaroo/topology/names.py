@@ -38,6 +38,11 @@ class Names:
         self._owners[name] = owner
         return name
 
+    def claim(self, name: str, kind: str, owner: str) -> str:
+        """Claim `<name>-<kind>` for an owner, and return the internal topic of that name."""
+        self.take(f"{name}-{kind}", owner)
+        return self.topic(name, kind)
+
     def topic(self, name: str, kind: str) -> str:
         """Return the internal topic `<application id>-<name>-<kind>`."""
         return self._bounded(f"{self._application_id}-{name}-{kind}")

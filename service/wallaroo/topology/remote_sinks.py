@@ -60,6 +60,6 @@ def _parsed(bootstrap_servers: str) -> Brokers:
 def _delivery(remote: RemoteTopic, names: Names) -> Delivery:
     wanted = slug(remote.topic)
     name = wanted if names.free(f"{wanted}-outbox") else f"{wanted}-{slug(remote.bootstrap_servers)}"
-    names.take(f"{name}-outbox", f"the Kafka sink {remote.topic!r} on {remote.bootstrap_servers}")
+    outbox = names.claim(name, "outbox", f"the Kafka sink {remote.topic!r} on {remote.bootstrap_servers}")
     group = names.group(names.take(f"{name}-delivery", f"the delivery to {remote}"))
-    return Delivery(name, group, names.topic(name, "outbox"), remote)
+    return Delivery(name, group, outbox, remote)

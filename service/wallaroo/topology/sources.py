@@ -14,8 +14,7 @@ from wallaroo.api.sources import (
 from wallaroo.api.stages import Decoder, KeyExtractor
 from wallaroo.api.steps import Source
 from wallaroo.errors import TopologyError
-from wallaroo.topology.ingest import Generator, Ingest
-from wallaroo.topology.model import Input
+from wallaroo.topology.model import Generator, Ingest, Input
 from wallaroo.topology.names import Names, slug
 
 _EVERY_HOST = {"0.0.0.0", "::"}  # noqa: S104 - compared with, not listened on
@@ -87,15 +86,9 @@ def _read_by(decoder: Decoder, read: Input) -> Input:
 
 
 def _generator(source: str, name: str, instance: object, names: Names) -> CompiledSource:
-    taken = names.take(f"{name}-generator", f"the generator {source!r}")
-    generator = Generator(
-        taken,
-        source,
-        names.group(taken),
-        names.topic(name, "ingest"),
-        names.topic(name, "generator"),
-        names.group(taken),
-        instance,
-    )
+    positions = names.claim(name, "generator", f"the generator {source!r}")
+    group = names.group(f"{name}-generator")
+    topic = names.topic(name, "ingest")
+    generator = Generator(f"{name}-generator", source, group, topic, positions, group, instance)
     # The values of a generator need no decoder: they are in the format of internal topics.
     return CompiledSource(name, Input(source, generator.topic, ingest=True), writer=generator)

@@ -4,17 +4,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from wallaroo.record import NANOSECONDS_PER_MS
-from wallaroo.topology.model import (
-    Input,
-    Repartition,
-    Store,
-    SubTopology,
-    Target,
-    TimedWindow,
-    Timing,
-    Upstream,
-)
+from wallaroo.topology.model import Input, Repartition, SubTopology, Target, Timing, Upstream
 from wallaroo.topology.names import Names
+from wallaroo.topology.steps import Store, TimedWindow
 
 
 def keep_time(subs: Sequence[SubTopology], names: Names) -> tuple[SubTopology, ...]:
@@ -58,9 +50,8 @@ def _timed(sub: SubTopology, routes: _Routes, names: Names) -> SubTopology:
     durations = [window.duration for window in routes.windows(sub)]
     if not durations:
         return sub
-    taken = names.take(f"{sub.name}-watermarks-changelog", f"the watermarks of {sub.name!r}")
-    short = taken.removesuffix("-changelog")
-    store = Store(short, names.topic(short, "changelog"), dict)
+    name = f"{sub.name}-watermarks"
+    store = Store(name, names.claim(name, "changelog", f"the watermarks of {sub.name!r}"), dict)
     return replace(
         sub,
         inputs=tuple(replace(read, upstreams=routes.upstreams(read)) for read in sub.inputs),

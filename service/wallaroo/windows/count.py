@@ -16,7 +16,7 @@ from wallaroo.record import Emit, Origin
 from wallaroo.serde.formats import COUNT_WINDOW
 from wallaroo.serde.object_codec import Codec
 from wallaroo.state.store import Access, StoreFormat
-from wallaroo.topology.model import CountWindow
+from wallaroo.topology.steps import CountWindow
 from wallaroo.windows.aggregate import Aggregation, key_text
 from wallaroo.windows.stage import TimeContext, WindowKind
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from math import gcd
 from typing import Any
 
-from wallaroo.topology.model import RangeWindow
+from wallaroo.topology.steps import RangeWindow
 from wallaroo.windows.aggregate import Aggregation
 
 

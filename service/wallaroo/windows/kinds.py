@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from wallaroo.topology.model import Stateful, TimedWindow, Window
+from wallaroo.topology.steps import Stateful, TimedWindow, Window
 from wallaroo.windows.count import COUNT
 from wallaroo.windows.range import RANGE
 from wallaroo.windows.stage import WindowKind

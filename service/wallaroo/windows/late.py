@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from wallaroo.record import Emit, Origin
-from wallaroo.topology.model import RangeWindow
+from wallaroo.topology.steps import RangeWindow
 from wallaroo.windows.aggregate import add, alone, key_text
 from wallaroo.windows.grid import Contents, Grid, grid_of
 from wallaroo.windows.stage import TimeContext

@@ -17,7 +17,7 @@ from wallaroo.record import Emit, Moment
 from wallaroo.serde.formats import RANGE_WINDOWS
 from wallaroo.serde.object_codec import Codec
 from wallaroo.state.store import Access, StoreFormat
-from wallaroo.topology.model import RangeWindow
+from wallaroo.topology.steps import RangeWindow
 from wallaroo.windows.aggregate import add, key_text
 from wallaroo.windows.grid import Contents, Grid, grid_of, is_empty
 from wallaroo.windows.late import late_policy

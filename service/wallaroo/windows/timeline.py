@@ -16,7 +16,8 @@ from heapq import heappop
 
 from wallaroo.record import Partition
 from wallaroo.state.store import KeyedStore
-from wallaroo.topology.model import Input, Repartition, SubTopology, TimedWindow
+from wallaroo.topology.model import Input, Repartition, SubTopology
+from wallaroo.topology.steps import TimedWindow
 from wallaroo.windows.control import Append, WatermarkReports, clamp, decode_report, upstream_id
 from wallaroo.windows.kinds import due_times_of
 from wallaroo.windows.stage import DueWindow, TimeContext, WindowTrigger

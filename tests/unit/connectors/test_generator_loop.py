@@ -14,7 +14,7 @@ from wallaroo.engine.transaction import COMMITTED, CommitResult
 from wallaroo.errors import CommitError, StopProcessing
 from wallaroo.serde.codecs import codecs_of
 from wallaroo.settings import Settings
-from wallaroo.topology.ingest import Generator
+from wallaroo.topology.model import Generator
 
 ABORTED = CommitResult(committed=False, reason="the broker said so")
 

@@ -12,7 +12,7 @@ from hypothesis.strategies import integers, lists
 from wallaroo.connectors.generator.task import POSITION_KEY, GeneratorTask, Positions
 from wallaroo.errors import RecordError, StoredValueError
 from wallaroo.serde.codecs import codecs_of
-from wallaroo.topology.ingest import Generator
+from wallaroo.topology.model import Generator
 
 
 class Squares:

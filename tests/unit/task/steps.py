@@ -1,6 +1,6 @@
 """Steps that tests put into a task, and what is done with a task again and again."""
 
-from wallaroo.topology.model import Apply, Store, Update
+from wallaroo.topology.steps import Apply, Store, Update
 
 
 class Total:

@@ -9,7 +9,8 @@ from tests.unit.task.steps import ADD, TOTALS, carefully
 from wallaroo.record import Partition, Rewind
 from wallaroo.serde.object_codec import message_codec
 from wallaroo.task.record_batch import decode_batch
-from wallaroo.topology.model import Apply, CheckKey, Repartition, Update, UpdateMulti
+from wallaroo.topology.model import Repartition
+from wallaroo.topology.steps import Apply, CheckKey, Update, UpdateMulti
 
 PLACE = Partition("in", 1)
 FIRST = CheckKey("first letter", lambda value: value[0])

@@ -9,7 +9,8 @@ from tests.unit.task.steps import ADD, UPPER, committed
 from wallaroo.errors import RecordError, StopProcessing
 from wallaroo.task.dead_letters import OnError
 from wallaroo.task.record_size import RecordSizeLimits, shortened, size
-from wallaroo.topology.model import Repartition, Store, Update
+from wallaroo.topology.model import Repartition
+from wallaroo.topology.steps import Store, Update
 
 ROOMY = RecordSizeLimits(10_000, {})
 REASONS = "__streams.errors."

@@ -8,7 +8,8 @@ from wallaroo.record import Partition, Rewind
 from wallaroo.task.record_batch import MILLISECONDS, decode_batch, encode_batch, expand_batches, is_batch
 from wallaroo.task.record_size import RecordSizeLimits
 from wallaroo.testing.logs import Message, Record
-from wallaroo.topology.model import ApplyMulti, Repartition, Update
+from wallaroo.topology.model import Repartition
+from wallaroo.topology.steps import ApplyMulti, Update
 
 HOP = (Repartition("first letter", "repartition", lambda value: value[0]),)
 AT = Partition("in", 1)

@@ -11,7 +11,7 @@ from tests.unit.task.steps import (
     committed,
 )
 from wallaroo.record import Changes, Partition
-from wallaroo.topology.model import Apply, ApplyMulti, CheckKey, UpdateMulti
+from wallaroo.topology.steps import Apply, ApplyMulti, CheckKey, UpdateMulti
 
 PLACE = Partition("in", 1)
 

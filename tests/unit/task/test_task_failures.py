@@ -17,7 +17,7 @@ from tests.unit.task.steps import (
 from wallaroo.errors import StateError, StopProcessing, StoredValueError
 from wallaroo.record import Partition, Rewind
 from wallaroo.task.dead_letters import OnError
-from wallaroo.topology.model import Apply, Store, Update
+from wallaroo.topology.steps import Apply, Store, Update
 
 PLACE = Partition("in", 1)
 

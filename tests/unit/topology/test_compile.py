@@ -19,17 +19,8 @@ from tests.samples import (
     user,
 )
 from wallaroo.topology.compile import compile_topology
-from wallaroo.topology.model import (
-    Apply,
-    ApplyMulti,
-    CheckKey,
-    Delivery,
-    Repartition,
-    TcpReceiver,
-    ToTopic,
-    Update,
-    UpdateMulti,
-)
+from wallaroo.topology.model import Delivery, Repartition, TcpReceiver, ToTopic
+from wallaroo.topology.steps import Apply, ApplyMulti, CheckKey, Update, UpdateMulti
 
 
 def shape(topology):

@@ -12,7 +12,7 @@ from tests import samples
 from tests.samples import Numbers, decode_text, generator_source, tcp_source
 from wallaroo.errors import TopologyError
 from wallaroo.topology.describe import describe
-from wallaroo.topology.ingest import Generator, Ingest
+from wallaroo.topology.model import Generator, Ingest
 
 
 class Plain(TypedDict):

@@ -4,7 +4,7 @@ from typing import get_args
 
 import pytest
 
-from wallaroo.topology.model import CountWindow, Store, TimedWindow, Window
+from wallaroo.topology.steps import CountWindow, Store, TimedWindow, Window
 from wallaroo.windows.kinds import KINDS, due_times_of, kind_of
 
 

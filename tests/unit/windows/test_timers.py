@@ -4,7 +4,7 @@ import pytest
 
 from wallaroo.errors import StoredValueError
 from wallaroo.state.memory import MemoryStore
-from wallaroo.topology.model import RangeWindow
+from wallaroo.topology.steps import RangeWindow
 from wallaroo.windows.grid import Contents, Grid, is_empty
 from wallaroo.windows.range import ContentsCodec, due_times
 from wallaroo.windows.timers import Timers

@@ -26,7 +26,7 @@ from wallaroo.kafka.group_member import GroupMember
 from wallaroo.observability import metrics
 from wallaroo.observability.health import LoopStatus
 from wallaroo.settings import Settings
-from wallaroo.topology.ingest import Generator
+from wallaroo.topology.model import Generator
 
 _log = logging.getLogger(__name__)
 

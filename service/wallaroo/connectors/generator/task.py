@@ -22,7 +22,7 @@ from wallaroo.record import Batch, Changes, Output, Partition
 from wallaroo.serde.codecs import Codecs
 from wallaroo.serde.formats import GENERATOR, GENERATOR_END, GENERATOR_VALUE, USER
 from wallaroo.serde.object_codec import Codec
-from wallaroo.topology.ingest import Generator
+from wallaroo.topology.model import Generator
 
 POSITION_KEY = b"generator"
 # A generator is one stream in one order, however many partitions its topics have.

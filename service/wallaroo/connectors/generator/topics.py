@@ -11,7 +11,7 @@ from wallaroo.kafka.offsets import EndReader, request_end_offsets
 from wallaroo.kafka.retry import retry
 from wallaroo.record import Batch
 from wallaroo.settings import Settings
-from wallaroo.topology.ingest import Generator
+from wallaroo.topology.model import Generator
 
 _INIT_SECONDS = 30.0
 _REQUEST_SECONDS = 10.0

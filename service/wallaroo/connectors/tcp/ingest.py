@@ -23,7 +23,7 @@ from wallaroo.kafka.clients import Member, ingest_producer
 from wallaroo.observability import metrics
 from wallaroo.observability.health import LoopStatus
 from wallaroo.settings import Settings
-from wallaroo.topology.ingest import Ingest
+from wallaroo.topology.model import Ingest
 
 _log = logging.getLogger(__name__)
 
