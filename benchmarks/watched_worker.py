@@ -14,9 +14,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from wallaroo.engine import transaction as commit
-from wallaroo.kafka.group_member import GroupMember
-from wallaroo.service import assemble as build
+from wallaroo.engine import clients, transaction
+from wallaroo.engine.loop import Loop
 from wallaroo.service import worker
 from wallaroo.service.protocol import WorkerSpec
 from wallaroo.task.task import Task
@@ -26,10 +25,10 @@ FILE_VARIABLE = "WALLAROO_BENCHMARK_NOTES"
 
 # What is clocked, and as which phase.
 CLOCKED = [
-    (GroupMember, "poll", "consume"),
+    (Loop, "_poll", "consume"),
     (Task, "process", "process"),
     (Task, "collect", "encode state"),
-    (commit, "produce_all", "produce"),
+    (transaction, "produce_all", "produce"),
 ]
 
 
@@ -39,7 +38,7 @@ def main(spec: WorkerSpec, connection: Connection) -> None:
     phases: Counter[str] = Counter()
     for owner, name, phase in CLOCKED:
         _clock(owner, name, phase, phases)
-    build.exactly_once = _noting(build.exactly_once, notes, phases)
+    clients.exactly_once = _noting(clients.exactly_once, notes, phases)
     worker.main(spec, connection)
 
 

@@ -67,23 +67,15 @@ class Loop:
     def status(self) -> LoopStatus:
         restoring = len(self.restorer.restoring)
         partitions = len(self.tasks) + restoring
+        since, problem = self._processing_since, None
+        if since is not None and self._clock.monotonic() - since >= _STUCK_SECONDS:
+            problem = f"user code has been running on one list of records for over {_STUCK_SECONDS} s"
         return LoopStatus(
-            self.name,
-            self._member.answered,
-            partitions,
-            restoring,
-            connected=True,
-            problem=self._problem(),
+            self.name, self._member.answered, partitions, restoring, connected=True, problem=problem
         )
 
-    def _problem(self) -> str | None:
-        since = self._processing_since
-        if since is None or self._clock.monotonic() - since < _STUCK_SECONDS:
-            return None
-        return f"user code has been running on one list of records for over {_STUCK_SECONDS} s"
-
     def run(self) -> None:
-        """Until stopped; then commit what has been done and leave."""
+        """Run until stopped; then commit what has been processed, and leave."""
         clients = self._open_clients()
         self._admin = clients.admin
         now, settings = self._clock.monotonic(), self._settings
@@ -105,10 +97,7 @@ class Loop:
         """Process what can be read now; True if there was nothing more to read."""
         self.tasks.rewound.clear()
         size = self._list_size.value
-        messages = self._member.poll(size, self._poll_timeout())
-        if not messages and self._cycle.in_progress:
-            self._cycle.wait(_COMMIT_POLL_SECONDS)
-            messages = self._member.poll(size, 0)
+        messages = self._poll(size)
         dry = len(messages) < size
         events = [message for message in messages if message.error() is not None]
         if events:
@@ -131,6 +120,21 @@ class Loop:
                 self.tasks.rewind(processed.rewind)
         return dry
 
+    def _poll(self, most: int) -> list[Message]:
+        """Return what is there. If nothing is, wait for the commit in progress, or else for a message."""
+        consumer = self._member.consumer
+        messages = consumer.consume(most, 0)
+        if messages:
+            return messages
+        if self._cycle.in_progress:
+            self._cycle.wait(_COMMIT_POLL_SECONDS)
+            return consumer.consume(most, 0)
+        linger = self._cycle.seconds_to_linger()
+        # The client counts in whole milliseconds, and rounds down.
+        timeout_seconds = _IDLE_SECONDS if linger is None else math.ceil(linger * 1000) / 1000
+        first = consumer.poll(timeout_seconds) if timeout_seconds else None
+        return [] if first is None else [first, *consumer.consume(most - 1, 0)]
+
     def _start_restored(self) -> None:
         """Make tasks of the partitions whose stores have been restored, and let them be read."""
         restored = self.restorer.take_restored()
@@ -139,13 +143,6 @@ class Loop:
             self.metrics.restored(restoration)
         if restored:
             self._member.resume([TopicPartition(self._topic, r.partition.number, r.start) for r in restored])
-
-    def _poll_timeout(self) -> float:
-        if self._cycle.in_progress:
-            return 0
-        linger = self._cycle.seconds_to_linger()
-        # The client counts in whole milliseconds, and rounds down.
-        return _IDLE_SECONDS if linger is None else math.ceil(linger * 1000) / 1000
 
     def _seek(self, number: int, offset: int) -> None:
         self._ends.forget(number)
