@@ -2,9 +2,8 @@
 
 from tests.kafka.cluster import read_topic
 from tests.kafka.model import transactions
-from wallaroo.kafka.clients import admin_client
-from wallaroo.kafka.purge import purge
 from wallaroo.service.application import load
+from wallaroo.service.own_topics import OwnTopics
 from wallaroo.settings import Settings
 
 
@@ -18,7 +17,7 @@ def test_records_that_have_been_read_are_deleted_from_the_repartition_topic(scen
     topology = load("tests.kafka.apps", arguments, scenario.application_id).topology
     [repartition] = topology.repartitions
     assert read_topic(scenario.servers, repartition)
-    purge(admin_client(settings, "purge"), settings, topology)
+    OwnTopics(topology, settings, "purge").purge()
     assert read_topic(scenario.servers, repartition) == []
     assert len(read_topic(scenario.servers, scenario.in_topic)) == 2_000
     scenario.start()

@@ -1,17 +1,24 @@
-"""The topics of a running service: created or checked before its workers start, purged while they run."""
+"""The topics of a running service: created or checked before its workers start, purged while they run.
 
+A purge deletes what has been read from repartition, ingest and outbox topics, as Kafka Streams does. These
+topics have no retention, so that nothing unread is ever lost; without the purge they would only grow.
+"""
+
+import logging
 import threading
 from collections.abc import Mapping
 
-from confluent_kafka import KafkaException
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 
-from wallaroo.kafka.clients import admin_client
-from wallaroo.kafka.purge import purge
+from wallaroo.kafka.clients import admin_client, common_config
 from wallaroo.kafka.topics import ensure_topics
 from wallaroo.settings import Settings
 from wallaroo.topology.model import Topology
 
+_log = logging.getLogger(__name__)
+
 _PURGE_SECONDS = 30.0
+_REQUEST_SECONDS = 10.0
 
 
 class OwnTopics:
@@ -36,14 +43,52 @@ class OwnTopics:
             raise
 
     def start_purging(self) -> None:
-        """Delete from internal topics what has been read, in a thread, until `close`."""
+        """Purge in a thread, now and then, until `close`."""
         # The embedded broker has no admin requests.
         if not self._settings.embedded_broker:
-            threading.Thread(target=self._purge, name="purge", daemon=True).start()
+            threading.Thread(target=self._purge_until_closed, name="purge", daemon=True).start()
 
     def close(self) -> None:
         self._closed.set()
 
-    def _purge(self) -> None:
+    def purge(self) -> None:
+        """Delete the records below the committed offsets of their only reader.
+
+        An error is logged and left to the next purge: only disk space depends on it.
+        """
+        try:
+            for topic, group in only_readers(self._topology).items():
+                self._purge_topic(topic, group)
+        except KafkaException as error:
+            _log.warning("purge failed", extra={"error": error.args[0].str()})
+
+    def _purge_until_closed(self) -> None:
         while not self._closed.wait(_PURGE_SECONDS):
-            purge(self._admin, self._settings, self._topology)
+            self.purge()
+
+    def _purge_topic(self, topic: str, group: str) -> None:
+        numbers = self._admin.list_topics(topic, _REQUEST_SECONDS).topics[topic].partitions
+        read = self._committed(group, [TopicPartition(topic, number) for number in numbers])
+        done = [tp for tp in read if tp.offset > 0]
+        if done:
+            for future in self._admin.delete_records(done, request_timeout=_REQUEST_SECONDS).values():
+                future.result()
+
+    def _committed(self, group: str, partitions: list[TopicPartition]) -> list[TopicPartition]:
+        """The offsets of the group, asked for through a consumer that never joins it.
+
+        The admin client will not do: if the coordinator answers after the request has timed out, librdkafka
+        2.16 ends the process (`rd_kafka_enq_once_del_source_return: Assertion eonce->refcnt > 0`).
+        """
+        config = common_config(self._settings, f"{group}-purge")
+        consumer = Consumer({**config, "group.id": group, "enable.auto.commit": False})
+        try:
+            return consumer.committed(partitions, timeout=_REQUEST_SECONDS)
+        finally:
+            consumer.close()
+
+
+def only_readers(topology: Topology) -> Mapping[str, str]:
+    """The topics that only one group of ours reads, each with that group."""
+    inputs = {read.topic: s.group for s in topology.sub_topologies for read in s.inputs if read.is_ours}
+    return inputs | {delivery.outbox: delivery.group for delivery in topology.deliveries}

@@ -8,8 +8,8 @@ from tests import samples
 from tests.samples import generator_source, look, tcp_source, user
 from wallaroo.connectors.tcp.ingest import check_ingests
 from wallaroo.errors import SettingsError
-from wallaroo.kafka.purge import readers
 from wallaroo.kafka.topics import plan
+from wallaroo.service.own_topics import only_readers
 from wallaroo.settings import Settings
 
 FOR_EVER = {"retention.ms": "-1"}
@@ -53,7 +53,7 @@ def test_the_position_of_a_generator_is_one_partition_that_is_compacted():
 
 
 def test_what_is_read_is_deleted_from_ingest_topics_and_never_a_position():
-    assert readers(compiled(tcp().merge(generator_source()))) == {
+    assert only_readers(compiled(tcp().merge(generator_source()))) == {
         "app-texts-ingest": "app-texts",
         "app-numbers-ingest": "app-numbers",
         "app-user-repartition": "app-user",
