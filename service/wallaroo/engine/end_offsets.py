@@ -9,10 +9,10 @@ Rules for whoever edits this file:
 """
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
@@ -20,7 +20,6 @@ from confluent_kafka.admin import AdminClient
 from wallaroo.clock import Clock
 from wallaroo.engine.task_group import TaskGroup
 from wallaroo.kafka.offsets import Place, request_end_offsets
-from wallaroo.task.task import Task
 
 _log = logging.getLogger(__name__)
 
@@ -28,16 +27,9 @@ _INTERVAL_SECONDS = 0.25
 _REQUEST_SECONDS = 5.0
 
 
-class ClockUpdate(NamedTuple):
-    """What a task is told: a time, and whether there was nothing left to read then."""
-
-    now_ms: int
-    caught_up: bool
-
-
 @dataclass(frozen=True, slots=True)
-class Question:
-    """Where do these partitions end? Asked at a time when their tasks were at these offsets."""
+class _Question:
+    """Where do these partitions end? Asked when their tasks were at these offsets."""
 
     asked_ms: int
     offsets: Mapping[int, int]
@@ -52,7 +44,7 @@ class EndOffsets:
         self._clock = clock
         self._ends: dict[int, int] = {}
         self._updated = clock.monotonic()
-        self._question: Question | None = None
+        self._question: _Question | None = None
 
     def reached(self, number: int, offset: int) -> None:
         """Note that there is nothing at this offset yet."""
@@ -67,45 +59,37 @@ class EndOffsets:
         return self._ends.get(number, 0)
 
     def advance_wall_clock(self, tasks: TaskGroup, admin: AdminClient) -> None:
-        """Now and then, tell the time to every task to which it matters."""
+        """Now and then, give the time to every task to which it matters."""
         now = self._clock.monotonic()
         if now - self._updated < _INTERVAL_SECONDS:
             return
         self._updated, now_ms = now, round(now * 1000)
-        waiting = [task for task in tasks if not task.timeline.is_idle]
-        unsure = [task for task in waiting if task.timeline.awaits_end and self._is_at_end(task)]
-        updates = {task.partition.number: ClockUpdate(now_ms, self._is_at_end(task)) for task in waiting}
-        answered = self._answered()
-        for task in unsure:
-            number = task.partition.number
-            del updates[number]
-            if (number, task.next_offset) in answered:
-                updates[number] = answered[number, task.next_offset]
-        for task in waiting:
-            update = updates.get(task.partition.number)
-            if update is not None:
-                tasks.advance_wall_clock(task, update.now_ms, caught_up=update.caught_up)
+        question = self._take_answered()
+        unsure = []
+        for task in tasks:
+            number, offset = task.partition.number, task.next_offset
+            if task.timeline.is_idle:
+                continue
+            at_end = self._ends.get(number, -1) >= offset
+            if not (at_end and task.timeline.awaits_end):
+                tasks.advance_wall_clock(task, now_ms, caught_up=at_end)
+                continue
+            unsure.append(task)
+            if question is not None and question.offsets.get(number) == offset:
+                caught_up = self._is_end(number, question.answers[self._topic, number])
+                tasks.advance_wall_clock(task, question.asked_ms, caught_up=caught_up)
         if unsure and self._question is None:
-            self._question = self._ask(unsure, admin, now_ms)
+            offsets = {task.partition.number: task.next_offset for task in unsure}
+            places = [(self._topic, number) for number in offsets]
+            self._question = _Question(now_ms, offsets, request_end_offsets(admin, places, _REQUEST_SECONDS))
 
-    def _is_at_end(self, task: Task) -> bool:
-        return self._ends.get(task.partition.number, -1) >= task.next_offset
-
-    def _ask(self, tasks: Iterable[Task], admin: AdminClient, now_ms: int) -> Question:
-        offsets = {task.partition.number: task.next_offset for task in tasks}
-        places = [(self._topic, number) for number in offsets]
-        return Question(now_ms, offsets, request_end_offsets(admin, places, _REQUEST_SECONDS))
-
-    def _answered(self) -> dict[tuple[int, int], ClockUpdate]:
-        """By partition and the offset asked for, once all answers are there."""
+    def _take_answered(self) -> _Question | None:
+        """The question that was asked, once all its answers are there."""
         question = self._question
         if question is None or not all(answer.done() for answer in question.answers.values()):
-            return {}
+            return None
         self._question = None
-        return {
-            (number, question.offsets[number]): ClockUpdate(question.asked_ms, self._is_end(number, answer))
-            for (_, number), answer in question.answers.items()
-        }
+        return question
 
     def _is_end(self, number: int, answer: "Future[Any]") -> bool:
         try:
