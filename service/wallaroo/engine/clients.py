@@ -9,7 +9,7 @@ from functools import partial
 from confluent_kafka import KafkaError
 from confluent_kafka.admin import AdminClient
 
-from wallaroo.engine.commit_cycle import Clients, commit_timeout_seconds
+from wallaroo.engine.commit_cycle import Clients
 from wallaroo.engine.transaction import Probe, at_least_once, commit_offsets, exactly_once
 from wallaroo.kafka.clients import (
     admin_client,
@@ -27,6 +27,8 @@ from wallaroo.task.record_size import RecordSizeLimits
 from wallaroo.topology.model import SubTopology
 
 _INIT_SECONDS = 30.0
+# The broker ends transactions that have timed out every ten seconds.
+_TIMED_OUT_SECONDS = 10.0
 
 
 def open_clients(
@@ -51,6 +53,15 @@ def open_clients(
         return Clients(consumer, admin, write, timeout_seconds=timeout_seconds)
     write = at_least_once(new_producer(member_id), failures, probe, limits)
     return Clients(consumer, admin, write, commit_offsets(consumer, probe))
+
+
+def commit_timeout_seconds(transaction_timeout_ms: int) -> float:
+    """Longer than any commit that can still succeed: the broker has ended its transaction by then.
+
+    After a broker's restart librdkafka 2.16 may never return from a call of a transaction. The worker then is
+    started again, and the sooner the better.
+    """
+    return transaction_timeout_ms / 1000 + _TIMED_OUT_SECONDS
 
 
 def _ask_limits(

@@ -1,9 +1,9 @@
-"""The commit cycle of one loop: collect, write in another thread, and tell the tasks how it ended.
+"""The commit cycle of one loop: collect, write in another thread, confirm or roll back.
 
 Rules for whoever edits this file:
 1. Everything here runs in the loop's thread; only the write itself waits elsewhere.
 2. At most one commit is in progress. Meanwhile the next batch grows.
-3. An aborted commit takes every task of the loop back, those of the next batch included.
+3. An aborted commit rolls every task of the loop back, and with it the next batch.
 """
 
 import logging
@@ -25,16 +25,14 @@ from wallaroo.errors import CommitError
 _log = logging.getLogger(__name__)
 
 _MOST_ABORTS_IN_A_ROW = 10
-# The broker looks for transactions that have timed out every ten seconds.
-_TIMED_OUT_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
 class Clients:
-    """A loop's ways to Kafka.
+    """A loop's clients, and how it commits with them.
 
-    It commits by `write` in a thread of its own, then by `finish`, if that is given, in the loop's thread.
-    A commit that takes longer than `timeout_seconds` ends the worker.
+    `write` runs in a thread of its own; then `finish`, if it is given, in the loop's thread. A commit that
+    takes longer than `timeout_seconds` ends the worker.
     """
 
     consumer: Consumer
@@ -44,17 +42,8 @@ class Clients:
     timeout_seconds: float = 30.0
 
 
-def commit_timeout_seconds(transaction_timeout_ms: int) -> float:
-    """Longer than any commit that can still succeed: the broker has ended its transaction by then.
-
-    After a broker's restart librdkafka 2.16 may never return from a call of a transaction. The worker then is
-    started again, and the sooner the better.
-    """
-    return transaction_timeout_ms / 1000 + _TIMED_OUT_SECONDS
-
-
 class CommitCycle:
-    """Commits what the tasks of one loop have done, when it is due."""
+    """Commits what the tasks of one loop have processed, when it is due."""
 
     def __init__(
         self,
@@ -87,12 +76,12 @@ class CommitCycle:
         return self._current[1].done() or self._clock.monotonic() >= self._deadline
 
     def wait(self, seconds: float) -> None:
-        """Wait until the commit in progress has ended, or for so long."""
+        """Wait until the commit in progress has ended, but no longer than this."""
         if self._current is not None:
             wait([self._current[1]], seconds)
 
     def seconds_to_linger(self) -> float | None:
-        """How long what is pending has to wait at most; None if nothing is pending."""
+        """How long pending records may still wait for more; None if there are none."""
         return max(0.0, self._pacing.linger_left(self._clock.monotonic())) if self.pending else None
 
     def commit_if_due(self, group: Callable[[], Any], *, dry: bool) -> None:
@@ -109,13 +98,13 @@ class CommitCycle:
             self._commit(group())
 
     def commit_and_wait(self, group: Any) -> None:
-        """Commit everything that has been done."""
+        """Commit everything that has been processed."""
         self.await_result()
         self._commit(group)
         self.await_result()
 
     def await_result(self) -> None:
-        """Wait for the commit in progress, and tell its tasks how it ended.
+        """Wait for the commit in progress; confirm it to its tasks, or roll every task back.
 
         Raises CommitError if it does not end in time or if too many have been aborted in a row, and the error
         of the commit itself if it is fatal.

@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient
@@ -47,21 +48,18 @@ class Restoration:
     cancelled: threading.Event = field(default_factory=threading.Event)
 
 
-@dataclass(slots=True)
-class _Reading:
-    """One changelog partition on its way into one store."""
+class _Reading(NamedTuple):
+    """One changelog partition that is read into one store."""
 
     restoration: Restoration
     store: KeyedStore
     end: int
-    position: int = 0
-    records: int = 0
 
 
 class Restorer:
     """Restores the partitions of one loop, those of one assignment together, in a thread of its own.
 
-    `restoring` are the partitions under way, by number.
+    `restoring` are the partitions that are not complete yet, by number.
     """
 
     def __init__(
@@ -135,7 +133,10 @@ class Restorer:
             for name, topic in self._changelogs.items()
         }
         ends = end_offsets(admin, stores, _REQUEST_SECONDS)
-        return {place: _Reading(*stores[place], end) for place, end in ends.items() if end}
+        readings = {place: _Reading(*stores[place], end) for place, end in ends.items() if end}
+        for restoration, store, end in readings.values():
+            restoration.records[store.name], restoration.remaining[store.name] = 0, end
+        return readings
 
     def _read(self, consumer: Consumer, readings: dict[Place, _Reading], started: float) -> None:
         ends = {place: reading.end for place, reading in readings.items()}
@@ -143,18 +144,15 @@ class Restorer:
         while reader.unread:
             self._probe(ProbePoint.DURING_RESTORE)
             for place, messages in reader.poll(_LIST_SIZE).items():
-                reading = readings[place]
-                reading.position = messages[-1].offset()
-                reading.records += len(messages)
-                restore = reading.store.restore
+                restoration, store, end = readings[place]
                 for message in messages:
-                    restore(message.key(), message.value())
+                    store.restore(message.key(), message.value())
+                restoration.records[store.name] += len(messages)
+                restoration.remaining[store.name] = end - messages[-1].offset()
             for place in readings.keys() - reader.unread.keys():
-                reading = readings.pop(place)
-                reading.restoration.records[reading.store.name] = reading.records
-                self._finish([reading.restoration], readings, started)
+                restoration = readings.pop(place).restoration
+                self._finish([restoration], readings, started)
             for place, reading in list(readings.items()):
-                reading.restoration.remaining[reading.store.name] = reading.end - reading.position
                 if reading.restoration.cancelled.is_set():
                     del readings[place], reader.unread[place]
 

@@ -25,7 +25,7 @@ NewTask = Callable[[Partition, int, Mapping[str, KeyedStore]], Task]
 
 @dataclass(frozen=True, slots=True)
 class Processed:
-    """What became of the messages of one partition: `rewind`, if there is one, is to be answered."""
+    """What became of the messages of one partition; the caller has to follow `rewind`, if there is one."""
 
     records: int
     control_records: int
@@ -84,14 +84,14 @@ class TaskGroup:
         if task is None:
             return None
         if number in self.rewound:
-            self._seek(task.partition.number, task.next_offset)
+            self.seek_again(task)
             return None
         records = expand_batches(messages, task.partition) if self._has_batches else messages
         rewind = task.process(records)
         return Processed(len(records), task.timeline.take_control_records(), rewind)
 
     def advance_wall_clock(self, task: Task, now_ms: int, *, caught_up: bool) -> bool:
-        """Tell a task the time, and whether it has read everything; False if it had to be rewound."""
+        """Give a task the time, and whether it has read everything; False if it had to be rewound."""
         rewind = task.advance_wall_clock(now_ms, caught_up=caught_up)
         if rewind is not None:
             self.rewind(rewind)
@@ -101,7 +101,9 @@ class TaskGroup:
         """After user code has failed: back to the last commit, to process the same records one by one."""
         self._await_commit()
         _log.info("rewinding", extra={"partition": rewind.partition, "failed_offset": rewind.failed_offset})
-        self._roll_back(self._tasks[rewind.partition.number])
+        task = self._tasks[rewind.partition.number]
+        task.rollback()
+        self.seek_again(task)
 
     def collect(self) -> list[Batch]:
         """Take from every task what it has done since the last call."""
@@ -115,7 +117,7 @@ class TaskGroup:
         return batches
 
     def committed(self, batches: Iterable[Batch]) -> None:
-        """Tell the tasks that their batches have been committed."""
+        """Let the tasks forget what they needed to roll these batches back."""
         for batch in batches:
             task = self._tasks.get(batch.partition.number)
             if task is not None:
@@ -130,7 +132,8 @@ class TaskGroup:
             for task in self._tasks.values():
                 task.enforce_size_limits(limits)
         for task in self._tasks.values():
-            self._roll_back(task)
+            task.rollback()
+            self.seek_again(task)
 
     def move(self, task: Task, offset: int) -> None:
         """Go on at another offset, between commits: the records up to it are gone."""
@@ -141,8 +144,3 @@ class TaskGroup:
         """Send the reader of a task to the offset that comes next."""
         self.rewound.add(task.partition.number)
         self._seek(task.partition.number, task.next_offset)
-
-    def _roll_back(self, task: Task) -> None:
-        offset = task.rollback()
-        self.rewound.add(task.partition.number)
-        self._seek(task.partition.number, offset)

@@ -1,16 +1,18 @@
 """The one place where a transaction is committed. User code never runs inside it.
 
 Rules for whoever edits this file:
-1. A transaction begins and ends inside what `exactly_once` returns. It is never open while user code runs.
-2. The offsets go with the group's metadata as it was when the batches were collected: that is what
-   fences a worker whose partitions have moved on (KIP-447).
+1. A transaction begins and ends within one call of what `exactly_once` or `without_offsets` returns.
+2. Two fences keep a worker out that has been replaced: the group's metadata, as it was when the batches were
+   collected, goes with the offsets, so that the broker refuses those of partitions that have moved (KIP-447);
+   and whoever opens a producer with the same transactional id shuts the one before out.
 3. Transactions that follow each other are of producers that take turns: a broker that is still writing the
    markers of one refuses the next one of the same producer, whose client then waits for 20 ms.
-4. An aborted commit has left nothing that readers can see. Whatever is neither committed nor aborted is
-   raised, and the process ends.
+4. An aborted commit has left nothing that readers can see, and the commit cycle rolls the tasks back.
+   Whatever is neither committed nor aborted is raised, and the process ends.
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import partial
@@ -45,7 +47,7 @@ Probe = Callable[[ProbePoint], None]
 
 
 def no_probe(_point: ProbePoint) -> None:
-    """The probe of every process that is not under test."""
+    """Do nothing: the probe of every process that is not under test."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,9 +151,7 @@ def at_least_once(
             raise refusal
         if unsent or failures:
             limits = ask_limits() if any(map(_is_too_large, failures)) else None
-            return CommitResult(
-                committed=False, reason=f"{unsent} records unsent, errors: {failures[:3]}", limits=limits
-            )
+            return CommitResult(False, f"{unsent} records unsent, errors: {failures[:3]}", limits)
         return COMMITTED
 
     return write_and_flush
@@ -200,11 +200,9 @@ def _wait_and_produce(producer: Producer, output: tuple[Any, ...]) -> None:
     """Produce as soon as the client's queue, which is full, has drained a little."""
     while True:
         producer.poll(_QUEUE_FULL_SECONDS)
-        try:
+        with suppress(BufferError):
             producer.produce(*output)
-        except BufferError:
-            continue
-        return
+            return
 
 
 def _abort(producer: Producer, error: KafkaException) -> CommitResult:

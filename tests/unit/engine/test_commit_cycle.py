@@ -6,7 +6,8 @@ import pytest
 
 from tests.unit.engine.fake_group import TOPIC, FakeTask, FakeWriter, Record
 from wallaroo.clock import ManualClock
-from wallaroo.engine.commit_cycle import Clients, CommitCycle, commit_timeout_seconds
+from wallaroo.engine.clients import commit_timeout_seconds
+from wallaroo.engine.commit_cycle import Clients, CommitCycle
 from wallaroo.engine.metrics import LoopMetrics
 from wallaroo.engine.pacing import CommitPacing
 from wallaroo.engine.task_group import TaskGroup
