@@ -7,10 +7,8 @@ Rules for whoever edits this file:
 """
 
 import logging
-from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from typing import Any
 
 from confluent_kafka import Consumer
 from confluent_kafka.admin import AdminClient
@@ -53,12 +51,12 @@ class CommitCycle:
         metrics: LoopMetrics,
         clock: Clock,
     ) -> None:
-        self.pending = 0
         self._tasks = tasks
         self._clients = clients
         self._pacing = pacing
         self._metrics = metrics
         self._clock = clock
+        self._pending = 0
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="commit")
         self._current: tuple[Commit, Future[CommitResult]] | None = None
         self._deadline = 0.0
@@ -82,25 +80,25 @@ class CommitCycle:
 
     def seconds_to_linger(self) -> float | None:
         """How long pending records may still wait for more; None if there are none."""
-        return max(0.0, self._pacing.linger_left(self._clock.monotonic())) if self.pending else None
+        return self._pacing.linger_left(self._clock.monotonic()) if self._pending else None
 
-    def commit_if_due(self, group: Callable[[], Any], *, dry: bool) -> None:
+    def commit_if_due(self, *, dry: bool) -> None:
         """Follow up a commit that has ended, and start the next one if it is due.
 
-        `group` returns the metadata of the consumer group; `dry` says that there was nothing more to read.
+        `dry` says that there was nothing more to read.
         """
         if self.is_over:
             self.await_result()
-        self.pending = self._tasks.pending_records
-        now, in_progress = self._clock.monotonic(), self._current is not None
-        if self._pacing.is_due(now, self.pending, dry=dry, in_progress=in_progress):
+        self._pending = self._tasks.pending_records
+        now = self._clock.monotonic()
+        if self._pacing.is_due(now, self._pending, dry=dry, in_progress=self.in_progress):
             self.await_result()
-            self._commit(group())
+            self._commit()
 
-    def commit_and_wait(self, group: Any) -> None:
+    def commit_and_wait(self) -> None:
         """Commit everything that has been processed."""
         self.await_result()
-        self._commit(group)
+        self._commit()
         self.await_result()
 
     def await_result(self) -> None:
@@ -135,11 +133,12 @@ class CommitCycle:
     def close(self) -> None:
         self._thread.shutdown(wait=True)
 
-    def _commit(self, group: Any) -> None:
+    def _commit(self) -> None:
+        group = self._clients.consumer.consumer_group_metadata()
         batches = self._tasks.collect()
         now = self._clock.monotonic()
         self._pacing.started = now
-        self.pending = 0
+        self._pending = 0
         if batches:
             commit = Commit(batches, group)
             self._deadline = now + self._clients.timeout_seconds

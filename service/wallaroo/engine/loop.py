@@ -25,7 +25,7 @@ from wallaroo.settings import Settings
 from wallaroo.topology.model import SubTopology
 
 _IDLE_SECONDS = 0.1
-# While a commit is in progress the input is looked at as often as this.
+# How long to wait for a commit in progress before the input is polled again.
 _COMMIT_POLL_SECONDS = 0.005
 _METRICS_SECONDS = 1.0
 _STUCK_SECONDS = 240
@@ -87,9 +87,9 @@ class Loop:
             self._start_restored()
             dry = self._poll_and_process()
             self._ends.advance_wall_clock(self.tasks, self._admin)
-            self._cycle.commit_if_due(self._member.consumer.consumer_group_metadata, dry=dry)
+            self._cycle.commit_if_due(dry=dry)
             self._update_metrics()
-        self._commit_and_wait()
+        self._cycle.commit_and_wait()
         self._member.leave()
         self._cycle.close()
 
@@ -151,9 +151,6 @@ class Loop:
     def _await_commit(self) -> None:
         self._cycle.await_result()
 
-    def _commit_and_wait(self) -> None:
-        self._cycle.commit_and_wait(self._member.consumer.consumer_group_metadata())
-
     def on_assigned(self, starts: list[TopicPartition]) -> None:
         """Restore the stores of partitions that are new here."""
         for tp in starts:
@@ -161,17 +158,17 @@ class Loop:
         self.restorer.start(starts, self._admin)
 
     def on_revoked(self, partitions: list[TopicPartition]) -> None:
-        """Commit what has been done before the partitions move."""
-        self._commit_and_wait()
+        """Commit what has been processed before the partitions move."""
+        self._cycle.commit_and_wait()
         self._drop(partitions)
 
     def on_lost(self, partitions: list[TopicPartition]) -> None:
-        """Drop what has been done."""
+        """Drop what has been processed."""
         self._drop(partitions)
         self._cycle.await_result()
 
     def on_rebalanced(self) -> None:
-        """Wake the client: a rebalance pauses all its partitions, and it looks again only once a second."""
+        """Wake the client: a rebalance pauses its partitions, and it checks them only once a second."""
         self.metrics.rebalanced(len(self.tasks) + len(self.restorer.restoring))
         for task in self.tasks:
             self.tasks.seek_again(task)
@@ -191,7 +188,7 @@ class Loop:
                 task = self.tasks.get(number)
                 if task is not None:
                     offset = task.next_offset
-                    self._commit_and_wait()
+                    self._cycle.commit_and_wait()
                     self.tasks.move(task, self._member.out_of_range(number, offset))
 
     def _update_metrics(self) -> None:

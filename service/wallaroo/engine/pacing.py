@@ -32,11 +32,11 @@ class CommitPacing:
             return True
         if in_progress:
             return False
-        return now - self.started >= self.interval_seconds or (dry and self.linger_left(now) <= 0)
+        return now - self.started >= self.interval_seconds or (dry and not self.linger_left(now))
 
     def linger_left(self, now: float) -> float:
         """For how many more seconds dry input lingers."""
-        return self.ended + self.linger_seconds - now
+        return max(0.0, self.ended + self.linger_seconds - now)
 
 
 @dataclass(slots=True)

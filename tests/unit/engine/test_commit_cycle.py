@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from tests.unit.engine.fake_group import TOPIC, FakeTask, FakeWriter, Record
+from tests.unit.engine.fake_group import TOPIC, FakeConsumer, FakeTask, FakeWriter, Record
 from wallaroo.clock import ManualClock
 from wallaroo.engine.clients import commit_timeout_seconds
 from wallaroo.engine.commit_cycle import Clients, CommitCycle
@@ -43,7 +43,8 @@ def new_cycle(tasks, clock):
         pacing = CommitPacing(
             interval_seconds=0.1, linger_seconds=0.001, most_records=100, started=0, ended=0
         )
-        return CommitCycle(tasks, Clients(None, None, *steps, **timeout), pacing, LoopMetrics("sub"), clock)
+        clients = Clients(FakeConsumer({}, {}, []), None, *steps, **timeout)
+        return CommitCycle(tasks, clients, pacing, LoopMetrics("sub"), clock)
 
     return made
 
@@ -71,13 +72,13 @@ def when_told(go):
 
 
 def test_with_nothing_pending_nothing_has_to_wait(cycle):
-    cycle.commit_if_due(lambda: None, dry=True)
+    cycle.commit_if_due(dry=True)
     assert cycle.seconds_to_linger() is None
 
 
 def test_what_is_pending_waits_as_long_as_it_is_to_linger(cycle, task):
     task.process([Record(0, 0)])
-    cycle.commit_if_due(lambda: None, dry=True)
+    cycle.commit_if_due(dry=True)
     assert not cycle.in_progress
     assert cycle.seconds_to_linger() == pytest.approx(0.001)
 
@@ -85,7 +86,7 @@ def test_what_is_pending_waits_as_long_as_it_is_to_linger(cycle, task):
 def test_what_has_lingered_is_committed_and_nothing_has_to_wait(cycle, task, clock):
     clock.advance(1)
     task.process([Record(0, 0)])
-    cycle.commit_if_due(lambda: None, dry=True)
+    cycle.commit_if_due(dry=True)
     assert cycle.in_progress
     assert cycle.seconds_to_linger() is None
 
@@ -93,13 +94,13 @@ def test_what_has_lingered_is_committed_and_nothing_has_to_wait(cycle, task, clo
 def test_what_came_after_a_full_list_is_asked_for_at_once(cycle, task, clock):
     clock.advance(2)
     task.process([Record(0, 0)])
-    cycle.commit_if_due(lambda: None, dry=False)
+    cycle.commit_if_due(dry=False)
     assert cycle.seconds_to_linger() == 0
 
 
 def test_a_commit_that_ends_is_told_to_its_tasks(cycle, task):
     task.process([Record(0, 0)])
-    cycle.commit_and_wait(None)
+    cycle.commit_and_wait()
     assert not cycle.in_progress
     assert task.rollback() == 1
 
@@ -107,7 +108,7 @@ def test_a_commit_that_ends_is_told_to_its_tasks(cycle, task):
 def test_an_aborted_commit_takes_its_tasks_back(new_cycle, task):
     cycle = new_cycle(FakeWriter({1}))
     task.process([Record(0, 0)])
-    cycle.commit_and_wait(None)
+    cycle.commit_and_wait()
     assert task.next_offset == 0
 
 
@@ -121,7 +122,7 @@ def test_the_last_step_of_a_commit_decides_in_the_thread_of_the_loop(new_cycle, 
     cycle = new_cycle(FakeWriter({2}), finish)
     for offset in range(2):
         task.process([Record(0, offset)])
-        cycle.commit_and_wait(None)
+        cycle.commit_and_wait()
     assert finishing == [threading.current_thread()]
     assert task.next_offset == 1
 
@@ -130,7 +131,7 @@ def test_a_commit_that_never_ends_ends_the_worker_instead_of_holding_it_for_ever
     cycle = new_cycle(when_told, timeout_seconds=0.01)
     task.process([Record(0, 0)])
     with pytest.raises(CommitError, match=r"not ended within 0.01 s"):
-        cycle.commit_and_wait(None)
+        cycle.commit_and_wait()
 
 
 def test_a_commit_that_is_out_of_time_counts_as_over_so_that_an_idle_loop_notices(
@@ -139,7 +140,7 @@ def test_a_commit_that_is_out_of_time_counts_as_over_so_that_an_idle_loop_notice
     cycle = new_cycle(when_told, timeout_seconds=0)
     task.process([Record(0, 0)])
     clock.advance(2)
-    cycle.commit_if_due(lambda: None, dry=True)
+    cycle.commit_if_due(dry=True)
     assert cycle.is_over
 
 
@@ -147,7 +148,7 @@ def test_waiting_ends_with_the_commit(new_cycle, task, clock, when_told, go):
     cycle = new_cycle(when_told)
     task.process([Record(0, 0)])
     clock.advance(2)
-    cycle.commit_if_due(lambda: None, dry=True)
+    cycle.commit_if_due(dry=True)
     cycle.wait(0.001)
     assert not cycle.is_over
     go.set()
