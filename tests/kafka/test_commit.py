@@ -32,7 +32,7 @@ class Narrow:
         retry(lambda: consumer.commit(offsets=[TopicPartition(f"{topic}-in", 0, 0)], asynchronous=False))
         self._group = consumer.consumer_group_metadata()
         settings = Settings(bootstrap_servers=servers)
-        producer = task_producer(settings, topic, lambda _: None, [], largest_batch=LIMIT)
+        producer = task_producer(settings, topic, [], largest_batch=LIMIT)
         producer.init_transactions(30)
         self._write = exactly_once([producer], no_probe, lambda: LIMITS)
 

@@ -53,7 +53,7 @@ class Group:
         owner = Owner(before_revoke, before_resume)
         owner.member = GroupMember(self.name, self.settings, "earliest", owner, {})
         self.members.append(owner.member)
-        owner.member.join(group_consumer(self.settings, self.name, f"{self.name}-{len(self.members)}", print))
+        owner.member.join(group_consumer(self.settings, self.name, f"{self.name}-{len(self.members)}"))
         return owner.member.consumer
 
     def owned(self):
@@ -63,7 +63,7 @@ class Group:
         return [len(member.consumer.assignment()) for member in self.members]
 
     def writer(self):
-        producer = task_producer(self.settings, self.name, print, [])
+        producer = task_producer(self.settings, self.name, [])
         producer.init_transactions(30)
         return exactly_once([producer], no_probe, lambda: RecordSizeLimits(1_000_000, {}))
 

@@ -218,7 +218,7 @@ def test_a_process_that_has_stood_still_sends_nothing_of_what_its_client_holds(f
         from wallaroo.kafka.clients import remote_producer
         from wallaroo.settings import Settings
         settings = Settings(session_timeout_ms=6_000, delivery={"batch.num.messages": "10"})
-        producer = remote_producer(settings, sys.argv[1], "frozen", print, False)
+        producer = remote_producer(settings, sys.argv[1], "frozen", False)
         for first in (0, 1), (1, 2_000):
             for number in range(*first):
                 producer.produce(sys.argv[2], str(number), "rex")
@@ -316,7 +316,7 @@ def tail_of_picky(far, picky):
 
 def test_what_comes_behind_a_record_that_is_refused_does_not_overtake_it(far, picky, tail_of_picky):
     settings = Settings(delivery={"compression.type": "none", "batch.num.messages": "1"})
-    producer = remote_producer(settings, far.bootstrap_servers, "client", lambda _error: None, False)
+    producer = remote_producer(settings, far.bootstrap_servers, "client", False)
     for number in range(100):
         producer.produce(picky, "." * 40_000 if number == 50 else str(number), "rex")
     with pytest.raises(KafkaException, match="GAPLESS"):

@@ -19,7 +19,6 @@ from wallaroo.engine.metrics import LoopMetrics
 from wallaroo.kafka.clients import Member, group_consumer
 from wallaroo.kafka.errors import Event, classify_event
 from wallaroo.kafka.group_member import GroupMember
-from wallaroo.kafka.log import log_client_error
 from wallaroo.observability import metrics
 from wallaroo.observability.health import LoopStatus
 from wallaroo.settings import Settings
@@ -74,7 +73,7 @@ class DeliveryLoop:
 
     def run(self) -> None:
         """Run until stopped; then deliver what has been read, as far as the receiver takes it, and leave."""
-        self._member.join(group_consumer(self._settings, self._group, self._client_id, log_client_error))
+        self._member.join(group_consumer(self._settings, self._group, self._client_id))
         while not self._stopping.is_set():
             self._turn()
         self._note_confirmed(self._sink.close(_STOP_SECONDS))

@@ -18,7 +18,6 @@ from wallaroo.kafka.clients import (
     task_producer,
     transactional_ids,
 )
-from wallaroo.kafka.log import log_client_error
 from wallaroo.kafka.retry import retry
 from wallaroo.kafka.topics import topic_limits, written_topics
 from wallaroo.settings import Guarantee, Settings
@@ -39,10 +38,8 @@ def open_clients(
     admin = admin_client(settings, member_id)
     limits = partial(_ask_limits, sub, context, settings, admin)
     largest_batch = min(limits().topics.values(), default=largest_record(settings))
-    new_producer = partial(
-        task_producer, settings, on_error=log_client_error, failures=failures, largest_batch=largest_batch
-    )
-    consumer = group_consumer(settings, sub.group, member_id, log_client_error)
+    new_producer = partial(task_producer, settings, failures=failures, largest_batch=largest_batch)
+    consumer = group_consumer(settings, sub.group, member_id)
     if settings.processing_guarantee is Guarantee.EXACTLY_ONCE:
         producers = [new_producer(transactional_id) for transactional_id in transactional_ids(member_id)]
         for producer in producers:

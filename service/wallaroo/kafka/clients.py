@@ -8,7 +8,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
 from confluent_kafka.admin import AdminClient
 
 from wallaroo.errors import SettingsError
-from wallaroo.kafka.log import CLIENT_LOG
+from wallaroo.kafka.errors import CLIENT_LOG, log_client_error
 from wallaroo.settings import DEAD_LETTER_BYTES, Guarantee, Settings
 
 Client = TypeVar("Client", Consumer, Producer, AdminClient)
@@ -54,22 +54,15 @@ def _every_client(servers: str, client_id: str) -> dict[str, Any]:
     }
 
 
-def group_consumer(
-    settings: Settings, group: str, member_id: str, on_error: Callable[[Any], None]
-) -> Consumer:
+def group_consumer(settings: Settings, group: str, member_id: str) -> Consumer:
     """A consumer in a group: it reads only what is committed, and commits only when told to."""
     return _new_client(
         Consumer,
         {
-            **common_config(settings, member_id),
+            **_consumer_config(settings, member_id),
             "group.id": group,
-            "enable.auto.commit": False,
-            "enable.partition.eof": True,
             "auto.offset.reset": "error",
-            "isolation.level": "read_committed",
-            "fetch.queue.backoff.ms": _FETCH_BACKOFF_MS,
-            "allow.auto.create.topics": settings.embedded_broker,
-            "error_cb": on_error,
+            "error_cb": log_client_error,
             **_group_protocol(settings, member_id),
             **settings.consumer,
         },
@@ -94,24 +87,29 @@ def restore_consumer(settings: Settings, client_id: str) -> Consumer:
     return _new_client(
         Consumer,
         {
-            **common_config(settings, client_id),
+            **_consumer_config(settings, client_id),
             "group.id": f"{client_id}-restore",
-            "enable.auto.commit": False,
-            "enable.partition.eof": True,
             "auto.offset.reset": "earliest",
             "fetch.wait.max.ms": 10,
-            "isolation.level": "read_committed",
-            "fetch.queue.backoff.ms": _FETCH_BACKOFF_MS,
-            "allow.auto.create.topics": settings.embedded_broker,
             **settings.consumer,
         },
     )
 
 
+def _consumer_config(settings: Settings, client_id: str) -> dict[str, Any]:
+    return {
+        **common_config(settings, client_id),
+        "enable.auto.commit": False,
+        "enable.partition.eof": True,
+        "isolation.level": "read_committed",
+        "fetch.queue.backoff.ms": _FETCH_BACKOFF_MS,
+        "allow.auto.create.topics": settings.embedded_broker,
+    }
+
+
 def task_producer(
     settings: Settings,
     transactional_id: str,
-    on_error: Callable[[Any], None],
     failures: list[KafkaError],
     largest_batch: int = _LARGEST_BATCH,
 ) -> Producer:
@@ -121,7 +119,7 @@ def task_producer(
     larger than `largest_batch`, which every topic has to take: the broker refuses batches, not records.
     """
     config = {
-        **_producer_config(settings, transactional_id, on_error),
+        **_producer_config(settings, transactional_id),
         "queue.buffering.max.messages": 1_000_000,
         "queue.buffering.max.kbytes": 1_048_576,
         "batch.size": min(largest_batch, _LARGEST_BATCH),
@@ -139,11 +137,15 @@ def transactional_ids(member_id: str) -> tuple[str, str]:
 
 
 def ingest_producer(
-    settings: Settings, client_id: str, on_error: Callable[[Any], None], failures: list[KafkaError]
+    settings: Settings,
+    client_id: str,
+    failures: list[KafkaError],
+    on_error: Callable[[KafkaError], None] = log_client_error,
 ) -> Producer:
     """The producer of a TCP source: it never gives up a record, and holds few, so that senders wait."""
     config = {
-        **_producer_config(settings, client_id, on_error),
+        **_producer_config(settings, client_id),
+        "error_cb": on_error,
         "message.timeout.ms": 0,
         "queue.buffering.max.messages": 100_000,
         "queue.buffering.max.kbytes": max(65_536, settings.max_message_bytes // 512),
@@ -152,27 +154,23 @@ def ingest_producer(
     return _new_client(Producer, {**config, **settings.producer})
 
 
-def generator_producer(
-    settings: Settings, transactional_id: str, on_error: Callable[[Any], None]
-) -> Producer:
+def generator_producer(settings: Settings, transactional_id: str) -> Producer:
     """The producer of a generator: always transactional, because it writes the position too."""
     config = {
-        **_producer_config(settings, transactional_id, on_error),
+        **_producer_config(settings, transactional_id),
         **_transactional(settings, transactional_id),
     }
     return _new_client(Producer, {**config, **settings.producer})
 
 
-def remote_producer(
-    settings: Settings, servers: str, client_id: str, on_error: Callable[[Any], None], one_by_one: bool
-) -> Producer:
+def remote_producer(settings: Settings, servers: str, client_id: str, one_by_one: bool) -> Producer:
     """The producer of a topic of another cluster: it stops at the first record that fails.
 
     Properties for the application's own cluster do not apply, passwords least of all.
     """
     config = {
         **_every_client(servers, client_id),
-        **_producing(settings, on_error),
+        **_producing(settings),
         "delivery.report.only.error": False,
         "enable.gapless.guarantee": True,
         # Less than the group takes to give the partitions of a process that stands still to another one.
@@ -182,11 +180,11 @@ def remote_producer(
     return _new_client(Producer, {**config, **settings.delivery, **alone})
 
 
-def _producer_config(settings: Settings, client_id: str, on_error: Callable[[Any], None]) -> dict[str, Any]:
-    return {**common_config(settings, client_id), **_producing(settings, on_error)}
+def _producer_config(settings: Settings, client_id: str) -> dict[str, Any]:
+    return {**common_config(settings, client_id), **_producing(settings)}
 
 
-def _producing(settings: Settings, on_error: Callable[[Any], None]) -> dict[str, Any]:
+def _producing(settings: Settings) -> dict[str, Any]:
     return {
         "enable.idempotence": True,
         "compression.type": "lz4",
@@ -195,7 +193,7 @@ def _producing(settings: Settings, on_error: Callable[[Any], None]) -> dict[str,
         "message.max.bytes": largest_record(settings),
         "delivery.report.only.error": True,
         "retry.backoff.ms": _RETRY_BACKOFF_MS,
-        "error_cb": on_error,
+        "error_cb": log_client_error,
     }
 
 

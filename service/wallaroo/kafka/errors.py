@@ -1,15 +1,19 @@
-"""Errors of the client: what a consumer's event means, and what a lack of permission is mended by."""
+"""Errors of the client: what events mean, what mends a lack of permission, and what is logged."""
 
 import logging
+import re
 from collections.abc import Iterable
 from enum import Enum
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException
 
+from wallaroo.clock import Clock, SystemClock
 from wallaroo.errors import KafkaSetupError
+from wallaroo.observability.logging import KAFKA_LOGGER
 
 _log = logging.getLogger(__name__)
+CLIENT_LOG = logging.getLogger(KAFKA_LOGGER)
 
 _PREFIX = "with the application id as prefix"
 _ADVICE = {
@@ -21,6 +25,12 @@ _ADVICE = {
     KafkaError.CLUSTER_AUTHORIZATION_FAILED: "allow this client IdempotentWrite on the cluster",
 }
 _READING_REFUSED = (KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.GROUP_AUTHORIZATION_FAILED)
+
+_QUIET_SECONDS = 30.0
+# What differs from one time to the next: numbers, and which of the client's threads it was.
+_VARYING = re.compile(r"\d+|\[thrd:[^]]*\]:( \S+:)?")
+# What these say is logged where such a transaction is aborted, or such a producer given up.
+_KNOWN = re.compile(r"TXNERR |.*(enable\.gapless\.guarantee is experimental|gap-less guarantee$)")
 
 
 class Event(Enum):
@@ -62,3 +72,32 @@ def first_missing_permission(errors: Iterable[KafkaError]) -> KafkaSetupError | 
         if error.code() in _ADVICE:
             return KafkaSetupError(f"{error.str()}; {_ADVICE[error.code()]}")
     return None
+
+
+class Repetitions(logging.Filter):
+    """Drops a message that has passed within the last half minute; numbers in it do not count."""
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__()
+        self._clock = clock
+        self._passed: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        text = record.getMessage()
+        if _KNOWN.match(text):
+            return False
+        kind, now = _VARYING.sub("", text), self._clock.monotonic()
+        if now - self._passed.get(kind, -_QUIET_SECONDS) < _QUIET_SECONDS:
+            return False
+        self._passed[kind] = now
+        return True
+
+
+def log_client_error(error: KafkaError) -> None:
+    """For a client's `error_cb`: the client recovers from these by itself, or raises them again later."""
+    # The client's own log has these already.
+    if error.code() != KafkaError._TRANSPORT:  # noqa: SLF001 - the client's public name for it
+        CLIENT_LOG.warning("%s", error.str())
+
+
+CLIENT_LOG.addFilter(Repetitions(SystemClock()))

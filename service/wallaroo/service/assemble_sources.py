@@ -9,7 +9,6 @@ from wallaroo.connectors.generator.topics import open_topics
 from wallaroo.connectors.tcp.ingest import IngestLoop
 from wallaroo.engine.transaction import Probe
 from wallaroo.kafka.clients import Member, group_consumer
-from wallaroo.kafka.log import log_client_error
 from wallaroo.service.application import Loaded
 from wallaroo.service.protocol import WorkerSpec
 from wallaroo.topology.model import Generator
@@ -35,7 +34,7 @@ def _generator_loop(generator: Generator, spec: WorkerSpec, loaded: Loaded, prob
     client_id = Member(spec.application_id, spec.instance, spec.index).named(generator.name)
     readers = {sub.input.topic: sub.group for sub in loaded.topology.sub_topologies}
     clients = GeneratorClients(
-        partial(group_consumer, settings, generator.group, client_id, log_client_error),
+        partial(group_consumer, settings, generator.group, client_id),
         partial(open_topics, generator, readers[generator.topic], settings, client_id, probe),
     )
     positions = Positions(generator, loaded.codecs)

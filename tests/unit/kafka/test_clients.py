@@ -11,7 +11,7 @@ UNKNOWN = {"no.such.property": "1"}
 
 
 def to_another_cluster(**settings):
-    return remote_producer(Settings(**settings), NOBODY, "client", lambda _error: None, False)
+    return remote_producer(Settings(**settings), NOBODY, "client", False)
 
 
 def test_properties_for_the_own_cluster_passwords_among_them_are_not_used_for_another():

@@ -5,7 +5,7 @@ import logging
 import pytest
 
 from wallaroo.clock import ManualClock
-from wallaroo.kafka.log import Repetitions
+from wallaroo.kafka.errors import Repetitions
 
 KNOWN = [
     "TXNERR [rdkafka#producer-1] [thrd:main]: Current transaction failed in state BeginCommit",

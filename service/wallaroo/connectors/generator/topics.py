@@ -6,7 +6,6 @@ from confluent_kafka.admin import AdminClient
 from wallaroo.connectors.generator.task import PARTITION, POSITION_KEY
 from wallaroo.engine.transaction import Commit, CommitResult, Probe, Writer, without_offsets
 from wallaroo.kafka.clients import admin_client, generator_producer, restore_consumer
-from wallaroo.kafka.log import log_client_error
 from wallaroo.kafka.offsets import EndReader, request_end_offsets
 from wallaroo.kafka.retry import retry
 from wallaroo.record import Batch
@@ -85,7 +84,7 @@ def open_topics(
     generator: Generator, reader: str, settings: Settings, client_id: str, probe: Probe
 ) -> GeneratorTopics:
     """Take the topics over from the previous owner; `reader` is the group that reads the values."""
-    producer = generator_producer(settings, generator.transactional_id, log_client_error)
+    producer = generator_producer(settings, generator.transactional_id)
     # Fences the previous owner, and aborts what it left open.
     retry(lambda: producer.init_transactions(_INIT_SECONDS))
     backlog = Backlog(admin_client(settings, client_id), generator.topic, reader, _MOST_UNREAD)

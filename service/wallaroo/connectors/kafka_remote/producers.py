@@ -11,7 +11,6 @@ from wallaroo.connectors.resend import Entry
 from wallaroo.engine.metrics import LoopMetrics
 from wallaroo.errors import CommitError, RecordError
 from wallaroo.kafka.clients import admin_client, ingest_producer, largest_record, remote_producer
-from wallaroo.kafka.log import log_client_error
 from wallaroo.kafka.topics import topic_limits
 from wallaroo.record import ANY_PARTITION, CHOSEN_PARTITION, Output, Partition
 from wallaroo.settings import Settings
@@ -32,7 +31,7 @@ Failure = tuple[RemoteEntry | None, KafkaError]
 
 def producer_opener(settings: Settings, bootstrap_servers: str, client_id: str) -> OpenProducer:
     """How to open a producer of the other cluster."""
-    return partial(remote_producer, settings, bootstrap_servers, client_id, log_client_error)
+    return partial(remote_producer, settings, bootstrap_servers, client_id)
 
 
 class RemoteProducer:
@@ -154,7 +153,7 @@ class RefusedRecords:
 
     @cached_property
     def _producer(self) -> Producer:
-        return ingest_producer(self._settings, self._client_id, log_client_error, self._failures)
+        return ingest_producer(self._settings, self._client_id, self._failures)
 
     def _write(self, letters: list[Output]) -> None:
         for letter in letters:

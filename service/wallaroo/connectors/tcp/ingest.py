@@ -75,7 +75,7 @@ class IngestLoop:
     def run(self) -> None:
         """Run until stopped; then write what has arrived by then, and leave."""
         self._producer = ingest_producer(
-            self._settings, self._member_id, self._on_client_error, self._failures
+            self._settings, self._member_id, self._failures, self._on_client_error
         )
         try:
             self._tcp.open()
