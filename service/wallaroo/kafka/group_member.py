@@ -98,7 +98,7 @@ class GroupMember:
         """Read on in paused partitions, each at its offset, at once."""
         self.consumer.resume(positions)
         for tp in positions:
-            # Wakes the client's thread, which by itself looks only once a second.
+            # Wakes the client's thread, which by itself checks them only once a second.
             self.consumer.seek(tp)
 
     def out_of_range(self, number: int, offset: int) -> int:
@@ -169,16 +169,23 @@ class GroupMember:
 
 
 def starting_offsets(
-    consumer: Consumer, partitions: list[TopicPartition], settings: Settings, first: First
-) -> list[TopicPartition]:
+    consumer: Consumer, partitions: Partitions, settings: Settings, first: First
+) -> Partitions:
     """Where the group goes on in each partition; `first` is for those in which it has committed nothing.
 
     Raises KafkaSetupError if a topic no longer holds that offset and the settings say to fail.
     """
     if not partitions:
         return []
-    found = retry(lambda: _committed(consumer, partitions))
-    return [_start(consumer, tp, settings, first) for tp in found]
+
+    def ask_committed() -> Partitions:
+        found = consumer.committed(partitions, timeout=_REQUEST_SECONDS)
+        for tp in found:
+            if tp.error is not None:
+                raise KafkaException(tp.error)
+        return found
+
+    return [_start(consumer, tp, settings, first) for tp in retry(ask_committed)]
 
 
 def out_of_range(at: TopicPartition, low: int, high: int, settings: Settings) -> int:
@@ -201,9 +208,9 @@ def _catchable(
 ) -> Callable[[Consumer, Partitions], None]:
     """Let the poll that calls a callback raise what the callback raises, so that it can be caught.
 
-    On Python 3.11 confluent-kafka 2.16 passes an error that one of its own calls has raised in a callback on
-    as something that is no exception: no `except` catches it, and its thread ends unheard. This does not
-    happen to an error that Python has caught before.
+    If one of its own calls raises in a callback, confluent-kafka 2.16 on Python 3.11 passes on something that
+    is no exception: no `except` catches it, and its thread ends without a word. An error that Python has
+    caught once is passed on as it is.
     """
 
     def call_and_reraise(consumer: Consumer, partitions: Partitions) -> None:
@@ -216,7 +223,7 @@ def _catchable(
 
 
 def _start(consumer: Consumer, found: TopicPartition, settings: Settings, first: First) -> TopicPartition:
-    low, high = retry(lambda: _watermarks(consumer, found))
+    low, high = retry(lambda: consumer.get_watermark_offsets(found, timeout=_REQUEST_SECONDS))
     if found.offset < 0:
         start = high if first == "latest" else low
     elif low <= found.offset <= high:
@@ -224,15 +231,3 @@ def _start(consumer: Consumer, found: TopicPartition, settings: Settings, first:
     else:
         start = out_of_range(found, low, high, settings)
     return TopicPartition(found.topic, found.partition, start)
-
-
-def _committed(consumer: Consumer, partitions: list[TopicPartition]) -> list[TopicPartition]:
-    found = consumer.committed(partitions, timeout=_REQUEST_SECONDS)
-    for tp in found:
-        if tp.error is not None:
-            raise KafkaException(tp.error)
-    return found
-
-
-def _watermarks(consumer: Consumer, at: TopicPartition) -> tuple[int, int]:
-    return consumer.get_watermark_offsets(at, timeout=_REQUEST_SECONDS)

@@ -58,20 +58,12 @@ class TopicPlan:
 
 def plan(topology: Topology, existing: Mapping[str, int], default_partitions: int) -> list[TopicPlan]:
     """All topics of a topology, given the partition counts of those that exist."""
-
-    def count(topic: str, otherwise: int) -> int:
-        return existing.get(topic, otherwise)
-
-    plans = [
-        *(
-            TopicPlan(topic, "source", count(topic, default_partitions))
-            for topic in dict.fromkeys(source.topic for source in topology.external_sources)
-        ),
-        *(
-            TopicPlan(i.topic, "ingest", count(i.topic, default_partitions), _KEEP_FOREVER)
-            for i in topology.ingests
-        ),
-    ]
+    count = existing.get
+    sources = dict.fromkeys(source.topic for source in topology.external_sources)
+    plans = [TopicPlan(topic, "source", count(topic, default_partitions)) for topic in sources]
+    for ingest in topology.ingests:
+        partitions = count(ingest.topic, default_partitions)
+        plans.append(TopicPlan(ingest.topic, "ingest", partitions, _KEEP_FOREVER))
     # A generator is one stream in one order: its topic does not say how many partitions the others need.
     widest = max((p.partitions for p in plans), default=default_partitions)
     for generator in topology.generators:
@@ -99,7 +91,8 @@ def ensure_topics(admin: AdminClient, topology: Topology, settings: Settings) ->
     Raises KafkaSetupError if a topic cannot be used or created, and KafkaException if the cluster
     cannot be reached or cannot answer at this moment.
     """
-    existing = _partition_counts(admin)
+    found = admin.list_topics(timeout=_REACH_SECONDS).topics
+    existing = {name: len(topic.partitions) for name, topic in found.items() if topic.partitions}
     plans = plan(topology, existing, settings.partitions)
     if settings.embedded_broker:
         return _let_the_broker_create(admin, plans)
@@ -110,11 +103,6 @@ def ensure_topics(admin: AdminClient, topology: Topology, settings: Settings) ->
     _check(admin, [p for p in plans if p.name in existing], existing)
     _create(admin, missing, settings)
     return {p.name: p.partitions for p in plans}
-
-
-def _partition_counts(admin: AdminClient) -> dict[str, int]:
-    metadata = admin.list_topics(timeout=_REACH_SECONDS)
-    return {name: len(topic.partitions) for name, topic in metadata.topics.items() if topic.partitions}
 
 
 def _let_the_broker_create(admin: AdminClient, plans: Iterable[TopicPlan]) -> dict[str, int]:
@@ -131,7 +119,7 @@ def _check(admin: AdminClient, plans: list[TopicPlan], existing: Mapping[str, in
                 "partitions, or start under a new application_id"
             )
     compacted = {p.name: p.purpose for p in plans if p.config.get("cleanup.policy") == "compact"}
-    for name, policy in configs(admin, list(compacted), "cleanup.policy").items():
+    for name, policy in _configs(admin, list(compacted), "cleanup.policy").items():
         if isinstance(policy, KafkaSetupError):
             raise policy
         if "compact" not in policy:
@@ -141,7 +129,7 @@ def _check(admin: AdminClient, plans: list[TopicPlan], existing: Mapping[str, in
             )
 
 
-def configs(admin: AdminClient, topics: Iterable[str], name: str) -> dict[str, str | KafkaSetupError]:
+def _configs(admin: AdminClient, topics: Iterable[str], name: str) -> dict[str, str | KafkaSetupError]:
     """The value of a property for each topic, or why it may not be read.
 
     Raises KafkaException if the cluster cannot answer.
@@ -169,22 +157,20 @@ def _value(answer: Future[Mapping[str, Any]], topic: str, name: str) -> str | Ka
 def _create(admin: AdminClient, plans: list[TopicPlan], settings: Settings) -> None:
     if not plans:
         return
-    new = [
-        NewTopic(p.name, p.partitions, settings.replication_factor, config=_config(p, settings))
-        for p in plans
-    ]
-    purposes = {p.name: p for p in plans}
-    for name, created in admin.create_topics(new, request_timeout=_REQUEST_SECONDS).items():
+    factor = settings.replication_factor
+    new = [NewTopic(p.name, p.partitions, factor, config=_config(p, settings)) for p in plans]
+    created = admin.create_topics(new, request_timeout=_REQUEST_SECONDS)
+    for p in plans:
         try:
-            created.result()
+            created[p.name].result()
         except KafkaException as error:
             if may_pass(error.args[0]):
                 raise
             if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
-                raise _refusal(purposes[name], error.args[0]) from error
+                raise _refusal(p, error.args[0]) from error
         else:
-            details = {"topic": name, "purpose": purposes[name].purpose}
-            _log.info("topic created", extra={**details, "partitions": purposes[name].partitions})
+            details = {"topic": p.name, "purpose": p.purpose, "partitions": p.partitions}
+            _log.info("topic created", extra=details)
 
 
 def _config(p: TopicPlan, settings: Settings) -> dict[str, str]:
@@ -224,7 +210,7 @@ def topic_limits(admin: AdminClient, topics: Iterable[str], settings: Settings) 
     if settings.embedded_broker:
         return {}
     try:
-        found = configs(admin, topics, "max.message.bytes")
+        found = _configs(admin, topics, "max.message.bytes")
     except KafkaException as error:
         _log.warning("limits of topics unknown", extra={"error": str(error)})
         return {}
