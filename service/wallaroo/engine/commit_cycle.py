@@ -44,12 +44,7 @@ class CommitCycle:
     """Commits what the tasks of one loop have processed, when it is due."""
 
     def __init__(
-        self,
-        tasks: TaskGroup,
-        clients: Clients,
-        pacing: CommitPacing,
-        metrics: LoopMetrics,
-        clock: Clock,
+        self, tasks: TaskGroup, clients: Clients, pacing: CommitPacing, metrics: LoopMetrics, clock: Clock
     ) -> None:
         self._tasks = tasks
         self._clients = clients

@@ -189,7 +189,8 @@ class Loop:
                 if task is not None:
                     offset = task.next_offset
                     self._cycle.commit_and_wait()
-                    self.tasks.move(task, self._member.out_of_range(number, offset))
+                    task.move_to(self._member.out_of_range(number, offset))
+                    self.tasks.seek_again(task)
 
     def _update_metrics(self) -> None:
         now = self._clock.monotonic()

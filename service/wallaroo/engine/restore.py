@@ -13,6 +13,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -107,21 +108,16 @@ class Restorer:
         return taken
 
     def _run(self, restorations: Sequence[Restoration], admin: AdminClient) -> None:
+        started = time.monotonic()
         try:
-            self._restore(restorations, admin)
+            readings = self._readings(restorations, admin)
+            self._finish(restorations, readings, started)
+            if readings:
+                with closing(self._open_consumer()) as consumer:
+                    self._read(consumer, readings, started)
         except BaseException as error:  # handed to the loop, which raises it
             self._results.put(error)
-
-    def _restore(self, restorations: Sequence[Restoration], admin: AdminClient) -> None:
-        started = time.monotonic()
-        readings = self._readings(restorations, admin)
-        self._finish(restorations, readings, started)
-        if readings:
-            consumer = self._open_consumer()
-            try:
-                self._read(consumer, readings, started)
-            finally:
-                consumer.close()
+            return
         details = {"partitions": sorted(r.partition.number for r in restorations)}
         _log.info("restored", extra={**details, "seconds": round(time.monotonic() - started, 3)})
 

@@ -135,11 +135,6 @@ class TaskGroup:
             task.rollback()
             self.seek_again(task)
 
-    def move(self, task: Task, offset: int) -> None:
-        """Go on at another offset, between commits: the records up to it are gone."""
-        task.move_to(offset)
-        self.seek_again(task)
-
     def seek_again(self, task: Task) -> None:
         """Send the reader of a task to the offset that comes next."""
         self.rewound.add(task.partition.number)

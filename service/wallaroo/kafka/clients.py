@@ -108,10 +108,7 @@ def _consumer_config(settings: Settings, client_id: str) -> dict[str, Any]:
 
 
 def task_producer(
-    settings: Settings,
-    transactional_id: str,
-    failures: list[KafkaError],
-    largest_batch: int = _LARGEST_BATCH,
+    settings: Settings, transactional_id: str, failures: list[KafkaError], largest_batch: int = _LARGEST_BATCH
 ) -> Producer:
     """The producer of one loop, transactional if the guarantee is exactly once.
 

@@ -7,8 +7,8 @@ Rules for whoever edits this file:
 4. A topic of our own is read from its beginning where the group has committed nothing: the setting
    auto_offset_reset is about sources. Otherwise results would be skipped that were written before the
    group met for the first time.
-5. What may pass (a coordinator that moves, an open transaction on the offsets) is asked again. The answer is
-   stable: it waits for the transaction of the last owner.
+5. Committed offsets are asked for again while errors may pass (a coordinator that moves, say). They are
+   stable: the broker answers only when the last owner's transaction has ended.
 """
 
 import logging
@@ -203,9 +203,7 @@ def out_of_range(at: TopicPartition, low: int, high: int, settings: Settings) ->
     return chosen
 
 
-def _catchable(
-    callback: Callable[[Consumer, Partitions], None],
-) -> Callable[[Consumer, Partitions], None]:
+def _catchable(callback: Callable[[Consumer, Partitions], None]) -> Callable[[Consumer, Partitions], None]:
     """Let the poll that calls a callback raise what the callback raises, so that it can be caught.
 
     If one of its own calls raises in a callback, confluent-kafka 2.16 on Python 3.11 passes on something that

@@ -7,6 +7,7 @@ topics have no retention, so that nothing unread is ever lost; without the purge
 import logging
 import threading
 from collections.abc import Mapping
+from contextlib import closing
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
@@ -81,11 +82,8 @@ class OwnTopics:
         2.16 ends the process (`rd_kafka_enq_once_del_source_return: Assertion eonce->refcnt > 0`).
         """
         config = common_config(self._settings, f"{group}-purge")
-        consumer = Consumer({**config, "group.id": group, "enable.auto.commit": False})
-        try:
+        with closing(Consumer({**config, "group.id": group, "enable.auto.commit": False})) as consumer:
             return consumer.committed(partitions, timeout=_REQUEST_SECONDS)
-        finally:
-            consumer.close()
 
 
 def only_readers(topology: Topology) -> Mapping[str, str]:
