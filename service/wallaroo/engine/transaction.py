@@ -2,13 +2,13 @@
 
 Rules for whoever edits this file:
 1. A transaction begins and ends within one call of what `exactly_once` or `without_offsets` returns.
-2. Two fences keep a worker out that has been replaced: the group's metadata, as it was when the batches were
-   collected, goes with the offsets, so that the broker refuses those of partitions that have moved (KIP-447);
-   and whoever opens a producer with the same transactional id shuts the one before out.
+2. Two fences keep a replaced worker out. The group's metadata, as it was when the batches were collected,
+   goes with the offsets: the broker refuses those of partitions that have moved on (KIP-447). And opening a
+   producer fences the one that had its transactional id before.
 3. Transactions that follow each other are of producers that take turns: a broker that is still writing the
    markers of one refuses the next one of the same producer, whose client then waits for 20 ms.
 4. An aborted commit has left nothing that readers can see, and the commit cycle rolls the tasks back.
-   Whatever is neither committed nor aborted is raised, and the process ends.
+   Whatever is neither committed nor aborted is raised, and the worker ends.
 """
 
 from collections.abc import Callable, Sequence

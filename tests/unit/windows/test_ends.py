@@ -58,14 +58,19 @@ class Loop:
         self.ends = EndOffsets("in", self.clock)
         self.admin = Admin()
         self.tasks = tasks
+        self.offset_after_commit = {}
         self.group = TaskGroup(
             lambda partition, _start, _stores: tasks[partition.number],
             lambda _number, _offset: None,
-            lambda: None,
+            self.await_commit,
             has_batches=False,
         )
         for task in tasks:
             self.group.start(task.partition, task.next_offset, {})
+
+    def await_commit(self):
+        for number, offset in self.offset_after_commit.items():
+            self.tasks[number].next_offset = offset
 
     def look(self, milliseconds=250):
         self.clock.advance(milliseconds)
@@ -181,3 +186,17 @@ def test_a_task_that_wants_to_go_back_is_heard():
     loop.look()
     assert loop.group.rewound == {0}
     assert loop.tasks[0].rolled_back
+
+
+def test_a_task_that_an_aborted_commit_rolls_back_meanwhile_has_not_caught_up_any_more():
+    failing, other = Task(0), Task(1)
+    loop = Loop(failing, other)
+    loop.ends.reached(0, 10)
+    loop.ends.reached(1, 10)
+    loop.look()
+    loop.admin.answer(p0=10, p1=10)
+    failing.rewind = Rewind(Partition("in", 0), 7)
+    loop.offset_after_commit = {1: 5}
+    loop.look()
+    assert failing.seen == [(250, True)]
+    assert other.seen == []
