@@ -4,8 +4,9 @@ Rules for whoever edits this file:
 1. A partition ends where its last end-of-partition event was, until something is read behind it, or the
    consumer is sent elsewhere.
 2. Before the wall clock moves a watermark, the broker is asked whether that is still the end, and the time
-   is that of the question: who cannot reach the broker must not close windows over what waits there.
-3. Nothing here waits. The consumer itself is not asked: its questions queue up behind its long polls.
+   is that of the question: no window may close over records of a broker that is out of reach.
+3. No task is judged before its turn: what another one does may roll it back.
+4. Nothing here waits for an answer. The consumer itself is not asked: its requests queue up behind its polls.
 """
 
 import logging
@@ -29,7 +30,7 @@ _REQUEST_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class _Question:
-    """Where do these partitions end? Asked when their tasks were at these offsets."""
+    """A request for the ends of partitions, made when their tasks were at these offsets."""
 
     asked_ms: int
     offsets: Mapping[int, int]
