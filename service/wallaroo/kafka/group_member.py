@@ -2,7 +2,8 @@
 
 Rules for whoever edits this file:
 1. A partition is assigned paused, at an explicit offset. Its owner resumes it.
-2. Everything happens in the thread that polls: the owner is called inside `poll` and `leave`.
+2. Everything happens in the thread that polls. The owner, which may also poll `consumer` directly, is called
+   inside of those polls and of `leave`.
 3. Callbacks go through `_catchable`: what they raise could not be caught otherwise.
 4. A topic of our own is read from its beginning where the group has committed nothing: the setting
    auto_offset_reset is about sources. Otherwise results would be skipped that were written before the
