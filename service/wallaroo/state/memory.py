@@ -20,21 +20,6 @@ from wallaroo.serde.object_codec import Codec
 class MemoryStore:
     """A KeyedStore in two dictionaries; `expired` says of an object whether its key can go."""
 
-    __slots__ = (
-        "_codec",
-        "_committed",
-        "_dirty",
-        "_dying",
-        "_expired",
-        "_in_flight",
-        "_initial",
-        "_live",
-        "_saved",
-        "find",
-        "live",
-        "name",
-    )
-
     def __init__(
         self,
         name: str,
@@ -91,11 +76,24 @@ class MemoryStore:
             self._committed[key] = data
 
     def collect(self) -> Mapping[bytes, bytes | None]:
-        if self._expired is not None:
-            return self._collect_expiring(self._expired)
-        self._in_flight = self._changes(self._dirty)
+        values, committed = self._dirty, self._committed
+        gone: dict[bytes, Any] = {}
+        if (expired := self._expired) is not None:
+            gone = {key: value for key, value in values.items() if expired(value)}
+            values = {key: value for key, value in values.items() if key not in gone}
+        try:
+            made = self._codec.encode_all(list(values.values()))
+        except Exception:  # whatever the user's own pickling raises; say for which key
+            for key, value in values.items():
+                self._encode(key, value)
+            raise
+        known = map(committed.get, values)
+        self._in_flight = {key: new for key, new, old in zip(values, made, known, strict=True) if new != old}
+        self._dying = [key for key in gone if key in committed]
+        # A key that has come and gone between two commits leaves no trace.
+        self._forget(key for key in gone if key not in committed)
         self._dirty.clear()
-        return self._in_flight
+        return {**self._in_flight, **dict.fromkeys(self._dying)} if gone else self._in_flight
 
     def commit(self) -> None:
         self._committed.update(self._in_flight)
@@ -107,9 +105,7 @@ class MemoryStore:
         self._dying = []
 
     def rollback(self) -> None:
-        self._forget(self._in_flight)
-        self._forget(self._dying)
-        self._forget(self._dirty)
+        self._forget([*self._in_flight, *self._dying, *self._dirty])
         self._dirty.clear()
         self._in_flight = {}
         self._dying = []
@@ -141,26 +137,6 @@ class MemoryStore:
             else:
                 self._live[key] = self._dirty[key] = self._codec.decode(saved)
         self._saved.clear()
-
-    def _collect_expiring(self, expired: Callable[[Any], bool]) -> Mapping[bytes, bytes | None]:
-        gone = dict.fromkeys(key for key, value in self._dirty.items() if expired(value))
-        self._in_flight = self._changes({k: value for k, value in self._dirty.items() if k not in gone})
-        self._dying = [key for key in gone if key in self._committed]
-        # A key that has come and gone between two commits leaves no trace.
-        self._forget(key for key in gone if key not in self._committed)
-        self._dirty.clear()
-        return {**self._in_flight, **dict.fromkeys(self._dying)}
-
-    def _changes(self, values: Mapping[bytes, Any]) -> dict[bytes, bytes]:
-        """The bytes of the values that differ from what is committed; StateError if one cannot be encoded."""
-        try:
-            made = self._codec.encode_all(list(values.values()))
-        except Exception:  # whatever the user's own pickling raises; say for which key
-            for key, value in values.items():
-                self._encode(key, value)
-            raise
-        known = map(self._committed.get, values)
-        return {key: new for key, new, old in zip(values, made, known, strict=True) if new != old}
 
     def _frozen(self, key: bytes) -> bytes | None:
         """The bytes of a clean object in flight; None where what is committed counts."""
