@@ -21,9 +21,9 @@ from schemas.transaction import Transaction
 from topologies.alerts_stateful import TransactionTotal, check_transaction_total, extract_user
 from wallaroo.record import Partition
 from wallaroo.service.application import Loaded, load
+from wallaroo.task.context import ApplicationContext, new_stores
 from wallaroo.task.dead_letters import OnError
-from wallaroo.task.stores import new_stores
-from wallaroo.task.task import ApplicationContext, Task
+from wallaroo.task.task import Task
 
 COUNT = 300_000
 LIST = 1_000

@@ -10,9 +10,9 @@ from wallaroo.engine.transaction import Probe
 from wallaroo.kafka.clients import Member, restore_consumer
 from wallaroo.service.application import Loaded
 from wallaroo.service.protocol import WorkerSpec
+from wallaroo.task.context import ApplicationContext, new_stores
 from wallaroo.task.dead_letters import OnError
-from wallaroo.task.stores import new_stores
-from wallaroo.task.task import ApplicationContext, Task
+from wallaroo.task.task import Task
 from wallaroo.topology.timing import with_idle_timeout
 
 

@@ -20,7 +20,7 @@ from wallaroo.errors import StopProcessing, StoredValueError
 from wallaroo.record import Emit, RawRecord
 from wallaroo.task.context import TaskContext
 from wallaroo.task.keys import key_bytes
-from wallaroo.task.steps import Pipeline, compose
+from wallaroo.task.steps import compose
 from wallaroo.topology.model import Repartition, SubTopology
 from wallaroo.topology.steps import CheckKey
 
@@ -45,9 +45,8 @@ class BatchExecutor:
         self._decode = source.decode or codec.decode
         self._decode_all = codec.decode_all if source.internal else None
         self._by_slice = source.by_slice
-        pipeline = compose(sub_topology, context)
-        self._emit = pipeline.emit
-        self._emit_all = _batch_emit(sub_topology, context, pipeline)
+        self._emit, emits = compose(sub_topology, context)
+        self._emit_all = _batch_emit(sub_topology, context, self._emit, emits)
         self._reject = reject
         self._filtered = filtered
 
@@ -110,9 +109,10 @@ class BatchExecutor:
                 self._emit(value, record.key(), record)
 
 
-def _batch_emit(sub_topology: SubTopology, context: TaskContext, pipeline: Pipeline) -> BatchEmit:
-    emit, emits = pipeline
-    if not pipeline.keeps_time:
+def _batch_emit(
+    sub_topology: SubTopology, context: TaskContext, emit: Emit, emits: Sequence[Emit]
+) -> BatchEmit:
+    if emit is emits[0]:
         match sub_topology.steps, sub_topology.targets:
             case [CheckKey(name, extract), *_], _:
                 return _check_keys(name, extract, emit, emits[1])

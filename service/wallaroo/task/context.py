@@ -1,20 +1,23 @@
-"""Dependencies of a task's compiled steps: in batch mode, and in replay mode.
-
-Batch mode pays nothing for failures. Replay mode knows which stage failed, and can restore the state that
-a failing record changed.
-"""
+"""What a task is connected to: its application, its stores, and what its compiled steps use."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from wallaroo.errors import StoredValueError
 from wallaroo.record import Emit, Origin, Output
-from wallaroo.serde.object_codec import TopicCodec
-from wallaroo.state.store import Access, KeyedStore
+from wallaroo.serde.object_codec import Codec, TopicCodec
+from wallaroo.state.memory import MemoryStore
+from wallaroo.state.store import Access, KeyedStore, StoreFormat
 from wallaroo.task.dead_letters import OnError
 from wallaroo.task.repartition import RepartitionWriter
+from wallaroo.topology.model import SubTopology
+from wallaroo.topology.steps import Stateful, Window
+from wallaroo.windows.kinds import kind_of
 from wallaroo.windows.stage import TimeContext
+from wallaroo.windows.watermark import WATERMARKS
+
+StateCodecs = Callable[[Callable[[], Any]], Codec]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +38,7 @@ class StageError(Exception):
     """Carries the name of the stage in which user code failed; the failure itself is the cause."""
 
 
-def unguarded(_name: str, emit: Emit) -> Emit:
-    return emit
-
-
-def guarded(name: str, emit: Emit) -> Emit:
+def _guarded(stage: str, emit: Emit) -> Emit:
     """Raise StageError for a failing record, but StoredValueError as it is: the record is not to blame."""
 
     def guard_stage(value: Any, key: bytes | None, origin: Origin) -> None:
@@ -48,27 +47,18 @@ def guarded(name: str, emit: Emit) -> Emit:
         except (StageError, StoredValueError):
             raise
         except Exception as error:
-            raise StageError(name) from error
+            raise StageError(stage) from error
 
     return guard_stage
 
 
-def fast_access(store: KeyedStore) -> Access:
-    return Access(store.find, store.touch)
-
-
-def saving_access(store: KeyedStore) -> Access:
-    """Access that saves an object before it is changed."""
-    return Access(_find_nothing, store.touch_saving)
-
-
-def _find_nothing(_key: bytes) -> None:
-    return None
-
-
 @dataclass(frozen=True, slots=True)
 class TaskContext:
-    """What the steps of one task are connected to, in batch mode; `writers` are by repartition topic."""
+    """What the steps of one task are connected to; `writers` are by repartition topic.
+
+    Batch mode pays nothing for failures. Replay mode knows which stage failed, and can restore the state that
+    a failing record changed.
+    """
 
     append: Callable[[Output], None]
     stores: Mapping[str, KeyedStore]
@@ -77,9 +67,31 @@ class TaskContext:
     values: TopicCodec
     writers: Mapping[str, RepartitionWriter] = field(default_factory=dict)
     time: TimeContext = field(default_factory=TimeContext)
-    guard: Callable[[str, Emit], Emit] = unguarded
-    access: Callable[[KeyedStore], Access] = fast_access
+    replay: bool = False
 
-    def for_replay(self, time: TimeContext) -> "TaskContext":
-        """The same in replay mode."""
-        return replace(self, time=time, guard=guarded, access=saving_access)
+    def guard(self, stage: str, emit: Emit) -> Emit:
+        """The same function, which in replay mode raises StageError for a failing record."""
+        return _guarded(stage, emit) if self.replay else emit
+
+    def access(self, store_name: str) -> Access:
+        """Access to a store, which in replay mode saves an object before it is changed."""
+        store = self.stores[store_name]
+        if self.replay:
+            return Access(lambda _key: None, store.touch_saving)
+        return Access(store.find, store.touch)
+
+
+def new_stores(sub: SubTopology, state_codecs: StateCodecs) -> dict[str, KeyedStore]:
+    """Empty stores for one task, by name; `state_codecs` makes a codec for what a function makes."""
+    formats: dict[str, StoreFormat] = {}
+    for step in sub.steps:
+        if isinstance(step, Stateful):
+            initial, codec = step.store.initial, state_codecs(step.store.initial)
+            formats[step.store.name] = (
+                kind_of(step).store_format(step, codec)
+                if isinstance(step, Window)
+                else StoreFormat(initial, codec)
+            )
+    if sub.timing is not None:
+        formats[sub.timing.store.name] = WATERMARKS
+    return {name: MemoryStore(name, *each) for name, each in formats.items()}

@@ -67,12 +67,6 @@ class FailureHandler:
                     "on_error is 'stop': mend the stage or the record, or choose on_error=dead_letter"
                 ) from error
 
-    def clear_counts(self) -> None:
-        """Start counting anew, for the next batch."""
-        self.dead_letters.clear()
-        self.dropped.clear()
-        self.late.clear()
-
     def _dead_letter(self, record: RawRecord, stage: str, error: BaseException) -> Output:
         timestamp = record.timestamp()[1]
         headers = [*(record.headers() or ()), *self._reasons(record, stage, error)]

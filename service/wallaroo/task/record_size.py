@@ -18,8 +18,6 @@ _RECORD_BYTES = 61 + 36
 _HEADER_BYTES = 10
 _HEADERS_AT = 7
 
-Headers = Sequence[tuple[str, Any]]
-
 
 @dataclass(frozen=True, slots=True)
 class RecordSizeLimits:
@@ -53,7 +51,7 @@ class RecordSizeLimits:
 
 def size(output: Output) -> int:
     """The most bytes that Kafka can count for a record."""
-    headers: Headers = output[_HEADERS_AT] if len(output) > _HEADERS_AT else ()
+    headers: Sequence[tuple[str, Any]] = output[_HEADERS_AT] if len(output) > _HEADERS_AT else ()
     return (
         _RECORD_BYTES
         + len(output[1] or b"")

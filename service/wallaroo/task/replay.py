@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 from wallaroo.errors import RecordError, StateError, StoredValueError
 from wallaroo.record import Output, RawRecord
@@ -16,6 +16,9 @@ from wallaroo.windows.stage import DueWindow
 
 _SHORTEST_WINDOW_RECORDS = 1_000
 _LONGEST_WINDOW_RECORDS = 64_000
+
+# The stage that failed, and why.
+Failure = tuple[str, BaseException]
 
 
 class ReplayWindow:
@@ -45,20 +48,13 @@ class ReplayWindow:
         return self._size_records // self.records_per_offset
 
 
-class Failure(NamedTuple):
-    """The stage that failed, and why."""
-
-    stage: str
-    error: BaseException
-
-
 class RecordTransaction:
     """Does what one record (or one window) requires, or nothing of it: outputs, control records and state."""
 
     def __init__(self, sub_topology: SubTopology, context: TaskContext, outbox: list[Output]) -> None:
         """`context` is that of replay mode."""
         self._sub_topology = sub_topology
-        self._emit = compose(sub_topology, context).emit
+        self._emit, _ = compose(sub_topology, context)
         self._outbox = outbox
         self._stores = context.stores.values()
         self._writers = context.writers.values()
@@ -87,10 +83,10 @@ class RecordTransaction:
                 store.keep()
         except StageError as error:
             self._undo(written, saved)
-            return Failure(str(error), error.__cause__ or error)
+            return str(error), error.__cause__ or error
         except StateError as error:
             self._undo(written, saved)
-            return Failure(self._sub_topology.stages.get(error.stage, error.stage), error)
+            return self._sub_topology.stages.get(error.stage, error.stage), error
         return None
 
     def fire(self, windows: Iterable[DueWindow], failures: FailureHandler) -> None:
@@ -98,7 +94,7 @@ class RecordTransaction:
         for window in windows:
             failure = self.attempt(partial(_fire, window))
             if failure is not None:
-                failures.reject(window, failure.stage, failure.error)
+                failures.reject(window, *failure)
                 self.attempt(window.discard)
 
     def _undo(self, written: int, saved: Iterable[int]) -> None:

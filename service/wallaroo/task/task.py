@@ -8,6 +8,7 @@ Rules for whoever edits this file:
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -23,8 +24,6 @@ from wallaroo.task.replay import RecordTransaction, ReplayWindow
 from wallaroo.topology.model import SubTopology
 from wallaroo.windows.control import is_control
 from wallaroo.windows.timeline import timeline_of
-
-__all__ = ["ApplicationContext", "Task"]
 
 
 class Task:
@@ -66,7 +65,7 @@ class Task:
         self._writers = context.writers.values()
         on_undecodable = partial(self._on_undecodable, self._fire)
         self._batch = BatchExecutor(sub_topology, context, on_undecodable, self._on_filtered)
-        replay_context = context.for_replay(self.timeline.careful_context(*counts))
+        replay_context = replace(context, time=self.timeline.careful_context(*counts), replay=True)
         self._transaction = RecordTransaction(sub_topology, replay_context, self._outbox)
         self._replay_window = ReplayWindow(start)
         self.timeline.restore(start)
@@ -182,7 +181,8 @@ class Task:
         self._outbox.clear()
         for writer in self._writers:
             writer.discard(saved=0)
-        self._failures.clear_counts()
+        for counts in (self._failures.dead_letters, self._failures.dropped, self._failures.late):
+            counts.clear()
         self._records = 0
         self._oldest_timestamp = None
 
@@ -210,7 +210,7 @@ class Task:
             self._fire_in_transactions(record.offset())
         else:
             self._replay_window.extend(record.offset())
-            self._failures.reject(record, failure.stage, failure.error)
+            self._failures.reject(record, *failure)
 
     def _fire_in_transactions(self, offset: int) -> None:
         self._transaction.fire(self.timeline.due_windows(offset), self._failures)

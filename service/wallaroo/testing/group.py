@@ -10,10 +10,10 @@ from typing import Any
 from wallaroo.engine.task_group import TaskGroup
 from wallaroo.record import Batch, Partition
 from wallaroo.serde.codecs import Codecs
+from wallaroo.task.context import ApplicationContext, StateCodecs, new_stores
 from wallaroo.task.dead_letters import OnError
 from wallaroo.task.keys import key_bytes
-from wallaroo.task.stores import StateCodecs, new_stores
-from wallaroo.task.task import ApplicationContext, Task
+from wallaroo.task.task import Task
 from wallaroo.testing.logs import Logs
 from wallaroo.topology.model import SubTopology, Topology
 from wallaroo.topology.steps import Stateful

@@ -4,8 +4,9 @@ from wallaroo.record import Partition
 from wallaroo.serde.object_codec import message_codec, state_codec
 from wallaroo.serde.pickle import RestrictedPickle
 from wallaroo.state.memory import MemoryStore
+from wallaroo.task.context import ApplicationContext
 from wallaroo.task.dead_letters import OnError
-from wallaroo.task.task import ApplicationContext, Task
+from wallaroo.task.task import Task
 from wallaroo.testing.logs import Message, Record
 from wallaroo.topology.model import Input, SubTopology, ToTopic
 

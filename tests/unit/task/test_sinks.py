@@ -12,7 +12,7 @@ from wallaroo.serde.object_codec import message_codec
 from wallaroo.task.context import TaskContext
 from wallaroo.task.keys import partition_of
 from wallaroo.task.repartition import repartition_writers
-from wallaroo.task.sinks import sink
+from wallaroo.task.steps import sink
 from wallaroo.topology.model import RemoteTopic, Repartition, ToOutbox, ToTopic
 
 
