@@ -58,7 +58,7 @@ class RecordTransaction:
         self._outbox = outbox
         self._stores = context.stores.values()
         self._writers = context.writers.values()
-        self._reports = context.time.reports
+        self._reports, self._clock = context.time.reports, context.time.clock
         self._size_check: SizeCheck | None = None
 
     def enforce_size_limits(self, limits: RecordSizeLimits) -> None:
@@ -66,8 +66,15 @@ class RecordTransaction:
         self._size_check = SizeCheck(self._sub_topology, limits)
 
     def process(self, record: RawRecord, value: Any) -> Failure | None:
-        """Take a record and its decoded value through the sub-topology."""
-        return self.attempt(partial(self._emit, value, record.key(), record))
+        """Take a record and its decoded value through the sub-topology; a failed one moves no clock."""
+        take = partial(self._emit, value, record.key(), record)
+        if self._clock is None:
+            return self.attempt(take)
+        watermark = self._clock.watermark
+        failure = self.attempt(take)
+        if failure is not None:
+            self._clock.watermark = watermark
+        return failure
 
     def attempt(self, work: Callable[[], None]) -> Failure | None:
         """Do the work, or undo all of it and return why it failed."""

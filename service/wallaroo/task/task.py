@@ -52,7 +52,7 @@ class Task:
             on_error, dead_letters, partition, append, internal=self._input.internal
         )
         self.timeline = timeline_of(sub_topology, partition, stores, application.partitions)
-        counts = self._failures.late, self._failures.dropped
+        batch_time, replay_time = self.timeline.contexts(self._failures.late, self._failures.dropped)
         context = TaskContext(
             append,
             stores,
@@ -60,12 +60,12 @@ class Task:
             application.partitions,
             application.values,
             repartition_writers(sub_topology.targets, append, application.partitions, application.max_bytes),
-            self.timeline.fast_context(*counts),
+            batch_time,
         )
         self._writers = context.writers.values()
         on_undecodable = partial(self._on_undecodable, self._fire)
         self._batch = BatchExecutor(sub_topology, context, on_undecodable, self._on_filtered)
-        replay_context = replace(context, time=self.timeline.careful_context(*counts), replay=True)
+        replay_context = replace(context, time=replay_time, replay=True)
         self._transaction = RecordTransaction(sub_topology, replay_context, self._outbox)
         self._replay_window = ReplayWindow(start)
         self.timeline.restore(start)
@@ -203,10 +203,8 @@ class Task:
                 self._replay_decoded(record, value)
 
     def _replay_decoded(self, record: RawRecord, value: Any) -> None:
-        self.timeline.begin_record()
         failure = self._transaction.process(record, value)
         if failure is None:
-            self.timeline.complete_record()
             self._fire_in_transactions(record.offset())
         else:
             self._replay_window.extend(record.offset())

@@ -31,7 +31,9 @@ def with_event_time(read: Input, time: TimeContext, internal: EventTime, emit: E
 
     `internal` returns the event time of a record of a repartition topic.
     """
-    event_time = _of_source(read) if read.is_source else internal
+    event_time = internal
+    if read.is_source:
+        event_time = _of_record if read.event_time is None else _declared(read.name, read.event_time)
     leads_on = not read.is_source and time.reports is not None
     stamped = bool(time.timers) or read.event_time is not None or leads_on
     if time.clock is None:
@@ -65,10 +67,6 @@ def _stamp_and_advance(clock: SourceClock, advance: Advance, event_time: EventTi
             advance(at)
 
     return stamp_and_advance_clock
-
-
-def _of_source(read: Input) -> EventTime:
-    return _of_record if read.event_time is None else _declared(read.name, read.event_time)
 
 
 def _of_record(_message: Any, record: Any) -> int:

@@ -33,10 +33,6 @@ class WindowTrigger(NamedTuple):
     discard: Callable[[int, bytes], None]
 
 
-def _ignore(_event_time: int) -> None:
-    pass
-
-
 @dataclass(frozen=True, slots=True)
 class TimeContext:
     """The event time of one task, as its composed stages use it; empty where event time means nothing.
@@ -49,7 +45,7 @@ class TimeContext:
     timers: Mapping[str, Timers] = field(default_factory=dict)
     triggers: list[WindowTrigger] = field(default_factory=list)
     clock: SourceClock | None = None
-    advance: Callable[[int], None] = _ignore
+    advance: Callable[[int], None] = lambda _event_time: None
     reports: WatermarkReports | None = None
     late: Counter[str] = field(default_factory=Counter)
     dropped: Counter[tuple[str, str]] = field(default_factory=Counter)

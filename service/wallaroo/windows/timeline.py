@@ -10,13 +10,14 @@ Rules for whoever edits this file:
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 from heapq import heappop
 
 from wallaroo.record import Partition
 from wallaroo.state.store import KeyedStore
-from wallaroo.topology.model import Input, Repartition, SubTopology
+from wallaroo.topology.model import Repartition, SubTopology
 from wallaroo.topology.steps import TimedWindow
 from wallaroo.windows.control import Append, WatermarkReports, clamp, decode_report, upstream_id
 from wallaroo.windows.kinds import due_times_of
@@ -51,24 +52,22 @@ class Timeline:
     ) -> None:
         self.clock = clock
         self.timers = timers
-        self.reports = reports
+        self._reports = reports
         self._stored = stored
         self._output = output
         self._lag = sum(each.delay for each in timers.values())
-        self._fast: list[WindowTrigger] = []
-        self._careful: list[WindowTrigger] = []
-        self._ahead = NEVER
+        self._triggers: list[WindowTrigger] = []
+        self._replay_triggers: list[WindowTrigger] = []
         self._changed = False
         self._control_records = 0
 
-    def fast_context(self, late: Late, dropped: Dropped) -> TimeContext:
-        """For stages in which a record moves the clock, and what that makes due fires at once."""
-        advance = self._advance_and_fire if self.timers else partial(setattr, self.clock, "watermark")
-        return self._context(self._fast, advance, late, dropped)
-
-    def careful_context(self, late: Late, dropped: Dropped) -> TimeContext:
-        """For stages in which a record moves the clock only by `complete_record`."""
-        return self._context(self._careful, self._note_ahead, late, dropped)
+    def contexts(self, late: Late, dropped: Dropped) -> tuple[TimeContext, TimeContext]:
+        """For batch mode, where a record that moves the clock fires what is due; and for replay mode."""
+        clock = self.clock if isinstance(self.clock, SourceClock) else None
+        move = partial(setattr, self.clock, "watermark")
+        replay = TimeContext(self.timers, self._replay_triggers, clock, move, self._reports, late, dropped)
+        advance = self._advance_and_fire if self.timers else move
+        return replace(replay, triggers=self._triggers, advance=advance), replay
 
     def restore(self, position: int) -> None:
         """Reset to the state committed at this offset."""
@@ -77,14 +76,14 @@ class Timeline:
         for timers in self.timers.values():
             timers.rebuild(self.clock.watermark)
         self._output.watermark = self.clock.watermark - self._lag
-        if self.reports is not None:
-            self.reports.restore()
+        if self._reports is not None:
+            self._reports.restore()
         self._changed = False
 
     @property
     def pending(self) -> bool:
         """Whether there is something to commit besides records."""
-        return self._changed or (self.reports is not None and self._should_report(_REPORT_EVERY))
+        return self._changed or (self._reports is not None and self._should_report(_REPORT_EVERY))
 
     @property
     def watermark(self) -> int | None:
@@ -94,7 +93,7 @@ class Timeline:
     @property
     def is_idle(self) -> bool:
         """Whether the passing of time alone changes nothing."""
-        reported = self.reports is None or self._stored.own.idle
+        reported = self._reports is None or self._stored.own.idle
         return self.clock.idle and reported and not any(timers.heap for timers in self.timers.values())
 
     @property
@@ -122,7 +121,7 @@ class Timeline:
     def fire(self) -> None:
         """Fire all windows that are due."""
         watermark = self.clock.watermark
-        for _, timers, fire, _ in reversed(self._fast):
+        for _, timers, fire, _ in reversed(self._triggers):
             timers.watermark = level = watermark - timers.lag
             heap = timers.heap
             if heap and heap[0][0] <= level:
@@ -131,21 +130,13 @@ class Timeline:
                     fire(*heappop(heap))
         self._output.watermark = watermark - self._lag
 
-    def begin_record(self) -> None:
-        """A record is about to go through the stages of the careful context."""
-        self._ahead = NEVER
-
-    def complete_record(self) -> None:
-        """The record has gone through: its event time counts."""
-        self.clock.watermark = max(self.clock.watermark, self._ahead)
-
     def due_windows(self, offset: int) -> Iterator[DueWindow]:
-        """All windows that are due in the careful context; fire each one before taking the next.
+        """All windows that are due in replay mode; fire each one before taking the next.
 
         `offset` is that of the record that made them due.
         """
         watermark = self.clock.watermark
-        for trigger in reversed(self._careful):
+        for trigger in reversed(self._replay_triggers):
             timers = trigger.timers
             timers.watermark = level = watermark - timers.lag
             while timers.heap and timers.heap[0][0] <= level:
@@ -156,13 +147,13 @@ class Timeline:
     def collect(self, records: int, append: Append) -> Mapping[str, int]:
         """Store and report the watermark with a batch; returns the control records in it, by topic."""
         if records:
-            self.clock.wake()
-        if self.reports is not None and self._should_report(1):
+            self.clock.idle = False
+        if self._reports is not None and self._should_report(1):
             output = WatermarkStatus(clamp(self._output.watermark), self.clock.idle)
-            self.reports.send_watermark(output, append)
+            self._reports.send_watermark(output, append)
         self._stored.save(self._status, self.clock.upstreams)
         self._changed = False
-        return {} if self.reports is None else self.reports.take_count()
+        return {} if self._reports is None else self._reports.take_count()
 
     @property
     def _status(self) -> WatermarkStatus:
@@ -173,33 +164,21 @@ class Timeline:
         now, reported = self._status, self._stored.own
         return now.idle != reported.idle or (not now.idle and now.watermark - reported.watermark >= moved)
 
-    def _context(
-        self, triggers: list[WindowTrigger], advance: Callable[[int], None], late: Late, dropped: Dropped
-    ) -> TimeContext:
-        clock = self.clock if isinstance(self.clock, SourceClock) else None
-        return TimeContext(self.timers, triggers, clock, advance, self.reports, late, dropped)
-
     def _advance_and_fire(self, event_time: int) -> None:
         self.clock.watermark = event_time
         self.fire()
-
-    def _note_ahead(self, event_time: int) -> None:
-        self._ahead = event_time
 
 
 class Untimed:
     """The timeline of a task to which event time means nothing; it costs nothing per record."""
 
-    reports: WatermarkReports | None = None
     pending = False
     is_idle = True
     awaits_end = False
     watermark: int | None = None
 
-    def fast_context(self, _late: Late, _dropped: Dropped) -> TimeContext:
-        return TimeContext()
-
-    careful_context = fast_context
+    def contexts(self, _late: Late, _dropped: Dropped) -> tuple[TimeContext, TimeContext]:
+        return TimeContext(), TimeContext()
 
     def restore(self, _position: int) -> None: ...
 
@@ -212,10 +191,6 @@ class Untimed:
         return 0
 
     def fire(self) -> None: ...
-
-    def begin_record(self) -> None: ...
-
-    def complete_record(self) -> None: ...
 
     def due_windows(self, _offset: int) -> Iterator[DueWindow]:
         return iter(())
@@ -238,23 +213,19 @@ def timeline_of(
     timing = sub.timing
     if timing is None:
         return Untimed()
+    upstreams = [
+        upstream_id(upstream.name, number)
+        for upstream in sub.input.upstreams
+        for number in range(partitions[upstream.topic])
+    ]
     clock: SourceClock | UpstreamClock = (
-        SourceClock(timing.idle_timeout, timing.horizon)
-        if sub.input.is_source
-        else UpstreamClock(_upstream_tasks(sub.input, partitions))
+        SourceClock(timing.idle_timeout, timing.horizon) if sub.input.is_source else UpstreamClock(upstreams)
     )
     own = upstream_id(sub.name, partition.number)
     timers = _timers(sub, stores)
     output: OutputWatermark = _DelayedWatermark() if timers else clock
     stored = WatermarkStore(stores[timing.store.name], own)
     return Timeline(clock, stored, timers, output, _reports(own, sub, partitions, output))
-
-
-def _upstream_tasks(read: Input, partitions: Mapping[str, int]) -> Iterator[str]:
-    """Every task that writes into an input."""
-    for upstream in read.upstreams:
-        for number in range(partitions[upstream.topic]):
-            yield upstream_id(upstream.name, number)
 
 
 def _timers(sub: SubTopology, stores: Mapping[str, KeyedStore]) -> dict[str, Timers]:

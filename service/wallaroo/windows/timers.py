@@ -36,8 +36,6 @@ class Timers:
     fired yet may still come.
     """
 
-    __slots__ = ("_due_times", "_store", "delay", "heap", "lag", "watermark")
-
     def __init__(self, store: KeyedStore, due_times: DueTimes, lag: int) -> None:
         self.delay = due_times.delay
         self.lag = lag

@@ -97,7 +97,10 @@ class SourceClock:
         elif self._since_ms is None or position != self._position:
             self._since_ms, self._base, self.idle = now_ms, self.watermark, False
         elif self.watermark != NEVER:
-            self._follow((now_ms - self._since_ms) * NANOSECONDS_PER_MS)
+            elapsed = (now_ms - self._since_ms) * NANOSECONDS_PER_MS
+            if elapsed >= self._idle_timeout:
+                self.watermark = max(self.watermark, self._base + elapsed)
+                self.idle = elapsed >= self._horizon
         if caught_up and (self.watermark == NEVER or position == self._idle_at):
             self.idle = True
         self._idle_at = position if self.idle else self._idle_at
@@ -107,15 +110,6 @@ class SourceClock:
     def awaits_end(self) -> bool:
         """Whether the wall clock may move the watermark next time."""
         return self._since_ms is not None
-
-    def wake(self) -> None:
-        """Records have come: the task is no longer idle."""
-        self.idle = False
-
-    def _follow(self, elapsed: int) -> None:
-        if elapsed >= self._idle_timeout:
-            self.watermark = max(self.watermark, self._base + elapsed)
-            self.idle = elapsed >= self._horizon
 
 
 class UpstreamClock:
@@ -156,10 +150,6 @@ class UpstreamClock:
     def awaits_end(self) -> bool:
         """Whether the wall clock may move the watermark next time."""
         return not self._silent and all(status.idle for status in self.upstreams.values())
-
-    def wake(self) -> None:
-        """Records have come: the task is no longer idle."""
-        self.idle = False
 
     def advance_wall_clock(self, now_ms: int, _position: int, *, caught_up: bool) -> None:
         """Follow the wall clock once all upstreams are idle and nothing is left to read."""

@@ -102,13 +102,6 @@ def test_a_rollback_with_records_begins_the_wait_anew():
     assert look(clock, 500) == (1_000, False)
 
 
-def test_records_wake_an_idle_source():
-    clock = source()
-    look(clock, 100, 130)
-    clock.wake()
-    assert not clock.idle
-
-
 @given(st.lists(st.tuples(st.integers(0, 20), st.integers(0, 1), st.booleans()), max_size=30))
 def test_a_source_never_goes_back(looks):
     clock, now, position = source(), 0, 5
