@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Iterable
 from functools import partial
+from itertools import chain
 from typing import Any
 
 from wallaroo.errors import RecordError, StateError, StoredValueError
 from wallaroo.record import Output, RawRecord
-from wallaroo.state.store import KeyedStore
 from wallaroo.task.context import StageError, TaskContext
 from wallaroo.task.dead_letters import FailureHandler
 from wallaroo.task.record_size import RecordSizeLimits
@@ -53,17 +53,21 @@ class RecordTransaction:
 
     def __init__(self, sub_topology: SubTopology, context: TaskContext, outbox: list[Output]) -> None:
         """`context` is that of replay mode."""
-        self._sub_topology = sub_topology
         self._emit, _ = compose(sub_topology, context)
         self._outbox = outbox
         self._stores = context.stores.values()
         self._writers = context.writers.values()
         self._reports, self._clock = context.time.reports, context.time.clock
-        self._size_check: SizeCheck | None = None
+        self._limits: RecordSizeLimits | None = None
+        self._changelogs = {store.name: store.changelog for store in sub_topology.stores}
+        self._stages = sub_topology.stages
+        # The names of sinks and of stateful stages, by the topic that they write to.
+        self._writing_stages = {target.topic: target.name for target in sub_topology.targets}
+        self._writing_stages |= {self._changelogs[store]: stage for store, stage in self._stages.items()}
 
     def enforce_size_limits(self, limits: RecordSizeLimits) -> None:
         """From now on, a record whose results are too large fails."""
-        self._size_check = SizeCheck(self._sub_topology, limits)
+        self._limits = limits
 
     def process(self, record: RawRecord, value: Any) -> Failure | None:
         """Take a record and its decoded value through the sub-topology; a failed one moves no clock."""
@@ -84,8 +88,8 @@ class RecordTransaction:
             work()
             for writer in self._writers:
                 writer.flush()
-            if self._size_check is not None:
-                self._size_check.check(self._outbox[written:], self._stores)
+            if self._limits is not None:
+                self._check_sizes(self._limits, self._outbox[written:])
             for store in self._stores:
                 store.keep()
         except StageError as error:
@@ -93,7 +97,7 @@ class RecordTransaction:
             return str(error), error.__cause__ or error
         except StateError as error:
             self._undo(written, saved)
-            return self._sub_topology.stages.get(error.stage, error.stage), error
+            return self._stages.get(error.stage, error.stage), error
         return None
 
     def fire(self, windows: Iterable[DueWindow], failures: FailureHandler) -> None:
@@ -103,6 +107,19 @@ class RecordTransaction:
             if failure is not None:
                 failures.reject(window, *failure)
                 self.attempt(window.discard)
+
+    def _check_sizes(self, limits: RecordSizeLimits, outputs: Iterable[Output]) -> None:
+        changes = (
+            (self._changelogs[store.name], current, key)
+            for store in self._stores
+            for key in store.touched
+            if (current := store.current(key)) != store.get(key)
+        )
+        for output in chain(outputs, changes):
+            try:
+                limits.check(output)
+            except RecordError as error:
+                raise StageError(self._writing_stages.get(output[0], output[0])) from error
 
     def _undo(self, written: int, saved: Iterable[int]) -> None:
         for writer, saved_before in zip(self._writers, saved, strict=True):
@@ -122,30 +139,3 @@ def _fire(window: DueWindow) -> None:
         raise
     except Exception as error:
         raise StageError(window.stage) from error
-
-
-class SizeCheck:
-    """Checks the size of what one record added to the outbox and the stores of its task."""
-
-    def __init__(self, sub: SubTopology, limits: RecordSizeLimits) -> None:
-        self._limits = limits
-        self._changelogs = {store.name: store.changelog for store in sub.stores}
-        self._stages = {target.topic: target.name for target in sub.targets}
-        self._stages |= {self._changelogs[store]: stage for store, stage in sub.stages.items()}
-
-    def check(self, outputs: Iterable[Output], stores: Iterable[KeyedStore]) -> None:
-        """Raise StageError, with the name of the sink or of the stateful stage, if anything is too large."""
-        for output in outputs:
-            self._check(output)
-        for store in stores:
-            changelog = self._changelogs[store.name]
-            for key in store.touched:
-                current = store.current(key)
-                if current != store.get(key):
-                    self._check((changelog, current, key))
-
-    def _check(self, output: Output) -> None:
-        try:
-            self._limits.check(output)
-        except RecordError as error:
-            raise StageError(self._stages.get(output[0], output[0])) from error

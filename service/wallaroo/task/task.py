@@ -10,7 +10,6 @@ Rules for whoever edits this file:
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any
 
 from wallaroo.errors import StateError, StopProcessing, StoredValueError
 from wallaroo.record import Batch, Changes, Output, Partition, RawRecord, Rewind
@@ -42,7 +41,7 @@ class Task:
         self._changelogs = {store.name: store.changelog for store in sub_topology.stores}
         self._input = sub_topology.input
         self._decode = self._input.decode or application.values.decode
-        self._committed_offset = self._next = start
+        self._committed_offset = self.next_offset = start
         self._oldest_timestamp: int | None = None
         self._records = 0
         self._outbox: list[Output] = []
@@ -63,7 +62,7 @@ class Task:
             batch_time,
         )
         self._writers = context.writers.values()
-        on_undecodable = partial(self._on_undecodable, self._fire)
+        on_undecodable = partial(self._on_undecodable, lambda _offset: self.timeline.fire())
         self._batch = BatchExecutor(sub_topology, context, on_undecodable, self._on_filtered)
         replay_context = replace(context, time=replay_time, replay=True)
         self._transaction = RecordTransaction(sub_topology, replay_context, self._outbox)
@@ -75,8 +74,8 @@ class Task:
 
         Raises StoredValueError for undecodable bytes of our own, StopProcessing where the policy says so.
         """
-        if records[0].offset() < self._next:
-            records = [record for record in records if record.offset() >= self._next]
+        if records[0].offset() < self.next_offset:
+            records = [record for record in records if record.offset() >= self.next_offset]
             if not records:
                 return None
         if self._oldest_timestamp is None:
@@ -89,7 +88,7 @@ class Task:
             return self._rewind(failed.offset())
         for writer in self._writers:
             writer.flush()
-        self._next = end
+        self.next_offset = end
         self._records += len(records)
         return None
 
@@ -103,10 +102,10 @@ class Task:
         except StateError:
             if self._in_replay:
                 raise
-            return self._rewind(self._next - 1)
+            return self._rewind(self.next_offset - 1)
         batch = Batch(
             self.partition,
-            self._next,
+            self.next_offset,
             self._records,
             self._oldest_timestamp or 0,
             self._outbox[:],
@@ -131,7 +130,7 @@ class Task:
         for store in self.stores.values():
             store.rollback()
         self._start_batch()
-        self._next = self._committed_offset
+        self.next_offset = self._committed_offset
         self.timeline.restore(self._committed_offset)
         return self._committed_offset
 
@@ -140,9 +139,9 @@ class Task:
 
         The answer to a Rewind is `rollback`.
         """
-        self.timeline.advance_wall_clock(now_ms, self._next, caught_up=caught_up)
+        self.timeline.advance_wall_clock(now_ms, self.next_offset, caught_up=caught_up)
         if self._in_replay:
-            self._fire_in_transactions(self._next)
+            self._fire_in_transactions(self.next_offset)
             return None
         try:
             self.timeline.fire()
@@ -151,22 +150,18 @@ class Task:
         except (StoredValueError, StopProcessing):
             raise
         except Exception:  # of the user's code, in a window
-            return self._rewind(self._next)
+            return self._rewind(self.next_offset)
         return None
 
     def enforce_size_limits(self, limits: RecordSizeLimits) -> None:
         """Kafka refused a record as too large: after the rollback, check the results of each record."""
         self._transaction.enforce_size_limits(limits)
         self._failures.enforce_size_limits(limits)
-        self._replay_window.open(self._next - 1)
+        self._replay_window.open(self.next_offset - 1)
 
     def move_to(self, offset: int) -> None:
         """Continue at another offset, between batches: the records up to it are gone."""
-        self._committed_offset = self._next = offset
-
-    @property
-    def next_offset(self) -> int:
-        return self._next
+        self._committed_offset = self.next_offset = offset
 
     @property
     def pending_records(self) -> int:
@@ -175,7 +170,7 @@ class Task:
 
     @property
     def _in_replay(self) -> bool:
-        return self._next <= self._replay_window.last_offset
+        return self.next_offset <= self._replay_window.last_offset
 
     def _start_batch(self) -> None:
         self._outbox.clear()
@@ -199,22 +194,16 @@ class Task:
                 continue
             if value is None:
                 self._on_filtered()
+                continue
+            failure = self._transaction.process(record, value)
+            if failure is None:
+                self._fire_in_transactions(record.offset())
             else:
-                self._replay_decoded(record, value)
-
-    def _replay_decoded(self, record: RawRecord, value: Any) -> None:
-        failure = self._transaction.process(record, value)
-        if failure is None:
-            self._fire_in_transactions(record.offset())
-        else:
-            self._replay_window.extend(record.offset())
-            self._failures.reject(record, *failure)
+                self._replay_window.extend(record.offset())
+                self._failures.reject(record, *failure)
 
     def _fire_in_transactions(self, offset: int) -> None:
         self._transaction.fire(self.timeline.due_windows(offset), self._failures)
-
-    def _fire(self, _offset: int) -> None:
-        self.timeline.fire()
 
     def _on_filtered(self) -> None:
         self._failures.dropped[self._input.name, "filtered"] += 1
