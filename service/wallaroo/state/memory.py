@@ -89,11 +89,13 @@ class MemoryStore:
             raise
         known = map(committed.get, values)
         self._in_flight = {key: new for key, new, old in zip(values, made, known, strict=True) if new != old}
+        self._dirty.clear()
+        if not gone:
+            return self._in_flight
         self._dying = [key for key in gone if key in committed]
         # A key that has come and gone between two commits leaves no trace.
         self._forget(key for key in gone if key not in committed)
-        self._dirty.clear()
-        return {**self._in_flight, **dict.fromkeys(self._dying)} if gone else self._in_flight
+        return {**self._in_flight, **dict.fromkeys(self._dying)}
 
     def commit(self) -> None:
         self._committed.update(self._in_flight)

@@ -32,7 +32,7 @@ BatchEmit = Callable[[Sequence[Any], Sequence[RawRecord], Iterator[RawRecord]], 
 
 
 class BatchExecutor:
-    """Processes slices; `reject` is told of records that cannot be decoded, `filtered` of decoded Nones."""
+    """Processes slices; calls `reject` for a record that cannot be decoded, `filtered` for a decoded None."""
 
     def __init__(
         self,
