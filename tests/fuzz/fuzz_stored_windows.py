@@ -13,7 +13,7 @@ from pieces import made_up_and_damaged
 with atheris.instrument_imports():
     from wallaroo.errors import StoredValueError
     from wallaroo.serde.codecs import codecs_of
-    from wallaroo.windows.control import WatermarkReport, decode_report, encode_report
+    from wallaroo.windows.control import decode_report, encode_report
     from wallaroo.windows.count import Counted, CountedCodec
     from wallaroo.windows.grid import Contents, Grid
     from wallaroo.windows.range import ContentsCodec, window_reader
@@ -43,7 +43,7 @@ SAMPLES = (
     PLAIN_COUNTED.encode(Counted(3, b"abc")),
     COUNTED.encode(Counted(2, {"total": 1})),
     MARKS.encode(WatermarkStatus(10**18, idle=True)),
-    encode_report(WatermarkReport("in/0", WatermarkStatus(10**18, idle=False))),
+    encode_report("in/0", WatermarkStatus(10**18, idle=False)),
 )
 
 
@@ -59,7 +59,7 @@ def _read_all(data: bytes) -> None:
         _read(whole.decode, data)
     for decode, encode in (
         (MARKS.decode, MARKS.encode),
-        (decode_report, encode_report),
+        (decode_report, lambda report: encode_report(*report)),
         (PLAIN_COUNTED.decode, PLAIN_COUNTED.encode),
     ):
         found = _read(decode, data)

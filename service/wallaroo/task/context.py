@@ -38,20 +38,6 @@ class StageError(Exception):
     """Carries the name of the stage in which user code failed; the failure itself is the cause."""
 
 
-def _guarded(stage: str, emit: Emit) -> Emit:
-    """Raise StageError for a failing record, but StoredValueError as it is: the record is not to blame."""
-
-    def guard_stage(value: Any, key: bytes | None, origin: Origin) -> None:
-        try:
-            emit(value, key, origin)
-        except (StageError, StoredValueError):
-            raise
-        except Exception as error:
-            raise StageError(stage) from error
-
-    return guard_stage
-
-
 @dataclass(frozen=True, slots=True)
 class TaskContext:
     """What the steps of one task are connected to; `writers` are by repartition topic.
@@ -71,7 +57,18 @@ class TaskContext:
 
     def guard(self, stage: str, emit: Emit) -> Emit:
         """The same function, which in replay mode raises StageError for a failing record."""
-        return _guarded(stage, emit) if self.replay else emit
+        if not self.replay:
+            return emit
+
+        def guard_stage(value: Any, key: bytes | None, origin: Origin) -> None:
+            try:
+                emit(value, key, origin)
+            except (StageError, StoredValueError):  # the record is not to blame for a StoredValueError
+                raise
+            except Exception as error:
+                raise StageError(stage) from error
+
+        return guard_stage
 
     def access(self, store_name: str) -> Access:
         """Access to a store, which in replay mode saves an object before it is changed."""

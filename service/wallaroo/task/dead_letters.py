@@ -1,9 +1,8 @@
 """Dead letters: what happens to a record that cannot be decoded, or on which user code raises."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from enum import StrEnum
-from types import TracebackType
 
 from wallaroo.errors import StopProcessing, StoredValueError
 from wallaroo.record import ANY_PARTITION, Output, Partition, RawRecord
@@ -68,23 +67,21 @@ class FailureHandler:
                 ) from error
 
     def _dead_letter(self, record: RawRecord, stage: str, error: BaseException) -> Output:
-        timestamp = record.timestamp()[1]
-        headers = [*(record.headers() or ()), *self._reasons(record, stage, error)]
-        value = strip_format_tag(record.value()) if self._internal else record.value()
-        letter = (self._topic, value, record.key(), ANY_PARTITION, None, None, timestamp, headers)
-        return letter if self._max_bytes is None else shortened(letter, self._max_bytes, _HEADER)
-
-    def _reasons(self, record: RawRecord, stage: str, error: BaseException) -> list[tuple[str, bytes]]:
         reasons = {
             "exception": f"{type(error).__module__}.{type(error).__qualname__}",
             "message": _text_of(str, error)[:_MAX_TEXT],
-            "stacktrace": _stacktrace(error)[-_MAX_TEXT:],
+            "stacktrace": "\n\n".join(map(_traceback, reversed(_chain(error))))[-_MAX_TEXT:],
             "topic": self._partition.topic,
             "partition": str(self._partition.number),
             "offset": str(record.offset()),
             "stage": stage,
         }
-        return [(_HEADER + name, text.encode(errors="backslashreplace")) for name, text in reasons.items()]
+        encoded = [(_HEADER + name, text.encode(errors="backslashreplace")) for name, text in reasons.items()]
+        headers = [*(record.headers() or ()), *encoded]
+        value = strip_format_tag(record.value()) if self._internal else record.value()
+        timestamp = record.timestamp()[1]
+        letter = (self._topic, value, record.key(), ANY_PARTITION, None, None, timestamp, headers)
+        return letter if self._max_bytes is None else shortened(letter, self._max_bytes, _HEADER)
 
 
 def unreadable_record(partition: Partition, offset: int, error: Exception) -> StoredValueError:
@@ -94,11 +91,6 @@ def unreadable_record(partition: Partition, offset: int, error: Exception) -> St
         f"{error}; either something else writes to this topic, or this is a bug: report it, and skip the "
         "record by moving the group's offset"
     )
-
-
-def _stacktrace(error: BaseException) -> str:
-    """The frames without their source lines: at a hundredth of what `traceback` costs."""
-    return "\n\n".join(_traceback(link) for link in reversed(_chain(error)))
 
 
 def _chain(error: BaseException) -> list[BaseException]:
@@ -112,15 +104,14 @@ def _chain(error: BaseException) -> list[BaseException]:
 
 
 def _traceback(error: BaseException) -> str:
-    frames = "".join(_frames(error.__traceback__))
-    return f"Traceback (most recent call last):\n{frames}{type(error).__qualname__}: {_text_of(str, error)}"
-
-
-def _frames(trace: TracebackType | None) -> Iterator[str]:
+    """The frames without their source lines: at a hundredth of what `traceback` costs."""
+    lines = ["Traceback (most recent call last):"]
+    trace = error.__traceback__
     while trace is not None:
         code = trace.tb_frame.f_code
-        yield f'  File "{code.co_filename}", line {trace.tb_lineno}, in {code.co_qualname}\n'
+        lines.append(f'  File "{code.co_filename}", line {trace.tb_lineno}, in {code.co_qualname}')
         trace = trace.tb_next
+    return "\n".join([*lines, f"{type(error).__qualname__}: {_text_of(str, error)}"])
 
 
 def _text_of(convert: Callable[[BaseException], str], error: BaseException) -> str:

@@ -109,8 +109,12 @@ def _check_key(name: str, extract: Function, emit: Emit) -> Emit:
 def sink(target: model.Target, context: TaskContext) -> Emit:
     """The function that ends a sub-topology in `target`."""
     match target:
-        case model.Repartition():
-            return _repartition(target, context)
+        case model.Repartition() if context.time.reports is not None:
+            return _repartition_with_event_time(target, context, context.time.reports)
+        case model.Repartition(name, topic, extract, key):
+            if extract is not None:
+                return _repartition_by_extracted_key(name, extract, topic, context)
+            return _repartition_by_known_key(key, topic, context)
         case model.ToTopic(name, topic, encode):
             return _topic(name, encode, topic, context)
         case model.ToOutbox(name, topic, encode, remote):
@@ -119,17 +123,7 @@ def sink(target: model.Target, context: TaskContext) -> Emit:
             return _outbox(name, encode, topic, context)
 
 
-def _repartition(target: model.Repartition, context: TaskContext) -> Emit:
-    if context.time.reports is not None:
-        return _repartition_with_event_time(target, context, context.time.reports)
-    if target.extract is not None:
-        return _repartition_by_extracted_key(target.name, target.extract, target.topic, context)
-    return _repartition_by_known_key(target.key, target.topic, context)
-
-
-def _repartition_by_extracted_key(
-    name: str, extract: Callable[[Any], Any], topic: str, context: TaskContext
-) -> Emit:
+def _repartition_by_extracted_key(name: str, extract: Function, topic: str, context: TaskContext) -> Emit:
     write, partitions = context.writers[topic].write, context.partitions[topic]
     encode = context.values.encode
 

@@ -11,7 +11,6 @@ Rules for whoever edits this file:
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from struct import Struct
 
 from wallaroo.errors import StoredValueError
@@ -24,15 +23,8 @@ _header = Struct(">2s?q")
 Append = Callable[[Output], None]
 
 
-@dataclass(frozen=True, slots=True)
-class WatermarkReport:
-    """What one upstream task reports; `upstream` is `<sub-topology>/<partition>`."""
-
-    upstream: str
-    status: WatermarkStatus
-
-
 def upstream_id(sub_topology: str, partition: int) -> str:
+    """The name of an upstream task in its reports."""
     return f"{sub_topology}/{partition}"
 
 
@@ -41,17 +33,17 @@ def is_control(key: bytes | None, value: bytes | None) -> bool:
     return key is None and value is not None and value[:2] == CONTROL
 
 
-def encode_report(report: WatermarkReport) -> bytes:
-    return _header.pack(CONTROL, report.status.idle, report.status.watermark) + report.upstream.encode()
+def encode_report(upstream: str, status: WatermarkStatus) -> bytes:
+    return _header.pack(CONTROL, status.idle, status.watermark) + upstream.encode()
 
 
-def decode_report(value: bytes) -> WatermarkReport:
-    """The report; StoredValueError if the bytes are not what `encode_report` makes."""
+def decode_report(value: bytes) -> tuple[str, WatermarkStatus]:
+    """The upstream and its status; StoredValueError if the bytes are not what `encode_report` makes."""
     if value[:2] != CONTROL or len(value) <= _header.size or value[2] > 1:
         raise StoredValueError(f"a control record cannot be read: {value[:80]!r}")
     _, idle, watermark = _header.unpack_from(value)
     try:
-        return WatermarkReport(value[_header.size :].decode(), WatermarkStatus(watermark, idle))
+        return value[_header.size :].decode(), WatermarkStatus(watermark, idle)
     except UnicodeDecodeError as error:
         raise StoredValueError(f"a control record names no upstream: {value[:80]!r}") from error
 
@@ -111,7 +103,7 @@ class WatermarkReports:
     def _send_to(self, partition: int, status: WatermarkStatus, append: Append) -> None:
         self._sent[partition] = status.watermark
         self._count += 1
-        append((self._topic, encode_report(WatermarkReport(self._upstream, status)), None, partition))
+        append((self._topic, encode_report(self._upstream, status), None, partition))
 
 
 def clamp(watermark: int) -> int:

@@ -107,9 +107,9 @@ class Timeline:
 
     def on_control_record(self, value: bytes) -> None:
         """Take a control record; StoredValueError if it cannot be read."""
-        report = decode_report(value)
+        upstream, status = decode_report(value)
         if isinstance(self.clock, UpstreamClock):
-            self.clock.update(report.upstream, report.status)
+            self.clock.update(upstream, status)
         self._changed = True
         self._control_records += 1
 

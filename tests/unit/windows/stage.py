@@ -9,7 +9,7 @@ from wallaroo.task.dead_letters import OnError
 from wallaroo.task.task import Task
 from wallaroo.testing.logs import Message, Record
 from wallaroo.topology.compile import compile_topology
-from wallaroo.windows.control import WatermarkReport, encode_report
+from wallaroo.windows.control import encode_report
 from wallaroo.windows.watermark import NEVER, WatermarkStatus
 
 S = 1_000_000_000
@@ -102,7 +102,7 @@ class Stage:
     def watermark(self, second, upstream=0, idle=False):
         """One control record of an upstream."""
         at = NEVER if second is None else second * S
-        return self.read(encode_report(WatermarkReport(f"in/{upstream}", WatermarkStatus(at, idle))), None, 0)
+        return self.read(encode_report(f"in/{upstream}", WatermarkStatus(at, idle)), None, 0)
 
     def look(self, second, caught_up=True):
         """The wall clock."""

@@ -35,9 +35,9 @@ def reports(driver, topic=TOPIC):
     found = []
     for record in driver.records(topic):
         if is_control(record.key, record.value):
-            report = decode_report(record.value)
-            at = None if report.status.watermark == NEVER else report.status.watermark / MS
-            found.append((record.partition, report.upstream, at, report.status.idle))
+            upstream, status = decode_report(record.value)
+            at = None if status.watermark == NEVER else status.watermark / MS
+            found.append((record.partition, upstream, at, status.idle))
     return found
 
 
