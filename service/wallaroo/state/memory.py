@@ -113,13 +113,14 @@ class MemoryStore:
         self._dying = []
 
     def touch_saving(self, key: bytes) -> Any:
-        found = self._dirty.get(key)
-        if found is not None:
-            if key not in self._saved:
-                self._saved[key] = self._encode(key, found)
-            return found
-        # A clean object is what is in flight, or else what is committed: forgetting it puts that back.
-        self._saved.setdefault(key, self._frozen(key))
+        if key not in self._saved:
+            if key in self._dirty:
+                self._saved[key] = self._encode(key, self._dirty[key])
+            elif key in self._dying:
+                self._saved[key] = self._codec.encode(self._initial())
+            else:
+                # A clean object is what is in flight, or else what is committed: forgetting it restores that.
+                self._saved[key] = self._in_flight.get(key)
         return self.touch(key)
 
     @property
@@ -139,12 +140,6 @@ class MemoryStore:
             else:
                 self._live[key] = self._dirty[key] = self._codec.decode(saved)
         self._saved.clear()
-
-    def _frozen(self, key: bytes) -> bytes | None:
-        """The bytes of a clean object in flight; None where what is committed counts."""
-        if key in self._dying:
-            return self._codec.encode(self._initial())
-        return self._in_flight.get(key)
 
     def _encode(self, key: bytes, value: Any) -> bytes:
         try:
