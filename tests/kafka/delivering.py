@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 
 from tests.kafka.cluster import wait_until
 from wallaroo.clock import SystemClock
+from wallaroo.connectors.tcp.sink import CAPACITY
 from wallaroo.kafka.clients import Member
 from wallaroo.observability import metrics
 from wallaroo.service.assemble_deliveries import delivery_loop
@@ -74,15 +75,15 @@ class Receiver:
                 brought += block
 
 
-def tcp_loop(name, port, settings, worker=0, limits=None):
+def tcp_loop(name, port, settings, worker=0, capacity=CAPACITY):
     """The delivery of the outbox of that name to a receiver on this machine."""
-    return loop_to(TcpReceiver("127.0.0.1", port), name, settings, worker, limits)
+    return loop_to(TcpReceiver("127.0.0.1", port), name, settings, worker, capacity)
 
 
-def loop_to(receiver, name, settings, worker=0, limits=None):
+def loop_to(receiver, name, settings, worker=0, capacity=CAPACITY):
     delivery = Delivery("alerts", f"{name}-delivery", name, receiver)
     member = Member(name, "test", worker)
-    return delivery_loop(delivery, f"{name}-dlq", Settings(**settings), member, SystemClock(), limits)
+    return delivery_loop(delivery, f"{name}-dlq", Settings(**settings), member, SystemClock(), capacity)
 
 
 @contextmanager

@@ -18,6 +18,9 @@ from typing import Any, Generic, TypeVar
 Record = TypeVar("Record", bound=Any)
 Token = TypeVar("Token")
 
+# A moment, and a position in the bytes of one connection.
+_BEGINNING = (0.0, 0)
+
 
 @dataclass(frozen=True, slots=True)
 class ResendLimits:
@@ -159,15 +162,14 @@ class ByteStream(Generic[Token]):
 
     def __init__(self, queue: ResendQueue[bytes, Token]) -> None:
         self._queue = queue
-        # Positions that the peer has acknowledged, each with the moment when that was seen.
-        self._held: deque[tuple[float, int]] = deque()
-        self._acknowledged_position = 0
-        self._confirmed_position = 0
+        # Positions that the peer has acknowledged, each with the moment when that was seen. The hold of the
+        # first one is over: it is what `confirm` goes by.
+        self._held = deque([_BEGINNING])
 
     @property
     def acknowledged(self) -> bool:
         """Whether every record is sent, and its last byte acknowledged."""
-        return self._queue.is_acknowledged(self._acknowledged_position)
+        return self._queue.is_acknowledged(self._held[-1][1])
 
     def take(self, size_bytes: int) -> bytes:
         """The next records in one piece: whole ones, the last of which may go beyond `size_bytes`."""
@@ -175,18 +177,16 @@ class ByteStream(Generic[Token]):
 
     def acknowledge(self, position: int, now_seconds: float) -> None:
         """The peer has so many bytes of this connection; records that end there are held from now on."""
-        if position > self._acknowledged_position:
-            self._acknowledged_position = position
+        if position > self._held[-1][1]:
             self._held.append((now_seconds, position))
 
     def confirm(self, until_seconds: float) -> list[Token]:
         """Remove the records that have been held since `until_seconds` or longer."""
-        while self._held and self._held[0][0] <= until_seconds:
-            _, self._confirmed_position = self._held.popleft()
-        return self._queue.confirm(self._confirmed_position)
+        while len(self._held) > 1 and self._held[1][0] <= until_seconds:
+            self._held.popleft()
+        return self._queue.confirm(self._held[0][1])
 
     def reset(self) -> None:
         """The connection is gone, and with it whatever it had taken."""
         self._queue.resend()
-        self._held.clear()
-        self._acknowledged_position = self._confirmed_position = 0
+        self._held = deque([_BEGINNING])

@@ -1,13 +1,17 @@
 """Put the deliveries of a worker together: each with its sink outside the cluster."""
 
+from functools import partial
+
 from wallaroo.clock import Clock, SystemClock
 from wallaroo.connectors.delivery import DeliveryLoop
-from wallaroo.connectors.kafka_remote.producers import RefusedRecords, producer_opener
+from wallaroo.connectors.kafka_remote.producers import RefusedRecords
 from wallaroo.connectors.kafka_remote.sink import KafkaSink
-from wallaroo.connectors.protocols import Sink, Token
-from wallaroo.connectors.tcp.sink import SinkLimits, TcpSink
+from wallaroo.connectors.protocols import Sink
+from wallaroo.connectors.resend import ResendLimits
+from wallaroo.connectors.tcp.sink import CAPACITY, TcpSink
 from wallaroo.engine.metrics import LoopMetrics
-from wallaroo.kafka.clients import Member
+from wallaroo.kafka.clients import Member, remote_producer
+from wallaroo.kafka.log import log_client_error
 from wallaroo.service.application import Loaded
 from wallaroo.service.protocol import WorkerSpec
 from wallaroo.settings import Settings
@@ -34,13 +38,13 @@ def delivery_loop(
     settings: Settings,
     member: Member,
     clock: Clock,
-    limits: SinkLimits | None = None,
+    capacity: ResendLimits = CAPACITY,
 ) -> DeliveryLoop:
-    """The loop of one delivery; `limits` are those of a TCP receiver."""
+    """The loop of one delivery; `capacity` is that of a TCP sink."""
     metrics = LoopMetrics(delivery.name)
     match delivery.receiver:
         case TcpReceiver(host, port):
-            sink: Sink = TcpSink[Token](host, port, clock.monotonic, limits)
+            sink: Sink = TcpSink(host, port, clock.monotonic, capacity)
         case RemoteTopic() as remote:
             client_id = member.named(delivery.name)
             refused = RefusedRecords(delivery.name, str(remote), dead_letters, client_id, settings, metrics)
@@ -53,7 +57,7 @@ def _remote_sink(
 ) -> KafkaSink:
     return KafkaSink(
         remote,
-        producer_opener(settings, remote.bootstrap_servers, client_id),
+        partial(remote_producer, settings, remote.bootstrap_servers, client_id, log_client_error),
         refused.reject,
         clock.monotonic,
         _STALL_TIMEOUT_SHARE * settings.session_timeout_ms / 1000,

@@ -11,7 +11,6 @@ Rules for whoever edits this file:
 import logging
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from confluent_kafka import Consumer, TopicPartition
 
@@ -40,14 +39,6 @@ _MOST_ABORTS_IN_A_ROW = 10
 _ADVICE = "only its last value will survive a restart; make it picklable, its class at the top of a module"
 
 
-@dataclass(frozen=True, slots=True)
-class GeneratorClients:
-    """A generator's access to Kafka; its topics are opened whenever this worker becomes the owner."""
-
-    open_consumer: Callable[[], Consumer]
-    open_topics: Callable[[], GeneratorTopics]
-
-
 class GeneratorLoop:
     """Runs one generator as long as this worker owns it, until told to stop."""
 
@@ -55,17 +46,20 @@ class GeneratorLoop:
         self,
         generator: Generator,
         positions: Positions,
-        clients: GeneratorClients,
+        open_consumer: Callable[[], Consumer],
+        open_topics: Callable[[], GeneratorTopics],
         settings: Settings,
         clock: Clock,
     ) -> None:
+        """The topics are opened whenever this worker becomes the owner."""
         self.name = generator.name
         self.metrics = LoopMetrics(generator.name)
         self._generator = generator
-        self._clients = clients
+        self._positions = positions
+        self._open_consumer = open_consumer
+        self._open_topics = open_topics
         self._settings = settings
         self._clock = clock
-        self._positions = positions
         self._stopping = threading.Event()
         self._member = GroupMember(generator.positions, settings, None, self, {"generator": self.name})
         self._owner = False
@@ -93,7 +87,7 @@ class GeneratorLoop:
 
     def run(self) -> None:
         """Run until stopped; no transaction is open between two turns, so there is nothing to finish."""
-        self._member.join(self._clients.open_consumer())
+        self._member.join(self._open_consumer())
         while not self._stopping.is_set():
             self._turn()
         self._member.leave()
@@ -109,7 +103,7 @@ class GeneratorLoop:
 
     def _advance(self) -> None:
         """Generate the next batch, and write it as soon as the last transaction has settled."""
-        topics = self._topics = self._topics or self._clients.open_topics()
+        topics = self._topics = self._topics or self._open_topics()
         if topics.pending is None and self._has_room(topics):
             self._generate(topics)
         batch, started = topics.pending, self._clock.monotonic()

@@ -1,7 +1,7 @@
 """The producers of a remote sink: for its topic in the other cluster, and for dead letters in this one."""
 
 from collections.abc import Callable
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
@@ -10,7 +10,7 @@ from wallaroo.connectors.protocols import Token
 from wallaroo.connectors.resend import Entry
 from wallaroo.engine.metrics import LoopMetrics
 from wallaroo.errors import CommitError, RecordError
-from wallaroo.kafka.clients import admin_client, ingest_producer, largest_record, remote_producer
+from wallaroo.kafka.clients import admin_client, ingest_producer, largest_record
 from wallaroo.kafka.log import log_client_error
 from wallaroo.kafka.topics import topic_limits
 from wallaroo.record import ANY_PARTITION, CHOSEN_PARTITION, Output, Partition
@@ -30,11 +30,6 @@ RemoteEntry = Entry[Message, Token]
 Failure = tuple[RemoteEntry | None, KafkaError]
 
 
-def producer_opener(settings: Settings, bootstrap_servers: str, client_id: str) -> OpenProducer:
-    """How to open a producer of the other cluster."""
-    return partial(remote_producer, settings, bootstrap_servers, client_id, log_client_error)
-
-
 class RemoteProducer:
     """At most one producer at a time, and the failures of what it was given."""
 
@@ -49,10 +44,9 @@ class RemoteProducer:
         """Why the topic cannot be written to now; meanwhile the client goes on connecting by itself."""
         try:
             metadata = self._opened.list_topics(self._topic, _ANSWER_SECONDS)
+            found: KafkaError | None = metadata.topics[self._topic].error
         except KafkaException as error:
-            found: KafkaError | None = error.args[0]
-        else:
-            found = metadata.topics[self._topic].error
+            found = error.args[0]
         return found
 
     def produce(self, entry: RemoteEntry) -> bool:
