@@ -104,7 +104,7 @@ class GeneratorLoop:
     def _advance(self) -> None:
         """Generate the next batch, and write it as soon as the last transaction has settled."""
         topics = self._topics = self._topics or self._open_topics()
-        if topics.pending is None and self._has_room(topics):
+        if topics.pending is None:
             self._generate(topics)
         batch, started = topics.pending, self._clock.monotonic()
         if batch is None:
@@ -121,14 +121,11 @@ class GeneratorLoop:
         else:
             self._count_abort(result.reason)
 
-    def _has_room(self, topics: GeneratorTopics) -> bool:
-        if topics.backlog.has_room or topics.backlog.refresh():
-            return True
-        self._due = self._clock.monotonic() + _BACKLOG_SECONDS
-        return False
-
     def _generate(self, topics: GeneratorTopics) -> None:
-        """Make the next values the pending batch, if there are any now."""
+        """Make the next values the pending batch, if the backlog has room and there are any now."""
+        if not topics.backlog.has_room and not topics.backlog.refresh():
+            self._due = self._clock.monotonic() + _BACKLOG_SECONDS
+            return
         most = 1 if self._one_by_one else _MOST_VALUES
         try:
             if self._task is None:

@@ -8,6 +8,7 @@ Rules for whoever edits this file:
 """
 
 import logging
+import math
 import threading
 from collections.abc import Iterable
 
@@ -49,7 +50,8 @@ class IngestLoop:
         self._settings = settings
         self._stopping = threading.Event()
         self._clock = clock
-        self._deadline = 0.0
+        # When to leave, whatever Kafka has not taken by then.
+        self._deadline = math.inf
         self._lost = self._cut_off = 0
         self._failures: list[KafkaError] = []
         self._tcp = TcpSource(ingest, clock.monotonic)
@@ -97,7 +99,7 @@ class IngestLoop:
 
     def _wait_and_produce(self, payload: bytes, partition: int) -> None:
         """The producer's queue is full: wait until it has room, or until it is time to leave."""
-        while not self._is_late:
+        while self._clock.monotonic() < self._deadline:
             self._producer.poll(_QUEUE_FULL_SECONDS)
             self._raise_failure()
             try:
@@ -106,10 +108,6 @@ class IngestLoop:
                 continue
             return
         self._lost += 1
-
-    @property
-    def _is_late(self) -> bool:
-        return self._stopping.is_set() and self._clock.monotonic() >= self._deadline
 
     def _flush(self) -> None:
         self._lost += self._producer.flush(max(0.0, self._deadline - self._clock.monotonic()))
