@@ -32,7 +32,7 @@ _log = logging.getLogger(__name__)
 _IDLE_SECONDS = 0.1
 _MOST_VALUES = 1_000
 _MOST_SECONDS = 0.1
-# Until then the broker is still writing the markers of the last transaction.
+# After a transaction, the broker is still writing its markers for so long.
 _GAP_SECONDS = 0.003
 _BACKLOG_SECONDS = 0.2
 _MOST_ABORTS_IN_A_ROW = 10
@@ -68,7 +68,7 @@ class GeneratorLoop:
         # So many values are still generated in a batch of their own, because user code has raised.
         self._one_by_one = 0
         self._aborts = 0
-        self._due = self._writable = clock.monotonic()
+        self._due = clock.monotonic()
         self._topics: GeneratorTopics | None = None
         self._task: GeneratorTask | None = None
 
@@ -102,19 +102,17 @@ class GeneratorLoop:
             self._advance()
 
     def _advance(self) -> None:
-        """Generate the next batch, and write it as soon as the last transaction has settled."""
+        """Generate the next batch, unless one is pending, and write it."""
         topics = self._topics = self._topics or self._open_topics()
         if topics.pending is None:
             self._generate(topics)
-        batch, started = topics.pending, self._clock.monotonic()
+        batch = topics.pending
         if batch is None:
             return
-        if started < self._writable:
-            self._due = self._writable
-            return
+        started = self._clock.monotonic()
         result = topics.write(batch)
         now = self._clock.monotonic()
-        self._due = self._writable = now + _GAP_SECONDS
+        self._due = now + _GAP_SECONDS
         self.metrics.transaction_ended(result, now - started)
         if result.committed:
             self._count_values(batch.records)
