@@ -13,8 +13,8 @@ from typing import Any
 from confluent_kafka import KafkaException, Message, TopicPartition
 
 from wallaroo.clock import Clock
-from wallaroo.connectors.outbox import Outbox
-from wallaroo.connectors.protocols import Sink, Token
+from wallaroo.connectors.outbox import Outbox, Token
+from wallaroo.connectors.protocols import Sink
 from wallaroo.engine.metrics import LoopMetrics
 from wallaroo.kafka.clients import Member, group_consumer
 from wallaroo.kafka.errors import Event, classify_event

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from confluent_kafka import TopicPartition
 
-from wallaroo.connectors.protocols import Token
+# What a record of an outbox is confirmed by: its partition, and the offset to commit then.
+Token = tuple[int, int]
 
 
 @dataclass(slots=True)

@@ -15,8 +15,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+from wallaroo.connectors.outbox import Token
+
 Record = TypeVar("Record", bound=Any)
-Token = TypeVar("Token")
 
 # A moment, and a position in the bytes of one connection.
 _BEGINNING = (0.0, 0)
@@ -33,7 +34,7 @@ class ResendLimits:
 UNLIMITED = ResendLimits(sys.maxsize, sys.maxsize)
 
 
-class Entry(Generic[Record, Token]):
+class Entry(Generic[Record]):
     """One record of a queue, with the token that its owner knows it by."""
 
     __slots__ = ("acknowledged", "end_position", "record", "token")
@@ -46,7 +47,7 @@ class Entry(Generic[Record, Token]):
         self.end_position = 0
 
 
-class ResendQueue(Generic[Record, Token]):
+class ResendQueue(Generic[Record]):
     """Unconfirmed records: `window` bounds what `next` sends, `capacity` is for `is_full` and `has_room`."""
 
     def __init__(self, capacity: ResendLimits = UNLIMITED, window: ResendLimits = UNLIMITED) -> None:
@@ -55,8 +56,8 @@ class ResendQueue(Generic[Record, Token]):
         self._position = 0
         self._capacity = capacity
         self._window = window
-        self._waiting: deque[Entry[Record, Token]] = deque()
-        self._sent: deque[Entry[Record, Token]] = deque()
+        self._waiting: deque[Entry[Record]] = deque()
+        self._sent: deque[Entry[Record]] = deque()
         self._sent_bytes = 0
 
     def __len__(self) -> int:
@@ -90,7 +91,7 @@ class ResendQueue(Generic[Record, Token]):
         self._waiting.append(Entry(record, token))
         self.size_bytes += len(record)
 
-    def next(self) -> Entry[Record, Token] | None:
+    def next(self) -> Entry[Record] | None:
         """The next record to send; None if there is none, or if the window is full."""
         while self._waiting and not self.window_full:
             entry = self._waiting.popleft()
@@ -157,10 +158,10 @@ class ResendQueue(Generic[Record, Token]):
         return len(self) * parts >= limits.records or self.size_bytes * parts >= limits.size_bytes
 
 
-class ByteStream(Generic[Token]):
+class ByteStream:
     """The records of a queue as the bytes of one connection, held for a while once they are acknowledged."""
 
-    def __init__(self, queue: ResendQueue[bytes, Token]) -> None:
+    def __init__(self, queue: ResendQueue[bytes]) -> None:
         self._queue = queue
         # Positions that the peer has acknowledged, each with the moment when that was seen. The hold of the
         # first one is over: it is what `confirm` goes by.

@@ -1,17 +1,13 @@
 """Put the deliveries of a worker together: each with its sink outside the cluster."""
 
-from functools import partial
-
 from wallaroo.clock import Clock, SystemClock
 from wallaroo.connectors.delivery import DeliveryLoop
-from wallaroo.connectors.kafka_remote.producers import RefusedRecords
+from wallaroo.connectors.kafka_remote.producers import RefusedRecords, producer_opener
 from wallaroo.connectors.kafka_remote.sink import KafkaSink
 from wallaroo.connectors.protocols import Sink
-from wallaroo.connectors.resend import ResendLimits
-from wallaroo.connectors.tcp.sink import CAPACITY, TcpSink
+from wallaroo.connectors.tcp.sink import TcpSink
 from wallaroo.engine.metrics import LoopMetrics
-from wallaroo.kafka.clients import Member, remote_producer
-from wallaroo.kafka.log import log_client_error
+from wallaroo.kafka.clients import Member
 from wallaroo.service.application import Loaded
 from wallaroo.service.protocol import WorkerSpec
 from wallaroo.settings import Settings
@@ -33,21 +29,16 @@ def build_deliveries(spec: WorkerSpec, loaded: Loaded) -> list[DeliveryLoop]:
 
 
 def delivery_loop(
-    delivery: Delivery,
-    dead_letters: str,
-    settings: Settings,
-    member: Member,
-    clock: Clock,
-    capacity: ResendLimits = CAPACITY,
+    delivery: Delivery, dead_letters: str, settings: Settings, member: Member, clock: Clock
 ) -> DeliveryLoop:
-    """The loop of one delivery; `capacity` is that of a TCP sink."""
+    """The loop of one delivery, with its sink."""
     metrics = LoopMetrics(delivery.name)
     match delivery.receiver:
         case TcpReceiver(host, port):
-            sink: Sink = TcpSink(host, port, clock.monotonic, capacity)
+            sink: Sink = TcpSink(host, port, clock.monotonic)
         case RemoteTopic() as remote:
             client_id = member.named(delivery.name)
-            refused = RefusedRecords(delivery.name, str(remote), dead_letters, client_id, settings, metrics)
+            refused = RefusedRecords(delivery, dead_letters, client_id, settings, metrics)
             sink = _remote_sink(remote, client_id, refused, settings, clock)
     return DeliveryLoop(delivery, sink, settings, member, clock, metrics)
 
@@ -57,7 +48,7 @@ def _remote_sink(
 ) -> KafkaSink:
     return KafkaSink(
         remote,
-        partial(remote_producer, settings, remote.bootstrap_servers, client_id, log_client_error),
+        producer_opener(settings, remote.bootstrap_servers, client_id),
         refused.reject,
         clock.monotonic,
         _STALL_TIMEOUT_SHARE * settings.session_timeout_ms / 1000,

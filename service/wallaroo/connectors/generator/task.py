@@ -134,9 +134,8 @@ class GeneratorTask:
             size += len(encoded)
             if is_late():
                 break
-        return self._batch(outputs) if outputs else None
-
-    def _batch(self, outputs: list[Output]) -> Batch:
+        if not outputs:
+            return None
         position = self._positions.encode(self._generator, self._value)
         changes = Changes(self._store, self._changelog.topic, {POSITION_KEY: position})
         return Batch(self._changelog, 0, len(outputs), 0, outputs, (changes,), {}, {})

@@ -1,22 +1,22 @@
 """The producers of a remote sink: for its topic in the other cluster, and for dead letters in this one."""
 
 from collections.abc import Callable
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
-from wallaroo.connectors.protocols import Token
 from wallaroo.connectors.resend import Entry
 from wallaroo.engine.metrics import LoopMetrics
 from wallaroo.errors import CommitError, RecordError
-from wallaroo.kafka.clients import admin_client, ingest_producer, largest_record
+from wallaroo.kafka.clients import admin_client, ingest_producer, largest_record, remote_producer
 from wallaroo.kafka.log import log_client_error
 from wallaroo.kafka.topics import topic_limits
 from wallaroo.record import ANY_PARTITION, CHOSEN_PARTITION, Output, Partition
 from wallaroo.settings import Settings
 from wallaroo.task.dead_letters import FailureHandler, OnError
 from wallaroo.task.record_size import RecordSizeLimits
+from wallaroo.topology.model import Delivery
 
 # No longer than a rebalance can wait.
 _ANSWER_SECONDS = 0.5
@@ -25,9 +25,14 @@ _WRITE_SECONDS = 10.0
 
 # Opens a producer; the argument asks for one that sends each record by itself.
 OpenProducer = Callable[[bool], Producer]
-RemoteEntry = Entry[Message, Token]
+RemoteEntry = Entry[Message]
 # Without an entry, the failure is about all of them.
 Failure = tuple[RemoteEntry | None, KafkaError]
+
+
+def producer_opener(settings: Settings, bootstrap_servers: str, client_id: str) -> OpenProducer:
+    """How to open a producer of the other cluster."""
+    return partial(remote_producer, settings, bootstrap_servers, client_id, log_client_error)
 
 
 class RemoteProducer:
@@ -110,16 +115,9 @@ class RefusedRecords:
     """
 
     def __init__(
-        self,
-        sink: str,
-        receiver: str,
-        dead_letters: str,
-        client_id: str,
-        settings: Settings,
-        metrics: LoopMetrics,
+        self, delivery: Delivery, dead_letters: str, client_id: str, settings: Settings, metrics: LoopMetrics
     ) -> None:
-        self._sink = sink
-        self._receiver = receiver
+        self._delivery = delivery
         self._dead_letters = dead_letters
         self._client_id = client_id
         self._settings = settings
@@ -135,7 +133,8 @@ class RefusedRecords:
         place = Partition(record.topic() or "", record.partition() or 0)
         failures = FailureHandler(OnError(self._settings.on_error), self._dead_letters, place, letters.append)
         failures.enforce_size_limits(self._limits)
-        failures.reject(record, self._sink, RecordError(f"{self._receiver} refuses it: {error.str()}"))
+        refusal = RecordError(f"{self._delivery.receiver} refuses it: {error.str()}")
+        failures.reject(record, self._delivery.name, refusal)
         if letters:
             self._write(letters)
         self._metrics.rejected(failures.dead_letters, failures.dropped)
@@ -155,7 +154,9 @@ class RefusedRecords:
             self._producer.produce(*letter)
         if self._producer.flush(_WRITE_SECONDS) or self._failures:
             why = self._failures[0].str() if self._failures else f"no answer within {_WRITE_SECONDS:g} s"
-            raise CommitError(f"a dead letter of the sink {self._sink!r} could not be written: {why}")
+            raise CommitError(
+                f"a dead letter of the sink {self._delivery.name!r} could not be written: {why}"
+            )
 
 
 def _chosen_partition(record: Message) -> int:

@@ -19,7 +19,7 @@ import sys
 import termios
 from collections.abc import Callable
 
-from wallaroo.connectors.protocols import Token
+from wallaroo.connectors.outbox import Token
 from wallaroo.connectors.resend import ByteStream, ResendLimits, ResendQueue
 from wallaroo.connectors.tcp.sockets import Dialer, keep_alive
 
@@ -114,7 +114,7 @@ class TcpSink:
     ) -> None:
         self.receiver = f"{host}:{port}"
         self.connections = 0
-        self.queue: ResendQueue[bytes, Token] = ResendQueue(capacity)
+        self.queue: ResendQueue[bytes] = ResendQueue(capacity)
         self._stream = ByteStream(self.queue)
         self._confirm_seconds = confirm_seconds
         self._monotonic = monotonic
