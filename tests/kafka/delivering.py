@@ -9,6 +9,9 @@ from contextlib import contextmanager, suppress
 
 from tests.kafka.cluster import wait_until
 from wallaroo.clock import SystemClock
+from wallaroo.connectors.delivery import DeliveryLoop
+from wallaroo.connectors.tcp.sink import CAPACITY, TcpSink
+from wallaroo.engine.metrics import LoopMetrics
 from wallaroo.kafka.clients import Member
 from wallaroo.observability import metrics
 from wallaroo.service.assemble_deliveries import delivery_loop
@@ -74,15 +77,23 @@ class Receiver:
                 brought += block
 
 
-def tcp_loop(name, port, settings, worker=0, limits=None):
+def tcp_loop(name, port, settings, worker=0, capacity=CAPACITY):
     """The delivery of the outbox of that name to a receiver on this machine."""
-    return loop_to(TcpReceiver("127.0.0.1", port), name, settings, worker, limits)
+    delivery = delivery_to(TcpReceiver("127.0.0.1", port), name)
+    member, clock = Member(name, "test", worker), SystemClock()
+    sink = TcpSink("127.0.0.1", port, clock.monotonic, capacity)
+    return DeliveryLoop(delivery, sink, Settings(**settings), member, clock, LoopMetrics("alerts"))
 
 
-def loop_to(receiver, name, settings, worker=0, limits=None):
-    delivery = Delivery("alerts", f"{name}-delivery", name, receiver)
+def loop_to(receiver, name, settings, worker=0):
     member = Member(name, "test", worker)
-    return delivery_loop(delivery, f"{name}-dlq", Settings(**settings), member, SystemClock(), limits)
+    return delivery_loop(
+        delivery_to(receiver, name), f"{name}-dlq", Settings(**settings), member, SystemClock()
+    )
+
+
+def delivery_to(receiver, name):
+    return Delivery("alerts", f"{name}-delivery", name, receiver)
 
 
 @contextmanager

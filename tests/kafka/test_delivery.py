@@ -1,6 +1,7 @@
 """Delivery from an outbox topic to a TCP receiver: whatever becomes of either, nothing is lost."""
 
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 from confluent_kafka import Producer
@@ -20,7 +21,7 @@ from tests.kafka.delivering import (
     until_beyond,
     wanted,
 )
-from wallaroo.connectors.tcp.sink import SinkLimits
+from wallaroo.connectors.tcp.sink import CAPACITY
 from wallaroo.observability import metrics
 
 DELIVERY = """if True:
@@ -54,10 +55,10 @@ def start(bootstrap_servers, application_id, partitions, receiver):
     create_topic(bootstrap_servers, application_id, partitions)
 
     @contextmanager
-    def started(worker=0, group_protocol="classic", limits=None, consumer=()):
+    def started(worker=0, group_protocol="classic", capacity=CAPACITY, consumer=()):
         settings = {"group_protocol": group_protocol, "consumer": dict(consumer)}
         settings["bootstrap_servers"] = bootstrap_servers
-        with running(tcp_loop(application_id, receiver.port, settings, worker, limits)) as loop:
+        with running(tcp_loop(application_id, receiver.port, settings, worker, capacity)) as loop:
             yield loop
 
     return started
@@ -150,7 +151,7 @@ def test_a_receiver_that_does_not_read_stops_nobody_and_gets_everything_in_the_e
     bootstrap_servers, application_id, start, receiver
 ):
     receiver.reading.clear()
-    with start(limits=SinkLimits(records=500)) as loop:
+    with start(capacity=replace(CAPACITY, records=500)) as loop:
         produce(bootstrap_servers, application_id, filling(3_000))
         wait_until(lambda: loop.status().connected)
         wait_until(lambda: delivered(loop) > 0)

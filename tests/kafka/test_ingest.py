@@ -38,7 +38,7 @@ class Running:
         wait_until(lambda: not loop.status().obstacle or self._failure)
 
     def connect(self):
-        return socket.create_connection(("127.0.0.1", self.loop.port), timeout=10)
+        return socket.create_connection(("127.0.0.1", self.loop._tcp.port), timeout=10)
 
     def finish(self):
         self.loop.stop()

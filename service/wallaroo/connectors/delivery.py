@@ -13,8 +13,8 @@ from typing import Any
 from confluent_kafka import KafkaException, Message, TopicPartition
 
 from wallaroo.clock import Clock
-from wallaroo.connectors.outbox import Outbox
-from wallaroo.connectors.protocols import Sink, Token
+from wallaroo.connectors.outbox import Outbox, Token
+from wallaroo.connectors.protocols import Sink
 from wallaroo.engine.metrics import LoopMetrics
 from wallaroo.kafka.clients import Member, group_consumer
 from wallaroo.kafka.errors import Event, classify_event
@@ -119,7 +119,7 @@ class DeliveryLoop:
     def _pause_or_resume(self) -> None:
         if not self._paused and self._sink.queue.is_full:
             self._paused = True
-            self._member.consumer.pause(self._outbox.partitions())
+            self._member.consumer.pause(self._outbox.positions())
         elif self._paused and self._sink.queue.has_room:
             self._paused = False
             self._member.resume(self._outbox.positions())
@@ -138,7 +138,7 @@ class DeliveryLoop:
 
     def _commit_at_last(self) -> None:
         """Commit, and poll between attempts: a rebalance may be in the way, and polling completes it."""
-        self._member.consumer.pause(self._outbox.partitions())
+        self._member.consumer.pause(self._outbox.positions())
         for _ in range(_LAST_COMMITS):
             self._commit()
             if not self._outbox.due():
@@ -185,7 +185,7 @@ class DeliveryLoop:
     def _update_metrics(self, now: float) -> None:
         self._updated = now
         self._update_connection_metrics()
-        for at in self._outbox.partitions():
+        for at in self._outbox.positions():
             _, high = self._member.consumer.get_watermark_offsets(at, cached=True)
             lag = self._outbox.owned[at.partition].lag(high)
             self.metrics.values.set(metrics.CONSUMER_LAG, lag, self.name, at.topic, at.partition)

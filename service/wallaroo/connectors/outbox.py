@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from confluent_kafka import TopicPartition
 
-from wallaroo.connectors.protocols import Token
+# What a record of an outbox is confirmed by: its partition, and the offset to commit then.
+Token = tuple[int, int]
 
 
 @dataclass(slots=True)
@@ -40,9 +41,6 @@ class Outbox:
     def __len__(self) -> int:
         return len(self.owned) + len(self._assigned)
 
-    def partitions(self) -> list[TopicPartition]:
-        return [TopicPartition(self.topic, number) for number in self.owned]
-
     def positions(self) -> list[TopicPartition]:
         """The next offset to read of each partition."""
         return [TopicPartition(self.topic, number, at.read) for number, at in self.owned.items()]
@@ -64,7 +62,7 @@ class Outbox:
             self._assigned.pop(number, None)
 
     def any_besides(self, numbers: Collection[int]) -> bool:
-        return any(number not in numbers for number in (*self.owned, *self._assigned))
+        return any(number not in numbers for number in [*self.owned, *self._assigned])
 
     def delivered(self, tokens: Iterable[Token]) -> None:
         """Note confirmations, in their order: of each partition, the last one counts."""

@@ -8,10 +8,8 @@ of a source that can be acknowledged belongs here: `poll() -> (records, position
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from wallaroo.connectors.outbox import Token
 from wallaroo.connectors.resend import ResendQueue
-
-# What a record of an outbox is confirmed by: its partition, and the offset to commit then.
-Token = tuple[int, int]
 
 
 class Sink(Protocol):
@@ -21,7 +19,7 @@ class Sink(Protocol):
     """
 
     connections: int
-    queue: ResendQueue[Any, Token]
+    queue: ResendQueue[Any]
 
     @property
     def connected(self) -> bool: ...

@@ -15,8 +15,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+from wallaroo.connectors.outbox import Token
+
 Record = TypeVar("Record", bound=Any)
-Token = TypeVar("Token")
+
+# A moment, and a position in the bytes of one connection.
+_BEGINNING = (0.0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +34,7 @@ class ResendLimits:
 UNLIMITED = ResendLimits(sys.maxsize, sys.maxsize)
 
 
-class Entry(Generic[Record, Token]):
+class Entry(Generic[Record]):
     """One record of a queue, with the token that its owner knows it by."""
 
     __slots__ = ("acknowledged", "end_position", "record", "token")
@@ -43,7 +47,7 @@ class Entry(Generic[Record, Token]):
         self.end_position = 0
 
 
-class ResendQueue(Generic[Record, Token]):
+class ResendQueue(Generic[Record]):
     """Unconfirmed records: `window` bounds what `next` sends, `capacity` is for `is_full` and `has_room`."""
 
     def __init__(self, capacity: ResendLimits = UNLIMITED, window: ResendLimits = UNLIMITED) -> None:
@@ -52,8 +56,8 @@ class ResendQueue(Generic[Record, Token]):
         self._position = 0
         self._capacity = capacity
         self._window = window
-        self._waiting: deque[Entry[Record, Token]] = deque()
-        self._sent: deque[Entry[Record, Token]] = deque()
+        self._waiting: deque[Entry[Record]] = deque()
+        self._sent: deque[Entry[Record]] = deque()
         self._sent_bytes = 0
 
     def __len__(self) -> int:
@@ -87,7 +91,7 @@ class ResendQueue(Generic[Record, Token]):
         self._waiting.append(Entry(record, token))
         self.size_bytes += len(record)
 
-    def next(self) -> Entry[Record, Token] | None:
+    def next(self) -> Entry[Record] | None:
         """The next record to send; None if there is none, or if the window is full."""
         while self._waiting and not self.window_full:
             entry = self._waiting.popleft()
@@ -154,20 +158,19 @@ class ResendQueue(Generic[Record, Token]):
         return len(self) * parts >= limits.records or self.size_bytes * parts >= limits.size_bytes
 
 
-class ByteStream(Generic[Token]):
+class ByteStream:
     """The records of a queue as the bytes of one connection, held for a while once they are acknowledged."""
 
-    def __init__(self, queue: ResendQueue[bytes, Token]) -> None:
+    def __init__(self, queue: ResendQueue[bytes]) -> None:
         self._queue = queue
-        # Positions that the peer has acknowledged, each with the moment when that was seen.
-        self._held: deque[tuple[float, int]] = deque()
-        self._acknowledged_position = 0
-        self._confirmed_position = 0
+        # Positions that the peer has acknowledged, each with the moment when that was seen. The hold of the
+        # first one is over: it is what `confirm` goes by.
+        self._held = deque([_BEGINNING])
 
     @property
     def acknowledged(self) -> bool:
         """Whether every record is sent, and its last byte acknowledged."""
-        return self._queue.is_acknowledged(self._acknowledged_position)
+        return self._queue.is_acknowledged(self._held[-1][1])
 
     def take(self, size_bytes: int) -> bytes:
         """The next records in one piece: whole ones, the last of which may go beyond `size_bytes`."""
@@ -175,18 +178,16 @@ class ByteStream(Generic[Token]):
 
     def acknowledge(self, position: int, now_seconds: float) -> None:
         """The peer has so many bytes of this connection; records that end there are held from now on."""
-        if position > self._acknowledged_position:
-            self._acknowledged_position = position
+        if position > self._held[-1][1]:
             self._held.append((now_seconds, position))
 
     def confirm(self, until_seconds: float) -> list[Token]:
         """Remove the records that have been held since `until_seconds` or longer."""
-        while self._held and self._held[0][0] <= until_seconds:
-            _, self._confirmed_position = self._held.popleft()
-        return self._queue.confirm(self._confirmed_position)
+        while len(self._held) > 1 and self._held[1][0] <= until_seconds:
+            self._held.popleft()
+        return self._queue.confirm(self._held[0][1])
 
     def reset(self) -> None:
         """The connection is gone, and with it whatever it had taken."""
         self._queue.resend()
-        self._held.clear()
-        self._acknowledged_position = self._confirmed_position = 0
+        self._held = deque([_BEGINNING])

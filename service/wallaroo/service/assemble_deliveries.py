@@ -4,8 +4,8 @@ from wallaroo.clock import Clock, SystemClock
 from wallaroo.connectors.delivery import DeliveryLoop
 from wallaroo.connectors.kafka_remote.producers import RefusedRecords, producer_opener
 from wallaroo.connectors.kafka_remote.sink import KafkaSink
-from wallaroo.connectors.protocols import Sink, Token
-from wallaroo.connectors.tcp.sink import SinkLimits, TcpSink
+from wallaroo.connectors.protocols import Sink
+from wallaroo.connectors.tcp.sink import TcpSink
 from wallaroo.engine.metrics import LoopMetrics
 from wallaroo.kafka.clients import Member
 from wallaroo.service.application import Loaded
@@ -29,21 +29,16 @@ def build_deliveries(spec: WorkerSpec, loaded: Loaded) -> list[DeliveryLoop]:
 
 
 def delivery_loop(
-    delivery: Delivery,
-    dead_letters: str,
-    settings: Settings,
-    member: Member,
-    clock: Clock,
-    limits: SinkLimits | None = None,
+    delivery: Delivery, dead_letters: str, settings: Settings, member: Member, clock: Clock
 ) -> DeliveryLoop:
-    """The loop of one delivery; `limits` are those of a TCP receiver."""
+    """The loop of one delivery, with its sink."""
     metrics = LoopMetrics(delivery.name)
     match delivery.receiver:
         case TcpReceiver(host, port):
-            sink: Sink = TcpSink[Token](host, port, clock.monotonic, limits)
+            sink: Sink = TcpSink(host, port, clock.monotonic)
         case RemoteTopic() as remote:
             client_id = member.named(delivery.name)
-            refused = RefusedRecords(delivery.name, str(remote), dead_letters, client_id, settings, metrics)
+            refused = RefusedRecords(delivery, dead_letters, client_id, settings, metrics)
             sink = _remote_sink(remote, client_id, refused, settings, clock)
     return DeliveryLoop(delivery, sink, settings, member, clock, metrics)
 

@@ -3,7 +3,7 @@
 from functools import partial
 
 from wallaroo.clock import SystemClock
-from wallaroo.connectors.generator.loop import GeneratorClients, GeneratorLoop
+from wallaroo.connectors.generator.loop import GeneratorLoop
 from wallaroo.connectors.generator.task import Positions
 from wallaroo.connectors.generator.topics import open_topics
 from wallaroo.connectors.tcp.ingest import IngestLoop
@@ -33,9 +33,11 @@ def _generator_loop(generator: Generator, spec: WorkerSpec, loaded: Loaded, prob
     settings = spec.settings
     client_id = Member(spec.application_id, spec.instance, spec.index).named(generator.name)
     readers = {sub.input.topic: sub.group for sub in loaded.topology.sub_topologies}
-    clients = GeneratorClients(
+    return GeneratorLoop(
+        generator,
+        Positions(generator, loaded.codecs),
         partial(group_consumer, settings, generator.group, client_id),
         partial(open_topics, generator, readers[generator.topic], settings, client_id, probe),
+        settings,
+        SystemClock(),
     )
-    positions = Positions(generator, loaded.codecs)
-    return GeneratorLoop(generator, positions, clients, settings, SystemClock())

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from wallaroo.clock import Clock
 from wallaroo.connectors.generator.task import POSITION_KEY, GeneratorTask, Positions
-from wallaroo.connectors.tcp.framing import Frames
+from wallaroo.connectors.tcp.framing import Frames, new_frames
 from wallaroo.record import Partition
 from wallaroo.serde.codecs import Codecs
 from wallaroo.testing.logs import Logs
@@ -17,7 +17,6 @@ class Sources:
 
     def __init__(self, topology: Topology, codecs: Codecs, logs: Logs, clock: Clock) -> None:
         self._topology = topology
-        self._values = codecs.values
         self._logs = logs
         self._clock = clock
         self._frames: dict[tuple[str, int], Frames] = {}
@@ -27,8 +26,7 @@ class Sources:
     def send_frames(self, source: str, data: bytes, connection: int) -> None:
         """Receive bytes of one connection; raises FramingError after the frames that precede a bad header."""
         ingest = source_named(source, self._topology.ingests, "TCP source")
-        new = Frames(ingest.header_length, ingest.payload_length, ingest.max_size)
-        frames = self._frames.setdefault((ingest.name, connection), new)
+        frames = self._frames.setdefault((ingest.name, connection), new_frames(ingest))
         number = connection % self._logs.partitions[ingest.topic]
         for payload in frames.feed(data):
             self._logs.append((ingest.topic, payload, None, number, None, None, self._clock.now_ms()))
@@ -56,7 +54,5 @@ class Sources:
         self._tasks.clear()
 
     def _restored(self, generator: Generator) -> GeneratorTask:
-        positions = self._positions[generator.name]
         saved = self._logs.compacted(Partition(generator.positions, 0)).get(POSITION_KEY)
-        begin = positions.first() if saved is None else saved
-        return GeneratorTask(generator, positions, self._values, begin)
+        return self._positions[generator.name].new_task(saved)

@@ -7,7 +7,7 @@ import pytest
 from confluent_kafka import TopicPartition
 
 from wallaroo.clock import ManualClock
-from wallaroo.connectors.generator.loop import GeneratorClients, GeneratorLoop
+from wallaroo.connectors.generator.loop import GeneratorLoop
 from wallaroo.connectors.generator.task import POSITION_KEY, Positions
 from wallaroo.connectors.generator.topics import GeneratorTopics
 from wallaroo.engine.transaction import COMMITTED, CommitResult
@@ -121,8 +121,8 @@ def run(kafka, monkeypatch):
         monkeypatch.setattr(Numbers, "failures", failures or {})
         generator = Generator("g", "numbers", "group", "topic", "positions", "id", Numbers())
         positions = Positions(generator, codecs_of(None))
-        clients = GeneratorClients(lambda: kafka, kafka.open_topics)
-        loop = GeneratorLoop(generator, positions, clients, Settings(**settings), kafka.clock)
+        made = Settings(**settings)
+        loop = GeneratorLoop(generator, positions, lambda: kafka, kafka.open_topics, made, kafka.clock)
         statuses = []
 
         def stop():

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis.strategies import integers, lists
 
-from wallaroo.connectors.generator.task import POSITION_KEY, GeneratorTask, Positions
+from wallaroo.connectors.generator.task import POSITION_KEY, Positions
 from wallaroo.errors import RecordError, StoredValueError
 from wallaroo.serde.codecs import codecs_of
 from wallaroo.topology.model import Generator
@@ -116,8 +116,7 @@ class Driver:
         self.instance = self._new_instance()
         generator = Generator("g", "g", "group", "topic", "positions", "transactional-id", self.instance)
         self.positions = Positions(generator, self.codecs)
-        begin = self.positions.first() if self.position is None else self.position
-        self.task = GeneratorTask(generator, self.positions, self.codecs.values, begin)
+        self.task = self.positions.new_task(self.position)
 
     def run(self, most, is_late=always_early):
         """Make a batch and commit it."""

@@ -1,9 +1,11 @@
 """The TCP sink on real sockets: the receiver is down, slow, gone, back, and nothing is lost."""
 
+from dataclasses import replace
+
 import pytest
 
 from tests.unit.connectors.receiver import Receiver, until
-from wallaroo.connectors.tcp.sink import SinkLimits, TcpSink
+from wallaroo.connectors.tcp.sink import CAPACITY, TcpSink
 
 RECORDS = [b"record %d\n" % number for number in range(100)]
 EVERYTHING = b"".join(RECORDS)
@@ -184,9 +186,9 @@ def test_dropped_records_are_not_sent_and_the_others_are(sink, receiver, clock):
     assert sink.pump() == [0]
 
 
-@pytest.mark.parametrize("limits", [SinkLimits(records=4), SinkLimits(size_bytes=40)])
+@pytest.mark.parametrize("limits", [{"records": 4}, {"size_bytes": 40}])
 def test_the_buffer_is_full_at_its_limit_and_roomy_again_below_its_half(receiver, clock, limits):
-    sink = TcpSink("127.0.0.1", receiver.port, clock.monotonic, limits)
+    sink = TcpSink("127.0.0.1", receiver.port, clock.monotonic, replace(CAPACITY, **limits))
     states = []
     for number in range(4):
         sink.queue.push(b"0123456789", number)

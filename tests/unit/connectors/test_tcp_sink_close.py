@@ -7,7 +7,7 @@ import pytest
 
 from tests.unit.connectors.receiver import until
 from wallaroo.clock import SystemClock
-from wallaroo.connectors.tcp.sink import SinkLimits, TcpSink
+from wallaroo.connectors.tcp.sink import TcpSink
 
 
 @contextmanager
@@ -24,8 +24,8 @@ def connected(receiver):
     receiver.listen()
 
     def make(confirm_seconds):
-        limits = SinkLimits(confirm_seconds=confirm_seconds)
-        sink = TcpSink("127.0.0.1", receiver.port, SystemClock().monotonic, limits)
+        monotonic = SystemClock().monotonic
+        sink = TcpSink("127.0.0.1", receiver.port, monotonic, confirm_seconds=confirm_seconds)
         until(lambda: sink.pump(0.01) == [] and receiver.accept())
         return sink
 

@@ -6,17 +6,30 @@ import logging
 import socket
 import struct
 from collections import defaultdict
+from dataclasses import replace
 
 import pytest
 
 from tests.unit.connectors.receiver import until
 from wallaroo.connectors.tcp import sockets
-from wallaroo.connectors.tcp.framing import Frames
-from wallaroo.connectors.tcp.source import Address, TcpSource
+from wallaroo.connectors.tcp.source import TcpSource
 from wallaroo.errors import SettingsError
+from wallaroo.topology.model import Ingest
 
 MAX_SIZE = 50_000
 CONNECTIONS = 3
+VOTES = Ingest(
+    "ingest",
+    "Votes",
+    "votes",
+    "127.0.0.1",
+    0,
+    header_length=4,
+    payload_length=lambda header: struct.unpack(">I", header)[0],
+    max_size=MAX_SIZE,
+    connections=CONNECTIONS,
+    listens=True,
+)
 
 
 @pytest.fixture
@@ -27,7 +40,7 @@ def received():
 
 @pytest.fixture
 def source(clock):
-    made = TcpSource(Address("Votes", "127.0.0.1", 0, CONNECTIONS), new_frames, clock.monotonic)
+    made = TcpSource(VOTES, clock.monotonic)
     made.open()
     yield made
     made.close()
@@ -47,17 +60,13 @@ def connect(source):
         sender.close()
 
 
-def new_frames():
-    return Frames(4, lambda header: struct.unpack(">I", header)[0], MAX_SIZE)
-
-
 def framed(*payloads):
     return b"".join(struct.pack(">I", len(payload)) + payload for payload in payloads)
 
 
 def collect(received, some):
-    for brought in some:
-        received[brought.connection] += brought.payloads
+    for connection, payloads in some:
+        received[connection] += payloads
 
 
 def receive(source, received):
@@ -212,7 +221,7 @@ def test_without_a_descriptor_left_a_sender_is_accepted_a_moment_later(
 
 
 def test_workers_share_a_port(source, clock):
-    second = TcpSource(Address("Votes", "127.0.0.1", source.port, 1), new_frames, clock.monotonic)
+    second = TcpSource(replace(VOTES, port=source.port, connections=1), clock.monotonic)
     second.open()
     assert second.port == source.port
     second.close()

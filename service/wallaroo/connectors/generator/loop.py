@@ -11,7 +11,6 @@ Rules for whoever edits this file:
 import logging
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from confluent_kafka import Consumer, TopicPartition
 
@@ -33,19 +32,11 @@ _log = logging.getLogger(__name__)
 _IDLE_SECONDS = 0.1
 _MOST_VALUES = 1_000
 _MOST_SECONDS = 0.1
-# Until then the broker is still writing the markers of the last transaction.
+# After a transaction, the broker is still writing its markers for so long.
 _GAP_SECONDS = 0.003
 _BACKLOG_SECONDS = 0.2
 _MOST_ABORTS_IN_A_ROW = 10
 _ADVICE = "only its last value will survive a restart; make it picklable, its class at the top of a module"
-
-
-@dataclass(frozen=True, slots=True)
-class GeneratorClients:
-    """A generator's access to Kafka; its topics are opened whenever this worker becomes the owner."""
-
-    open_consumer: Callable[[], Consumer]
-    open_topics: Callable[[], GeneratorTopics]
 
 
 class GeneratorLoop:
@@ -55,17 +46,20 @@ class GeneratorLoop:
         self,
         generator: Generator,
         positions: Positions,
-        clients: GeneratorClients,
+        open_consumer: Callable[[], Consumer],
+        open_topics: Callable[[], GeneratorTopics],
         settings: Settings,
         clock: Clock,
     ) -> None:
+        """The topics are opened whenever this worker becomes the owner."""
         self.name = generator.name
         self.metrics = LoopMetrics(generator.name)
         self._generator = generator
-        self._clients = clients
+        self._positions = positions
+        self._open_consumer = open_consumer
+        self._open_topics = open_topics
         self._settings = settings
         self._clock = clock
-        self._positions = positions
         self._stopping = threading.Event()
         self._member = GroupMember(generator.positions, settings, None, self, {"generator": self.name})
         self._owner = False
@@ -74,7 +68,7 @@ class GeneratorLoop:
         # So many values are still generated in a batch of their own, because user code has raised.
         self._one_by_one = 0
         self._aborts = 0
-        self._due = self._writable = clock.monotonic()
+        self._due = clock.monotonic()
         self._topics: GeneratorTopics | None = None
         self._task: GeneratorTask | None = None
 
@@ -93,7 +87,7 @@ class GeneratorLoop:
 
     def run(self) -> None:
         """Run until stopped; no transaction is open between two turns, so there is nothing to finish."""
-        self._member.join(self._clients.open_consumer())
+        self._member.join(self._open_consumer())
         while not self._stopping.is_set():
             self._turn()
         self._member.leave()
@@ -108,33 +102,28 @@ class GeneratorLoop:
             self._advance()
 
     def _advance(self) -> None:
-        """Generate the next batch, and write it as soon as the last transaction has settled."""
-        topics = self._topics = self._topics or self._clients.open_topics()
-        if topics.pending is None and self._has_room(topics):
+        """Generate the next batch, unless one is pending, and write it."""
+        topics = self._topics = self._topics or self._open_topics()
+        if topics.pending is None:
             self._generate(topics)
-        batch, started = topics.pending, self._clock.monotonic()
+        batch = topics.pending
         if batch is None:
             return
-        if started < self._writable:
-            self._due = self._writable
-            return
+        started = self._clock.monotonic()
         result = topics.write(batch)
         now = self._clock.monotonic()
-        self._due = self._writable = now + _GAP_SECONDS
+        self._due = now + _GAP_SECONDS
         self.metrics.transaction_ended(result, now - started)
         if result.committed:
             self._count_values(batch.records)
         else:
             self._count_abort(result.reason)
 
-    def _has_room(self, topics: GeneratorTopics) -> bool:
-        if topics.backlog.has_room or topics.backlog.refresh():
-            return True
-        self._due = self._clock.monotonic() + _BACKLOG_SECONDS
-        return False
-
     def _generate(self, topics: GeneratorTopics) -> None:
-        """Make the next values the pending batch, if there are any now."""
+        """Make the next values the pending batch, if the backlog has room and there are any now."""
+        if not topics.backlog.has_room and not topics.backlog.refresh():
+            self._due = self._clock.monotonic() + _BACKLOG_SECONDS
+            return
         most = 1 if self._one_by_one else _MOST_VALUES
         try:
             if self._task is None:

@@ -15,6 +15,7 @@ A saved position is one of
 """
 
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 
 from wallaroo.errors import StoredValueError
@@ -45,25 +46,14 @@ class Positions:
         if codecs.values is not codecs.ours:
             self._codecs[USER] = codecs.values
         self._usable = dict(self._codecs)
-        self._first: bytes | None = None
 
     @property
     def complete(self) -> bool:
         return bool(self._usable)
 
-    def first(self) -> bytes:
-        """The position that a generator begins at; its object is asked only once."""
-        if self._first is None:
-            value = self._instance.initial_value()
-            self._first = self.encode(self._instance, value)
-            while self.complete and not self._can_decode(self._first):
-                del self._usable[self._first[:2]]
-                self._first = self.encode(self._instance, value)
-        return self._first
-
     def new_task(self, position: bytes | None) -> "GeneratorTask":
         """The task that goes on from a saved position, or begins if there is none."""
-        start = self.first() if position is None else position
+        start = self._first if position is None else position
         return GeneratorTask(self._generator, self, self._values, start)
 
     def encode(self, generator: Any, value: Any) -> bytes:
@@ -94,6 +84,16 @@ class Positions:
         if type(found) in (tuple, list) and len(found) == _OBJECT_AND_VALUE:
             return found[0], found[1]
         raise StoredValueError(self._unreadable(f"no generator and value in the format {kind!r}"))
+
+    @cached_property
+    def _first(self) -> bytes:
+        """The position that a generator begins at; its object is asked only once."""
+        value = self._instance.initial_value()
+        position = self.encode(self._instance, value)
+        while self.complete and not self._can_decode(position):
+            del self._usable[position[:2]]
+            position = self.encode(self._instance, value)
+        return position
 
     def _can_decode(self, position: bytes) -> bool:
         try:
@@ -134,9 +134,8 @@ class GeneratorTask:
             size += len(encoded)
             if is_late():
                 break
-        return self._batch(outputs) if outputs else None
-
-    def _batch(self, outputs: list[Output]) -> Batch:
+        if not outputs:
+            return None
         position = self._positions.encode(self._generator, self._value)
         changes = Changes(self._store, self._changelog.topic, {POSITION_KEY: position})
         return Batch(self._changelog, 0, len(outputs), 0, outputs, (changes,), {}, {})

@@ -6,7 +6,6 @@ from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
-from wallaroo.connectors.protocols import Token
 from wallaroo.connectors.resend import Entry
 from wallaroo.engine.metrics import LoopMetrics
 from wallaroo.errors import CommitError, RecordError
@@ -16,6 +15,7 @@ from wallaroo.record import ANY_PARTITION, CHOSEN_PARTITION, Output, Partition
 from wallaroo.settings import Settings
 from wallaroo.task.dead_letters import FailureHandler, OnError
 from wallaroo.task.record_size import RecordSizeLimits
+from wallaroo.topology.model import Delivery
 
 # No longer than a rebalance can wait.
 _ANSWER_SECONDS = 0.5
@@ -24,7 +24,7 @@ _WRITE_SECONDS = 10.0
 
 # Opens a producer; the argument asks for one that sends each record by itself.
 OpenProducer = Callable[[bool], Producer]
-RemoteEntry = Entry[Message, Token]
+RemoteEntry = Entry[Message]
 # Without an entry, the failure is about all of them.
 Failure = tuple[RemoteEntry | None, KafkaError]
 
@@ -48,10 +48,9 @@ class RemoteProducer:
         """Why the topic cannot be written to now; meanwhile the client goes on connecting by itself."""
         try:
             metadata = self._opened.list_topics(self._topic, _ANSWER_SECONDS)
+            found: KafkaError | None = metadata.topics[self._topic].error
         except KafkaException as error:
-            found: KafkaError | None = error.args[0]
-        else:
-            found = metadata.topics[self._topic].error
+            found = error.args[0]
         return found
 
     def produce(self, entry: RemoteEntry) -> bool:
@@ -115,16 +114,9 @@ class RefusedRecords:
     """
 
     def __init__(
-        self,
-        sink: str,
-        receiver: str,
-        dead_letters: str,
-        client_id: str,
-        settings: Settings,
-        metrics: LoopMetrics,
+        self, delivery: Delivery, dead_letters: str, client_id: str, settings: Settings, metrics: LoopMetrics
     ) -> None:
-        self._sink = sink
-        self._receiver = receiver
+        self._delivery = delivery
         self._dead_letters = dead_letters
         self._client_id = client_id
         self._settings = settings
@@ -140,7 +132,8 @@ class RefusedRecords:
         place = Partition(record.topic() or "", record.partition() or 0)
         failures = FailureHandler(OnError(self._settings.on_error), self._dead_letters, place, letters.append)
         failures.enforce_size_limits(self._limits)
-        failures.reject(record, self._sink, RecordError(f"{self._receiver} refuses it: {error.str()}"))
+        refusal = RecordError(f"{self._delivery.receiver} refuses it: {error.str()}")
+        failures.reject(record, self._delivery.name, refusal)
         if letters:
             self._write(letters)
         self._metrics.rejected(failures.dead_letters, failures.dropped)
@@ -160,7 +153,9 @@ class RefusedRecords:
             self._producer.produce(*letter)
         if self._producer.flush(_WRITE_SECONDS) or self._failures:
             why = self._failures[0].str() if self._failures else f"no answer within {_WRITE_SECONDS:g} s"
-            raise CommitError(f"a dead letter of the sink {self._sink!r} could not be written: {why}")
+            raise CommitError(
+                f"a dead letter of the sink {self._delivery.name!r} could not be written: {why}"
+            )
 
 
 def _chosen_partition(record: Message) -> int:

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from confluent_kafka import KafkaError, Message
 
 from wallaroo.connectors.kafka_remote.producers import Failure, OpenProducer, RemoteProducer
-from wallaroo.connectors.protocols import Token
+from wallaroo.connectors.outbox import Token
 from wallaroo.connectors.resend import ResendLimits, ResendQueue
 from wallaroo.connectors.tcp.sockets import FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS
 from wallaroo.topology.model import RemoteTopic
@@ -56,7 +56,7 @@ class KafkaSink:
         self.receiver = str(remote)
         self.connections = 0
         self.connected = False
-        self.queue: ResendQueue[Message, Token] = ResendQueue(_CAPACITY, _WINDOW)
+        self.queue: ResendQueue[Message] = ResendQueue(_CAPACITY, _WINDOW)
         self._producer = RemoteProducer(remote.topic, open_producer)
         self._reject = reject
         self._monotonic = monotonic

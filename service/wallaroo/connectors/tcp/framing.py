@@ -10,6 +10,7 @@ Rules for whoever edits this file:
 from collections.abc import Callable
 
 from wallaroo.errors import FramingError
+from wallaroo.topology.model import Ingest
 
 
 class Frames:
@@ -74,3 +75,8 @@ class Frames:
             f"{problem}; see that the sender writes frames as the decoder's header_length and length_fmt "
             "say, and that max_size is large enough"
         )
+
+
+def new_frames(ingest: Ingest) -> Frames:
+    """For a new connection to this port."""
+    return Frames(ingest.header_length, ingest.payload_length, ingest.max_size)

@@ -8,15 +8,15 @@ Rules for whoever edits this file:
 """
 
 import logging
+import math
 import threading
 from collections.abc import Iterable
 
 from confluent_kafka import KafkaError
 
 from wallaroo.clock import Clock
-from wallaroo.connectors.tcp.framing import Frames
 from wallaroo.connectors.tcp.sockets import is_free
-from wallaroo.connectors.tcp.source import Address, Received, TcpSource
+from wallaroo.connectors.tcp.source import Received, TcpSource
 from wallaroo.engine.metrics import LoopMetrics
 from wallaroo.errors import CommitError, SettingsError
 from wallaroo.kafka.clients import Member, ingest_producer
@@ -50,14 +50,11 @@ class IngestLoop:
         self._settings = settings
         self._stopping = threading.Event()
         self._clock = clock
-        self._deadline = 0.0
+        # When to leave, whatever Kafka has not taken by then.
+        self._deadline = math.inf
         self._lost = self._cut_off = 0
         self._failures: list[KafkaError] = []
-        self._tcp = TcpSource(
-            Address(ingest.source, ingest.host, ingest.port, ingest.connections),
-            lambda: Frames(ingest.header_length, ingest.payload_length, ingest.max_size),
-            clock.monotonic,
-        )
+        self._tcp = TcpSource(ingest, clock.monotonic)
 
     def stop(self) -> None:
         self._deadline = self._clock.monotonic() + _LAST_SECONDS
@@ -66,11 +63,6 @@ class IngestLoop:
     def status(self) -> LoopStatus:
         obstacle = "" if self._tcp.listening else "it does not listen yet; look at the log of the worker"
         return LoopStatus(self.name, True, 0, 0, connected=True, problem=None, obstacle=obstacle)
-
-    @property
-    def port(self) -> int:
-        """The actual port, also if the system was to choose it."""
-        return self._tcp.port
 
     def run(self) -> None:
         """Run until stopped; then write what has arrived by then, and leave."""
@@ -96,18 +88,18 @@ class IngestLoop:
 
     def _write(self, received: Iterable[Received]) -> None:
         topic, produce = self._topic, self._producer.produce
-        for read in received:
-            partition = (self._worker + read.connection) % self._partitions
-            for payload in read.payloads:
+        for connection, payloads in received:
+            partition = (self._worker + connection) % self._partitions
+            for payload in payloads:
                 try:
                     produce(topic, payload, None, partition)
                 except BufferError:
                     self._wait_and_produce(payload, partition)
-            self.metrics.values.count(metrics.INGESTED_RECORDS, len(read.payloads), self._source)
+            self.metrics.values.count(metrics.INGESTED_RECORDS, len(payloads), self._source)
 
     def _wait_and_produce(self, payload: bytes, partition: int) -> None:
         """The producer's queue is full: wait until it has room, or until it is time to leave."""
-        while not self._is_late:
+        while self._clock.monotonic() < self._deadline:
             self._producer.poll(_QUEUE_FULL_SECONDS)
             self._raise_failure()
             try:
@@ -116,10 +108,6 @@ class IngestLoop:
                 continue
             return
         self._lost += 1
-
-    @property
-    def _is_late(self) -> bool:
-        return self._stopping.is_set() and self._clock.monotonic() >= self._deadline
 
     def _flush(self) -> None:
         self._lost += self._producer.flush(max(0.0, self._deadline - self._clock.monotonic()))

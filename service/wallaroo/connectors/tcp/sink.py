@@ -18,29 +18,22 @@ import struct
 import sys
 import termios
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Generic
 
-from wallaroo.connectors.resend import ByteStream, ResendLimits, ResendQueue, Token
+from wallaroo.connectors.outbox import Token
+from wallaroo.connectors.resend import ByteStream, ResendLimits, ResendQueue
 from wallaroo.connectors.tcp.sockets import Dialer, keep_alive
 
 _log = logging.getLogger(__name__)
 
+# How much may be unconfirmed, and how long an acknowledged record is held.
+CAPACITY = ResendLimits(200_000, 33_554_432)
+_CONFIRM_SECONDS = 0.5
 # The size of what one call of send() is given.
 _BLOCK_BYTES = 262_144
 _WAIT_SECONDS = 0.02
 _READ_BYTES = 65_536
 _READS_AT_ONCE = 16
 _ABORT = struct.pack("ii", 1, 0)
-
-
-@dataclass(frozen=True, slots=True)
-class SinkLimits:
-    """How much may be unconfirmed, and how long an acknowledged record is held."""
-
-    records: int = 200_000
-    size_bytes: int = 33_554_432
-    confirm_seconds: float = 0.5
 
 
 class Connection:
@@ -108,18 +101,22 @@ class Connection:
         self._socket.close()
 
 
-class TcpSink(Generic[Token]):
+class TcpSink:
     """A connection that comes back, and the records that are not yet confirmed; used by one thread only."""
 
     def __init__(
-        self, host: str, port: int, monotonic: Callable[[], float], limits: SinkLimits | None = None
+        self,
+        host: str,
+        port: int,
+        monotonic: Callable[[], float],
+        capacity: ResendLimits = CAPACITY,
+        confirm_seconds: float = _CONFIRM_SECONDS,
     ) -> None:
-        limits = limits or SinkLimits()
         self.receiver = f"{host}:{port}"
         self.connections = 0
-        self.queue: ResendQueue[bytes, Token] = ResendQueue(ResendLimits(limits.records, limits.size_bytes))
+        self.queue: ResendQueue[bytes] = ResendQueue(capacity)
         self._stream = ByteStream(self.queue)
-        self._confirm_seconds = limits.confirm_seconds
+        self._confirm_seconds = confirm_seconds
         self._monotonic = monotonic
         self._dialer = Dialer(host, port, monotonic)
         self._connection: Connection | None = None

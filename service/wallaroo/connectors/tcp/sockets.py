@@ -76,7 +76,8 @@ class Dialer:
         if self._monotonic() < self._next:
             return
         try:
-            self._addresses = self._addresses or self._look_up()
+            if not self._addresses:
+                self._addresses = list(socket.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM))
         except OSError as error:
             self._failed(str(error))
         while self._addresses and self._attempt is None:
@@ -86,9 +87,6 @@ class Dialer:
             except OSError as error:
                 self._failed(str(error))
         self._deadline = self._monotonic() + _ANSWER_SECONDS
-
-    def _look_up(self) -> list[_Address]:
-        return list(socket.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM))
 
     def _answered(self, attempt: socket.socket, timeout_seconds: float) -> bool:
         poll = select.poll()
@@ -173,7 +171,9 @@ def _bind(source: str, host: str, port: int, *, shared: bool) -> list[socket.soc
     bound: list[socket.socket] = []
     failure: OSError | None = None
     try:
-        for family, _, _, _, address in _addresses(host, port):
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        # The system may name an address twice.
+        for family, _, _, _, address in dict.fromkeys(found):
             try:
                 bound.append(_bound(family, address, shared=shared))
             except OSError as error:
@@ -182,17 +182,12 @@ def _bind(source: str, host: str, port: int, *, shared: bool) -> list[socket.soc
                 failure = error
             if bound and port == 0:
                 break
+        if failure is not None and not bound:
+            raise failure
     except OSError as error:
         _close(bound)
         raise _cannot_listen(source, host, port, error) from error
-    if not bound and failure is not None:
-        raise _cannot_listen(source, host, port, failure) from failure
     return bound
-
-
-def _addresses(host: str, port: int) -> list[_Address]:
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    return list(dict.fromkeys(found))
 
 
 def _bound(family: int, address: Any, *, shared: bool) -> socket.socket:

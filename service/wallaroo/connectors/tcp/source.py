@@ -14,8 +14,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from wallaroo.connectors.tcp.framing import Frames
+from wallaroo.connectors.tcp.framing import Frames, new_frames
 from wallaroo.connectors.tcp.sockets import accept, listen
+from wallaroo.topology.model import Ingest
 
 _log = logging.getLogger(__name__)
 
@@ -26,43 +27,24 @@ _LAST_READS = 64
 _ACCEPT_PAUSE_SECONDS = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
-    """Where a source listens, and how many senders it accepts at a time."""
-
-    source: str
-    host: str
-    port: int
-    connections: int
+# The number of a connection, counted from 0, and the payloads that one read of it has completed.
+Received = tuple[int, list[bytes]]
 
 
-@dataclass(frozen=True, slots=True)
-class Received:
-    """The payloads that one read of a connection has completed; connections are counted from 0."""
-
-    connection: int
-    payloads: list[bytes]
-
-
+@dataclass(frozen=True, slots=True, eq=False)
 class _Connection:
-    __slots__ = ("frames", "number", "peer", "sock")
-
-    def __init__(self, number: int, sock: socket.socket, peer: str, frames: Frames) -> None:
-        self.number = number
-        self.sock = sock
-        self.peer = peer
-        self.frames = frames
+    number: int
+    sock: socket.socket
+    peer: str
+    frames: Frames
 
 
 class TcpSource:
     """One port of one worker, and the senders connected to it; `broken` counts those that were cut off."""
 
-    def __init__(
-        self, address: Address, new_frames: Callable[[], Frames], monotonic: Callable[[], float]
-    ) -> None:
+    def __init__(self, ingest: Ingest, monotonic: Callable[[], float]) -> None:
         self.broken = 0
-        self._address = address
-        self._new_frames = new_frames
+        self._ingest = ingest
         self._monotonic = monotonic
         self._selector = selectors.DefaultSelector()
         self._listeners: list[socket.socket] = []
@@ -86,8 +68,9 @@ class TcpSource:
 
     def open(self) -> None:
         """Listen; SettingsError if that is not possible."""
-        self._listeners = listen(self._address.source, self._address.host, self._address.port)
-        details = {"source": self._address.source, "host": self._address.host, "port": self.port}
+        source, host = self._ingest.source, self._ingest.host
+        self._listeners = listen(source, host, self._ingest.port)
+        details = {"source": source, "host": host, "port": self.port}
         _log.info("source listens", extra=details)
 
     def poll(self, timeout_seconds: float) -> list[Received]:
@@ -95,10 +78,11 @@ class TcpSource:
         self._accept_or_not()
         received = []
         for key, _ in self._selector.select(timeout_seconds):
-            if key.data is None:
+            connection = key.data
+            if connection is None:
                 self._accept(key.fileobj)
-            elif (read := self._read(key.data)) is not None and read.payloads:
-                received.append(read)
+            elif payloads := self._read(connection):
+                received.append((connection.number, payloads))
         return received
 
     def close_port(self) -> None:
@@ -112,10 +96,10 @@ class TcpSource:
         """What has arrived from all senders by now; disconnects each after its last payload."""
         for connection in list(self._connections):
             for _ in range(_LAST_READS):
-                read = self._read(connection)
-                if read is None:
+                payloads = self._read(connection)
+                if payloads is None:
                     break
-                yield read
+                yield connection.number, payloads
             if connection in self._connections:
                 self._close(connection, "this worker is stopping")
 
@@ -128,7 +112,7 @@ class TcpSource:
 
     def _accept_or_not(self) -> None:
         """Accept senders, unless there are enough, or the system had no room for another a moment ago."""
-        full = len(self._connections) >= self._address.connections
+        full = len(self._connections) >= self._ingest.connections
         if self._accepting and full:
             self._stop_accepting()
         elif not self._accepting and not full and self._monotonic() >= self._accept_at:
@@ -142,7 +126,7 @@ class TcpSource:
         self._accepting = False
 
     def _accept(self, listener: Any) -> None:
-        if len(self._connections) >= self._address.connections:
+        if len(self._connections) >= self._ingest.connections:
             return
         try:
             sock, peer = accept(listener)
@@ -150,17 +134,17 @@ class TcpSource:
             # Another worker was quicker, or the sender has gone.
             return
         except OSError as error:
-            details = {"source": self._address.source, "error": str(error)}
+            details = {"source": self._ingest.source, "error": str(error)}
             _log.warning("sender not accepted", extra=details)
             self._accept_at = self._monotonic() + _ACCEPT_PAUSE_SECONDS
             self._stop_accepting()
             return
-        connection = _Connection(self._accepted, sock, peer, self._new_frames())
+        connection = _Connection(self._accepted, sock, peer, new_frames(self._ingest))
         self._accepted += 1
         self._connections.add(connection)
         self._selector.register(sock, selectors.EVENT_READ, connection)
 
-    def _read(self, connection: _Connection) -> Received | None:
+    def _read(self, connection: _Connection) -> list[bytes] | None:
         """Read once; None if there is nothing, and after the end."""
         try:
             data = connection.sock.recv(_READ_BYTES)
@@ -175,7 +159,7 @@ class TcpSource:
         payloads = connection.frames.feed(data)
         if connection.frames.error is not None:
             self._close(connection, str(connection.frames.error))
-        return Received(connection.number, payloads)
+        return payloads
 
     def _close(self, connection: _Connection, problem: str) -> None:
         self._selector.unregister(connection.sock)
@@ -187,7 +171,7 @@ class TcpSource:
             _log.warning(
                 "sender disconnected",
                 extra={
-                    "source": self._address.source,
+                    "source": self._ingest.source,
                     "sender": connection.peer,
                     "reason": problem or "it closed the connection in the middle of a frame",
                     "dropped_bytes": cut_off,
