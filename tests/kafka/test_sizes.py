@@ -80,7 +80,7 @@ def test_what_is_too_large_for_the_hop_is_the_failure_of_its_record_in_front_of_
     assert "worker died" not in service.words()
 
 
-def test_packs_of_small_records_keep_to_what_the_hop_takes(scenario, rng):
+def test_record_batches_of_small_records_keep_to_what_the_hop_takes(scenario, rng):
     hop = f"{scenario.application_id}-extract-user-repartition"
     create_topic(scenario.servers, hop, PARTITIONS, NARROW)
     scenario.send([transaction(f"user-{rng.randrange(100)}", 3_000) for _ in range(5_000)])

@@ -112,13 +112,13 @@ def decode_batch(value: bytes, offset: int) -> Sequence[BatchedRecord]:
     """The records of a batch; StoredValueError unless `encode_batch` made it."""
     payload = value[_TAG_BYTES:]
     if _announced_length(payload) > len(payload):
-        raise StoredValueError(f"a pack has less in it than it says: {value[:80]!r}")
+        raise StoredValueError(f"a record batch holds less than it announces: {value[:80]!r}")
     try:
         records: list[BatchedRecord] = _DECODERS[value[:_TAG_BYTES]](payload)
     except msgspec.MsgspecError as error:
-        raise StoredValueError(f"a pack cannot be opened: {error}: {value[:80]!r}") from error
+        raise StoredValueError(f"a record batch cannot be read: {error}: {value[:80]!r}") from error
     if not records:
-        raise StoredValueError("a pack has nothing in it")
+        raise StoredValueError("a record batch is empty")
     for record in records:
         record.at = offset
     return records

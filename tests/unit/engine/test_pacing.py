@@ -74,7 +74,7 @@ def test_lists_of_batches_hold_as_many_records_as_other_lists():
     assert size.value == 1
 
 
-def test_lists_of_packs_begin_small_and_grow_where_nothing_has_batches():
+def test_lists_of_record_batches_begin_small_and_grow_where_nothing_has_batches():
     size = ListSize(1000, value=10)
     size.took(10, 10, 0.01)
     assert size.value == 20

@@ -59,8 +59,8 @@ def test_a_stage_may_hand_on_one_object_again_and_again():
 def test_what_is_sent_on_behind_a_stage_is_as_it_was_then():
     made = task(Apply("note", note([])), targets=(Repartition("first", "repartition", lambda some: some[0]),))
     made.process(records(b"a", b"b"))
-    [(_, pack, *_)] = made.collect().outputs
-    assert [VALUES.decode(sent.value()) for sent in decode_batch(pack, 0)] == [["a"], ["a", "b"]]
+    [(_, batch, *_)] = made.collect().outputs
+    assert [VALUES.decode(sent.value()) for sent in decode_batch(batch, 0)] == [["a"], ["a", "b"]]
 
 
 @pytest.mark.parametrize(

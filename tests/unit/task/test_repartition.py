@@ -37,7 +37,7 @@ def number(key):
     return crc32(key) % PARTITIONS["repartition"]
 
 
-def test_a_slice_makes_one_pack_for_each_partition():
+def test_a_slice_makes_one_record_batch_for_each_partition():
     made = hopping()
     made.process(records(b"a1", b"b1", b"a2", b"b2"))
     batch = made.collect()
@@ -51,7 +51,7 @@ def test_a_slice_makes_one_pack_for_each_partition():
     assert batch.saved == {"repartition": 2}
 
 
-def test_the_next_slice_opens_new_packs():
+def test_the_next_slice_opens_new_record_batches():
     made = hopping()
     made.process(records(b"a1", b"a2"))
     made.process(records(b"a3", b"a4", start=2))
@@ -67,7 +67,7 @@ def test_a_record_that_is_alone_in_its_partition_is_not_packed():
     assert output == ("repartition", b"1Sa1", b"a", number(b"a"), None, None, 1000)
 
 
-def test_a_rollback_forgets_what_is_in_packs():
+def test_a_rollback_forgets_what_is_in_record_batches():
     made = hopping(UPPER)
     assert made.process(records(b"a1", b"a2", b"bad")) is not None
     made.rollback()
@@ -83,7 +83,7 @@ def test_where_care_is_taken_every_record_goes_by_itself():
     assert batch.saved == {}
 
 
-def test_a_record_that_fails_in_replay_leaves_nothing_in_a_pack():
+def test_a_record_that_fails_in_replay_leaves_nothing_in_a_record_batch():
     split = ApplyMulti("split", lambda value: [value, "bad" if value == "b" else value])
     batch = carefully(hopping(split, UPPER), records(b"a", b"b", b"a")).collect()
     assert [value for value, _, _ in opened(batch)] == [b"1SA"] * 4
@@ -91,7 +91,7 @@ def test_a_record_that_fails_in_replay_leaves_nothing_in_a_pack():
     assert batch.saved == {"repartition": 2}
 
 
-def test_a_pack_of_a_record_whose_state_cannot_be_stored_saves_nothing():
+def test_a_record_batch_of_a_record_whose_state_cannot_be_stored_saves_nothing():
     made = hopping(Update("keep", keep_unstorable, TOTALS), ApplyMulti("split", lambda value: [value] * 2))
     some = records(b"a", b"b", b"unstorable")
     made.process(some)
@@ -103,7 +103,7 @@ def test_a_pack_of_a_record_whose_state_cannot_be_stored_saves_nothing():
     assert batch.saved == {"repartition": 2}
 
 
-def test_a_pack_keeps_to_what_its_topic_takes():
+def test_a_record_batch_keeps_to_what_its_topic_takes():
     made = hopping(room={"repartition": 300})
     made.process(records(*[b"a" * 50] * 9))
     batch = made.collect()
@@ -112,19 +112,19 @@ def test_a_pack_keeps_to_what_its_topic_takes():
     assert [value for value, _, _ in opened(batch)] == [b"1S" + b"a" * 50] * 9
 
 
-def test_a_slice_that_makes_very_many_records_of_one_partition_makes_several_packs():
+def test_a_slice_that_makes_very_many_records_of_one_partition_makes_several_record_batches():
     made = hopping()
     made.process(records(*[b"a"] * 1_200))
     assert len(made.collect().outputs) == 12
 
 
-def pack(*values, offset=0, key=b"k"):
+def packed(*values, offset=0, key=b"k"):
     entries = [(value, key, 1000 + n) for n, value in enumerate(values)]
     return record(offset, encode_batch(MILLISECONDS, entries))
 
 
-def test_the_record_of_a_pack_that_fails_is_a_dead_letter_alone():
-    some = expand_batches([pack(b"1S1", b"1Sbad", b"1S3", offset=7), record(8, b"1S4", b"k")], AT)
+def test_the_record_of_a_record_batch_that_fails_is_a_dead_letter_alone():
+    some = expand_batches([packed(b"1S1", b"1Sbad", b"1S3", offset=7), record(8, b"1S4", b"k")], AT)
     made = carefully(task(ADD, decode=None), some)
     batch = made.collect()
     assert [output[1] for output in batch.outputs if output[0] == "out"] == [b"1", b"4", b"8"]
@@ -134,14 +134,14 @@ def test_the_record_of_a_pack_that_fails_is_a_dead_letter_alone():
     assert (batch.records, batch.next_offset) == (4, 9)
 
 
-def test_a_pack_that_has_been_processed_is_passed_over_as_a_whole():
+def test_a_record_batch_that_has_been_processed_is_passed_over_as_a_whole():
     made = task(ADD, decode=None)
-    made.process(expand_batches([pack(b"1S1", b"1S2")], AT))
-    made.process(expand_batches([pack(b"1S1", b"1S2"), pack(b"1S4", offset=1)], AT))
+    made.process(expand_batches([packed(b"1S1", b"1S2")], AT))
+    made.process(expand_batches([packed(b"1S1", b"1S2"), packed(b"1S4", offset=1)], AT))
     assert made.collect().records == 3
 
 
-def test_a_pack_is_no_value_of_any_other_form():
+def test_a_record_batch_is_no_value_of_any_other_form():
     assert is_batch(encode_batch(MILLISECONDS, [(b"", b"", 0)]))
     assert not any(
         is_batch(form) for form in (b"1Sa", b"1O{}", b"1M", b"1J", b"1D", b"1B", b"1P", b"1U", b"1C")
@@ -149,9 +149,9 @@ def test_a_pack_is_no_value_of_any_other_form():
     assert len(decode_batch(encode_batch(MILLISECONDS, [(b"", b"", 0)]), 0)) == 1
 
 
-def test_the_replay_window_is_counted_in_records_not_in_packs():
+def test_the_replay_window_is_counted_in_records_not_in_record_batches():
     made = task(UPPER, decode=None)
-    some = expand_batches([pack(*[b"1S1"] * 250, offset=n) for n in range(2)], AT)
-    some += expand_batches([pack(*[b"1Sbad"] * 250, offset=n) for n in range(2, 4)], AT)
+    some = expand_batches([packed(*[b"1S1"] * 250, offset=n) for n in range(2)], AT)
+    some += expand_batches([packed(*[b"1Sbad"] * 250, offset=n) for n in range(2, 4)], AT)
     carefully(made, some)
     assert made._replay_window.last_offset == 3 + 4

@@ -26,7 +26,7 @@ def test_a_changelog_lies_in_the_partition_of_its_input():
     assert [record.partition for record in made.records("app-total-changelog")] == [5]
 
 
-def test_records_that_share_a_pack_are_shown_each_by_itself():
+def test_records_that_share_a_record_batch_are_shown_each_by_itself():
     made = driver(*["rex:1"] * 5, application=samples.hopping())
     made.run()
     (topic,) = made.topology.repartitions

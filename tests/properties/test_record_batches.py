@@ -82,7 +82,7 @@ def packing(form, room=10_000):
 
 
 @given(forms, sent, integers(0, 1000))
-def test_a_reader_gets_the_same_with_packs_as_without(form, what, room):
+def test_a_reader_gets_the_same_with_record_batches_as_without(form, what, room):
     packed, outputs = packing(form, room)
     singles = singly(form, what)
     through(packed, what)
@@ -92,12 +92,12 @@ def test_a_reader_gets_the_same_with_packs_as_without(form, what, room):
 
 
 @given(forms, sent, integers(0, 1000))
-def test_no_pack_is_larger_than_the_room_for_it(form, what, room):
+def test_no_record_batch_is_larger_than_the_room_for_it(form, what, room):
     packed, outputs = packing(form, room)
     through(packed, what)
     packed.flush()
-    packs = [o for o in outputs if o[2] is None and not is_control(o[2], o[1])]
-    assert all(size(pack) <= room for pack in packs)
+    batches = [o for o in outputs if o[2] is None and not is_control(o[2], o[1])]
+    assert all(size(batch) <= room for batch in batches)
 
 
 @given(forms, sent)
@@ -111,15 +111,15 @@ def test_what_is_cleared_has_never_been_sent(form, what):
 
 
 @given(forms, lists(entries, min_size=1), integers(0, 2**40))
-def test_every_record_of_a_pack_has_the_offset_of_the_pack(form, some, offset):
+def test_every_record_of_a_record_batch_has_the_offset_of_the_record_batch(form, some, offset):
     assert {record.offset() for record in decode_batch(encode_batch(form, some), offset)} == {offset}
 
 
 @given(forms, lists(entries, min_size=1), integers(0), binary(max_size=8))
-def test_a_damaged_pack_is_read_or_refused(form, some, at, instead):
-    pack = encode_batch(form, some)
-    at %= len(pack)
-    damaged = pack[:at] + instead + pack[at + 1 :]
+def test_a_damaged_record_batch_is_read_or_refused(form, some, at, instead):
+    batch = encode_batch(form, some)
+    at %= len(batch)
+    damaged = batch[:at] + instead + batch[at + 1 :]
     try:
         found = decode_batch(damaged, 0) if is_batch(damaged) else []
     except StoredValueError:
@@ -137,7 +137,7 @@ def test_forged_bytes_are_read_or_refused(form, payload):
 
 @pytest.mark.parametrize("beginning", [b"\xdd\xff\xff\xff\xff", b"\xdd\x00\xff\xff\xff", b"\xdc\xff\xff"])
 @pytest.mark.parametrize("then", [b"", b"\x93\xc6\xff\xff\xff\xff", b"\x93\xc4\x00\xc4\x00\x00"])
-def test_a_pack_that_promises_much_takes_little_memory(beginning, then):
+def test_a_record_batch_that_promises_much_takes_little_memory(beginning, then):
     tracemalloc.start()
     with pytest.raises(StoredValueError):
         decode_batch(b"1R" + beginning + then, 0)
@@ -158,7 +158,7 @@ def test_a_pack_that_promises_much_takes_little_memory(beginning, then):
         {"a": 1},
     ],
 )
-def test_what_is_no_pack_of_ours_is_refused_with_its_place(entries):
+def test_what_is_no_record_batch_of_ours_is_refused_with_its_place(entries):
     forged = written(("hop", b"1R" + msgspec.msgpack.encode(entries), None, 0), 7)
     with pytest.raises(StoredValueError, match=r"hop\[0\]@7 of an internal topic cannot be read"):
         expand_batches([forged], AT)

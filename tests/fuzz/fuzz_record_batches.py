@@ -1,6 +1,7 @@
-"""Coverage-guided fuzzing of packs of records; `make fuzz` runs it.
+"""Coverage-guided fuzzing of record batches; `make fuzz` runs it.
 
-Made up or damaged, a pack is read as records of bytes or is a StoredValueError; few bytes take little memory.
+Made up or damaged, a record batch is read as records of bytes or is a StoredValueError. Few bytes take little
+memory.
 """
 
 import resource
