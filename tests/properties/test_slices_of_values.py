@@ -43,9 +43,12 @@ pieces = st.sampled_from(
         b"[]",
         b"1S",
         b"\r",
+        b"\0",
     ]
 )
 forged = st.lists(pieces, max_size=8).map(lambda some: b"1O" + b"".join(some))
+BAG = b"1Jtests.properties.shapes:Bag\n"
+forged_bags = st.lists(pieces | st.just(BAG), max_size=8).map(lambda some: BAG + b"".join(some))
 
 
 @given(slices)
@@ -75,11 +78,31 @@ def test_many_come_back_from_a_topic(some):
 @example([b'1O{"a":1}\n1O{"b":2}', b"1O"])
 @example([b'1O{"a":{"b":1}', b'1O{"c":2}}'])
 @example([b'1O{"a":1},', b'1O{"b":2}'])
+@example([b'1O{"a":1}\n{"b":2}', b'1O{"c":[', b'1O{"d":4}]}'])
+@example([b'1O{"a":1}\n', b'1O{"b":2}\n'])
+@example([b'1O{"a":1}\0', b'1O{"b":2}'])
+@example([b'1O{"a":1}\x001O{"b":2}', b"1O"])
 def test_many_that_were_forged_are_read_or_refused_as_each_alone(data):
+    read_or_refused_as_each_alone(data)
+
+
+@given(st.lists(forged_bags | st.just(BAG + b'{"a":1}'), min_size=1, max_size=4))
+@example([BAG[:-1], b'{"a":1}\n' + BAG + b'{"b":2}'])
+@example([BAG + b'{"a":1}\n' + BAG + b'{"b":2}', BAG])
+@example([BAG + b'{"a":1}\0' + BAG + b'{"b":2}', BAG])
+@example([BAG + b'{"a":1}\n{"b":2}', BAG + b'{"c":3}'])
+@example([BAG + b'{"a":1}\n', BAG + b'{"b":2}'])
+@example([BAG + b'{"a":"', BAG + b'"}'])
+def test_many_forged_objects_are_read_or_refused_as_each_alone(data):
+    CODEC.decode(BAG + b"{}")
+    read_or_refused_as_each_alone(data)
+
+
+def read_or_refused_as_each_alone(data):
     try:
         one_by_one = [CODEC.decode(each) for each in data]
     except StoredValueError:
         with pytest.raises(StoredValueError):
             CODEC.decode_all(data)
     else:
-        assert CODEC.decode_all(data) == one_by_one
+        assert picture(CODEC.decode_all(data)) == picture(one_by_one)

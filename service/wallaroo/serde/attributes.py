@@ -5,11 +5,13 @@ from then on user code finds each attribute one object further away.
 """
 
 import copyreg
-from collections.abc import Sequence
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import cache
 from operator import attrgetter
 from types import MemberDescriptorType
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 
@@ -19,118 +21,88 @@ from wallaroo.errors import StoredValueError
 _OWN_PICKLING = frozenset(
     ["__reduce__", "__reduce_ex__", "__getstate__", "__setstate__", "__getnewargs__", "__getnewargs_ex__"]
 )
+_OWN_MAKING = frozenset(["__post_init__", "__init__", "__new__"])
 _POINTER_BYTES = tuple.__itemsize__
 
 
-class Attributes(Protocol):
-    """Reads the attributes of objects of one class, and makes an object of attributes."""
+@dataclass(frozen=True, slots=True)
+class Attributes:
+    """Reads the attributes of objects of one class, and makes an object of attributes.
 
-    def of(self, value: Any) -> dict[str, Any]: ...
-    def of_all(self, values: Sequence[Any]) -> list[dict[str, Any]]: ...
-    def make(self, attributes: Any) -> Any: ...
+    `make` raises StoredValueError if the class does not take them.
+    """
+
+    of: Callable[[Any], dict[str, Any]]
+    of_all: Callable[[Sequence[Any]], list[dict[str, Any]]]
+    make: Callable[[dict[str, Any]], Any]
 
 
 @cache
 def attributes_of(kind: type) -> Attributes | None:
     """The attributes of a class whose objects are nothing more; None for any other class."""
-    if issubclass(kind, msgspec.Struct):
-        return _fields_of(kind)
-    parents = kind.__mro__[:-1]
-    if kind in copyreg.dispatch_table or any(not _OWN_PICKLING.isdisjoint(vars(each)) for each in parents):
+    is_struct = issubclass(kind, msgspec.Struct)
+    parents = kind.__mro__[: kind.__mro__.index(msgspec.Struct if is_struct else object)]
+    own = _OWN_PICKLING | _OWN_MAKING if is_struct else _OWN_PICKLING
+    if kind in copyreg.dispatch_table or any(not own.isdisjoint(vars(each)) for each in parents):
         return None
+    if is_struct:
+        return None if kind.__dictoffset__ else _in_struct(kind)
     if any("__slots__" in vars(parent) for parent in parents):
         names = _slots(kind)
-        return None if names is None else InSlots(kind, names)
+        return None if names is None else _in_slots(kind, names)
     if kind.__dictoffset__ != 0 and kind.__basicsize__ == _Ordinary.__basicsize__:
-        return InDict(kind)
+        return in_dict(kind)
     return None
 
 
-class InDict:
+def in_dict(kind: Any) -> Attributes:
     """Attributes in a `__dict__`."""
+    read = attrgetter("__dict__")
 
-    def __init__(self, kind: type) -> None:
-        self._kind = kind
-
-    def of(self, value: Any) -> dict[str, Any]:
-        attributes: dict[str, Any] = value.__dict__
-        return attributes
-
-    def of_all(self, values: Sequence[Any]) -> list[dict[str, Any]]:
-        return [value.__dict__ for value in values]
-
-    def make(self, attributes: Any) -> Any:
-        """The object; StoredValueError if these are no attributes."""
-        made = _new(self._kind, attributes)
+    def make_with_dict(attributes: dict[str, Any]) -> Any:
+        made = kind.__new__(kind)
         made.__dict__.update(attributes)
         return made
 
+    return Attributes(read, lambda values: [*map(read, values)], make_with_dict)
 
-class InSlots:
+
+def _in_struct(kind: type) -> Attributes:
+    """Fields of a Struct, which is made by its constructor, as pickle would do."""
+    read = msgspec.structs.asdict
+
+    def make_struct(attributes: dict[str, Any]) -> Any:
+        try:
+            return kind(**attributes)
+        except TypeError as error:
+            raise StoredValueError(f"a stored {kind.__qualname__} cannot be made: {error}") from error
+
+    return Attributes(read, lambda values: [*map(read, values)], make_struct)
+
+
+def _in_slots(kind: Any, names: Sequence[str]) -> Attributes:
     """Attributes in slots, of a class without a `__dict__`; an empty slot is left out."""
+    read = attrgetter(*names) if names else lambda _value: ()
 
-    def __init__(self, kind: type, names: Sequence[str]) -> None:
-        self._kind = kind
-        self._names = names
-        self._read = attrgetter(*names) if names else lambda _value: ()
-
-    def of(self, value: Any) -> dict[str, Any]:
-        [attributes] = self.of_all([value])
-        return attributes
-
-    def of_all(self, values: Sequence[Any]) -> list[dict[str, Any]]:
-        names = self._names
+    def read_slots(values: Sequence[Any]) -> list[dict[str, Any]]:
         try:
             if len(names) == 1:
                 [name] = names
-                return [{name: held} for held in map(self._read, values)]
-            return [dict(zip(names, held, strict=True)) for held in map(self._read, values)]
+                return [{name: held} for held in map(read, values)]
+            return [dict(zip(names, held, strict=True)) for held in map(read, values)]
         except AttributeError:
             return [{name: getattr(each, name) for name in names if hasattr(each, name)} for each in values]
 
-    def make(self, attributes: Any) -> Any:
-        """The object; StoredValueError if it has no slot for one of them."""
-        made = _new(self._kind, attributes)
+    def make_with_slots(attributes: dict[str, Any]) -> Any:
+        made = kind.__new__(kind)
         for name, held in attributes.items():
-            if name not in self._names:
-                raise StoredValueError(f"a {self._kind.__qualname__} has no slot {name!r}")
+            if name not in names:
+                raise StoredValueError(f"a {kind.__qualname__} has no slot {name!r}")
             # The class's own __setattr__ is for changing an object, not for making it again.
             object.__setattr__(made, name, held)
         return made
 
-
-class InStruct(InSlots):
-    """Fields of a `msgspec.Struct`, which is made by its constructor, as pickle would do."""
-
-    def of_all(self, values: Sequence[Any]) -> list[dict[str, Any]]:
-        return [*map(msgspec.structs.asdict, values)]
-
-    def make(self, attributes: Any) -> Any:
-        """The Struct; StoredValueError if these are not its fields."""
-        if type(attributes) is not dict:
-            raise StoredValueError(_no_attributes(self._kind))
-        try:
-            return self._kind(**attributes)
-        except TypeError as error:
-            raise StoredValueError(f"a stored {self._kind.__qualname__} cannot be made: {error}") from error
-
-
-def _fields_of(kind: type[msgspec.Struct]) -> InStruct | None:
-    own = kind.__mro__[: kind.__mro__.index(msgspec.Struct)]
-    more = _OWN_PICKLING | {"__post_init__", "__init__", "__new__"}
-    if kind in copyreg.dispatch_table or any(not more.isdisjoint(vars(each)) for each in own):
-        return None
-    return None if kind.__dictoffset__ else InStruct(kind, kind.__struct_fields__)
-
-
-def _new(kind: Any, attributes: Any) -> Any:
-    if type(attributes) is not dict:
-        raise StoredValueError(_no_attributes(kind))
-    return kind.__new__(kind)
-
-
-def _no_attributes(kind: type) -> str:
-    return f"what is stored of a {kind.__qualname__} are no attributes"
+    return Attributes(lambda value: read_slots([value])[0], read_slots, make_with_slots)
 
 
 def _slots(kind: type) -> list[str] | None:
@@ -145,14 +117,9 @@ def _slots(kind: type) -> list[str] | None:
     reference = _POINTER_BYTES if kind.__weakrefoffset__ > 0 else 0
     if kind.__basicsize__ != object.__basicsize__ + len(members) * _POINTER_BYTES + reference:
         return None
-    if kind.__dictoffset__ or any(_defined(kind, name) is not m for name, m in members):
+    if kind.__dictoffset__ or any(inspect.getattr_static(kind, name) is not each for name, each in members):
         return None
     return [name for name, _ in members]
-
-
-def _defined(kind: type, name: str) -> Any:
-    """What a class or a parent defines under this name, without calling a descriptor."""
-    return next(vars(parent)[name] for parent in kind.__mro__ if name in vars(parent))
 
 
 class _Ordinary:

@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Any
 
 from wallaroo.errors import StoredValueError
-from wallaroo.serde.attributes import Attributes, InDict, attributes_of
+from wallaroo.serde.attributes import Attributes, attributes_of, in_dict
 from wallaroo.serde.pickle import NAMELESS, RestrictedPickle
 
 PickleAttributes = Callable[[dict[str, Any]], bytes | None]
@@ -42,7 +42,7 @@ class ClassFromStore:
     def attributes_of(self, kind: type) -> Attributes:
         """How objects are made; StoredValueError if they are more than their attributes."""
         # The class may have been an ordinary one when they were stored.
-        return attributes_of(kind) or InDict(kind)
+        return attributes_of(kind) or in_dict(kind)
 
     def attributes_pickler(self, kind: type) -> PickleAttributes:
         """Pickles attributes of this class; returns None if they have to be pickled with their object."""

@@ -66,17 +66,18 @@ def exact_json_lines(mappings: Sequence[dict[str, Any]], prefix: bytes) -> list[
 def read_json_lines(data: Sequence[bytes], prefix: bytes) -> list[dict[str, Any]] | None:
     """What `exact_json_lines` was given; None if a line may be anything else.
 
-    JSON escapes the line feeds of a text, so one between braces stands between two objects. Each line is at
-    least one object therefore, and exactly one if there are as many objects as lines.
+    JSON has no zero byte, so one here stands between two lines. It becomes a line feed, which between braces
+    stands between two objects, as JSON escapes those of a text. Each line is at least one object therefore,
+    and exactly one if there are as many objects as lines.
     """
-    opening, joined = prefix + b"{", b"\n".join(data)
-    breaks = len(data) - 1
-    if not joined.startswith(opening) or joined.count(b"\n") != breaks:
+    opening, joined, breaks = prefix + b"{", b"\0".join(data), len(data) - 1
+    if not joined.startswith(opening) or joined.count(b"\0") != breaks:
         return None
-    if joined.count(b"}\n" + opening) != breaks:
+    if joined.count(b"}\0" + opening) != breaks:
         return None
+    lines = joined[len(prefix) :].replace(b"\0" + prefix, b"\n")
     try:
-        found: list[dict[str, Any]] = _decode_lines(joined[len(prefix) :].replace(b"\n" + prefix, b"\n"))
+        found: list[dict[str, Any]] = _decode_lines(lines)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
     return found if len(found) == len(data) else None

@@ -36,7 +36,7 @@ from wallaroo.serde.formats import (
     unknown_format,
 )
 from wallaroo.serde.json_rows import exact_json, exact_json_lines, read_json, read_json_lines
-from wallaroo.serde.models import Dump, load_model, model_dump
+from wallaroo.serde.models import load_model, model_dump
 from wallaroo.serde.pickle import RestrictedPickle
 
 _BEFORE_CLASS = frozenset({ATTRIBUTES_JSON, ATTRIBUTES_PICKLE, MODEL_JSON})
@@ -80,8 +80,8 @@ class ObjectCodec:
         self._classes = classes
         self._pickles = pickles
         self._encoders: dict[type, Encode] = {}
-        # What encodes many objects of one class at once, or returns None if each has to be encoded alone.
-        self._line_encoders: dict[type, Callable[[Sequence[Any]], list[bytes] | None]] = {}
+        # Of the classes whose objects are rows of JSON: what reads these, and what stands in front of each.
+        self._rows: dict[type, tuple[Callable[[Sequence[Any]], Sequence[dict[str, Any]]], bytes]] = {}
         # By what stands in front of the payload, which is the tag, or tag and class.
         self._readers: dict[bytes, Decode] = {
             DICT_JSON: read_json,
@@ -89,11 +89,12 @@ class ObjectCodec:
             BYTES: bytes,
             PICKLE: pickles.loads,
         }
-        # What makes an object of its attributes, by the same.
-        self._makers: dict[bytes, Callable[[Any], Any]] = {}
+        # What makes an object of its attributes, by the same and the line feed.
+        self._makers: dict[bytes, Callable[[dict[str, Any]], Any]] = {}
 
     def encode(self, value: Any) -> bytes:
-        return (self._encoders.get(type(value)) or self._encoder_of(type(value)))(value)
+        kind = type(value)
+        return (self._encoders.get(kind) or self._new_encoder(kind))(value)
 
     def encode_all(self, values: Sequence[Any]) -> list[bytes]:
         """As if each were encoded by itself, at a third of the price if all are flat and of one class."""
@@ -101,9 +102,13 @@ class ObjectCodec:
         if len(kinds) != 1:
             return [*map(self.encode, values)]
         [kind] = kinds
-        encode, encode_lines = self._encoder_of(kind), self._line_encoders.get(kind)
-        lines = None if encode_lines is None else encode_lines(values)
-        return [*map(encode, values)] if lines is None else lines
+        encode = self._encoders.get(kind) or self._new_encoder(kind)
+        if kind in self._rows:
+            read_rows, prefix = self._rows[kind]
+            lines = exact_json_lines(read_rows(values), prefix)
+            if lines is not None:
+                return lines
+        return [*map(encode, values)]
 
     def decode(self, data: bytes) -> Any:
         """The value; StoredValueError if the bytes are not what `encode` makes."""
@@ -122,27 +127,21 @@ class ObjectCodec:
 
     def decode_all(self, data: Sequence[bytes]) -> list[Any]:
         """As if each were decoded by itself; StoredValueError if one cannot be."""
-        found = read_json_lines(data, DICT_JSON) or self._attributes_in(data)
-        return [self.decode(each) for each in data] if found is None else found
-
-    def _attributes_in(self, data: Sequence[bytes]) -> list[Any] | None:
-        """The objects in lines of one class that was read before; None if one may be anything else."""
-        header = self._classes.split(data[0])[0] if data else b""
-        make = self._makers.get(header)
-        if make is None:
-            return None
-        payloads = [each[len(header) :] for each in data if each.startswith(header)]
-        if len(payloads) != len(data) or (found := read_json_lines(payloads, b"")) is None:
-            return None
-        return [*map(make, found)]
-
-    def _encoder_of(self, kind: type) -> Encode:
-        encoder = self._encoders.get(kind)
-        if encoder is None:
-            encoder = self._encoders[kind] = self._new_encoder(kind)
-        return encoder
+        if not data:
+            return []
+        is_dict = data[0].startswith(DICT_JSON)
+        prefix = DICT_JSON if is_dict else self._classes.split(data[0])[0]
+        if is_dict or prefix in self._makers:
+            rows = read_json_lines(data, prefix)
+            if rows is not None:
+                return rows if is_dict else [*map(self._makers[prefix], rows)]
+        return [*map(self.decode, data)]
 
     def _new_encoder(self, kind: type) -> Encode:
+        encode = self._encoders[kind] = self._encoder_of(kind)
+        return encode
+
+    def _encoder_of(self, kind: type) -> Encode:
         if kind in self._classes.short:
             return self._short_encoder(kind)
         header = self._classes.header_of(kind)
@@ -150,30 +149,25 @@ class ObjectCodec:
             return self._encode_whole
         attributes = attributes_of(kind)
         if attributes is not None:
-            self._line_encoders[kind] = partial(_encode_attribute_lines, attributes, ATTRIBUTES_JSON + header)
+            self._rows[kind] = attributes.of_all, ATTRIBUTES_JSON + header
             return self._attributes_encoder(kind, header, attributes)
         dump = model_dump(kind) if issubclass(kind, BaseModel) else None
-        return self._encode_whole if dump is None else self._model_encoder(MODEL_JSON + header, dump)
+        return self._encode_whole if dump is None else self._json_encoder(MODEL_JSON + header, dump)
 
     def _short_encoder(self, kind: type) -> Encode:
         if kind is str:
             return lambda text: TEXT + text.encode("utf-8", "surrogatepass")
         if kind is bytes:
             return lambda data: BYTES + data
-        self._line_encoders[dict] = partial(exact_json_lines, prefix=DICT_JSON)
+        self._rows[kind] = (lambda values: values), DICT_JSON
+        return self._json_encoder(DICT_JSON, exact_json)
 
-        def encode_dict(value: dict[Any, Any]) -> bytes:
-            made = exact_json(value)
-            return self._encode_whole(value) if made is None else DICT_JSON + made
+    def _json_encoder(self, prefix: bytes, to_json: Callable[[Any], bytes | None]) -> Encode:
+        def encode_json(value: Any) -> bytes:
+            made = to_json(value)
+            return self._encode_whole(value) if made is None else prefix + made
 
-        return encode_dict
-
-    def _model_encoder(self, header: bytes, dump: Dump) -> Encode:
-        def encode_model(value: Any) -> bytes:
-            made = dump(value)
-            return self._encode_whole(value) if made is None else header + made
-
-        return encode_model
+        return encode_json
 
     def _attributes_encoder(self, kind: type, header: bytes, attributes: Attributes) -> Encode:
         json_header, pickle_header = ATTRIBUTES_JSON + header, ATTRIBUTES_PICKLE + header
@@ -193,38 +187,33 @@ class ObjectCodec:
         return PICKLE + self._pickles.dumps(value)
 
     def _read_new(self, data: bytes) -> Any:
-        """The value by a reader that is not at hand yet; StoredValueError if there is none for its tag."""
-        if data[:2] not in _BEFORE_CLASS:
+        """The value by a reader that is not at hand yet; StoredValueError if tag or class do not fit."""
+        tag = data[:2]
+        if tag not in _BEFORE_CLASS:
             raise StoredValueError(unknown_format(self._classes.subject, data))
-        header, payload = self._classes.split(data)
-        return self._reader_in(header)(payload)
-
-    def _reader_in(self, header: bytes) -> Decode:
-        """What reads the payload behind a tag and a class; StoredValueError if the class does not fit."""
-        tag = header[:2]
-        kind = self._classes.class_in(header[2:])
+        prefix, payload = self._classes.split(data)
+        kind = self._classes.class_in(prefix[2:])
         # There may be any number of other names for one class: those are not kept.
-        is_its_name = header[2:] == self._classes.header_of(kind)
+        is_its_name = prefix[2:] == self._classes.header_of(kind)
         if tag == MODEL_JSON:
             read: Decode = partial(load_model, kind)
         else:
             make = self._classes.attributes_of(kind).make
-            read = _read_then_make(read_json if tag == ATTRIBUTES_JSON else self._pickles.loads, make)
-            if is_its_name and tag == ATTRIBUTES_JSON:
-                self._makers[header] = make
+            if tag == ATTRIBUTES_JSON and is_its_name:
+                self._makers[prefix] = make
+            read = self._attributes_reader(tag, kind, make)
         if is_its_name:
-            self._readers[header.removesuffix(b"\n")] = read
-        return read
+            self._readers[prefix.removesuffix(b"\n")] = read
+        return read(payload)
 
+    def _attributes_reader(self, tag: bytes, kind: type, make: Callable[[dict[str, Any]], Any]) -> Decode:
+        if tag == ATTRIBUTES_JSON:
+            return lambda payload: make(read_json(payload))
 
-def _read_then_make(read: Decode, make: Callable[[Any], Any]) -> Decode:
-    def make_object(payload: bytes) -> Any:
-        return make(read(payload))
+        def read_pickled(payload: bytes) -> Any:
+            attributes = self._pickles.loads(payload)
+            if type(attributes) is not dict:
+                raise StoredValueError(f"what is stored of a {kind.__qualname__} are no attributes")
+            return make(attributes)
 
-    return make_object
-
-
-def _encode_attribute_lines(
-    attributes: Attributes, header: bytes, values: Sequence[Any]
-) -> list[bytes] | None:
-    return exact_json_lines(attributes.of_all(values), header)
+        return read_pickled
