@@ -25,6 +25,14 @@ from pydantic import BaseModel
 from wallaroo.errors import StoredValueError
 from wallaroo.serde.attributes import Attributes, attributes_of
 from wallaroo.serde.class_source import ClassFromMessage, ClassFromStore
+from wallaroo.serde.exact_json import (
+    exact_json,
+    exact_json_lines,
+    load_model,
+    model_dump,
+    read_json,
+    read_json_lines,
+)
 from wallaroo.serde.formats import (
     ATTRIBUTES_JSON,
     ATTRIBUTES_PICKLE,
@@ -35,8 +43,6 @@ from wallaroo.serde.formats import (
     TEXT,
     unknown_format,
 )
-from wallaroo.serde.json_rows import exact_json, exact_json_lines, read_json, read_json_lines
-from wallaroo.serde.models import load_model, model_dump
 from wallaroo.serde.pickle import RestrictedPickle
 
 _BEFORE_CLASS = frozenset({ATTRIBUTES_JSON, ATTRIBUTES_PICKLE, MODEL_JSON})
@@ -135,7 +141,7 @@ class ObjectCodec:
             rows = read_json_lines(data, prefix)
             if rows is not None:
                 return rows if is_dict else [*map(self._makers[prefix], rows)]
-        return [*map(self.decode, data)]
+        return [self.decode(each) for each in data]
 
     def _new_encoder(self, kind: type) -> Encode:
         encode = self._encoders[kind] = self._encoder_of(kind)

@@ -4,9 +4,12 @@ import copyreg
 import pickle
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Annotated
 from zoneinfo import ZoneInfo
 
 import pytest
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic_core import core_schema
 
 from tests.properties import shapes
 from tests.properties.values import picture
@@ -51,6 +54,49 @@ class Loop:
 
 
 Loop.again = Loop
+
+
+class Upper(BaseModel):
+    model_config = ConfigDict(str_to_upper=True)
+    name: str = ""
+
+
+class OwnInit(BaseModel):
+    amount: int = 1
+
+    def __init__(self, amount=1):
+        super().__init__(amount=2 * amount)
+
+
+class PostInit(BaseModel):
+    amount: int = 1
+
+    def model_post_init(self, _context):
+        self.amount *= 2
+
+
+class OwnSchema(BaseModel):
+    amount: int = 1
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source, handler):
+        return core_schema.no_info_before_validator_function(
+            lambda given: {**given, "amount": 5}, handler(source)
+        )
+
+
+class OptionalFields(BaseModel):
+    amount: Annotated[int, Field(ge=0)] | None = 1
+    doubled: Annotated[int, AfterValidator(lambda amount: 2 * amount)] | None = None
+
+
+class Either(BaseModel):
+    amount: Annotated[int, AfterValidator(lambda amount: 2 * amount)] | int = 1
+
+
+class Required(BaseModel):
+    amount: int
+    name: str = ""
 
 
 class WithArguments:
@@ -194,6 +240,15 @@ def test_names_that_only_others_write_take_no_memory():
         changed(shapes.Moment, at=datetime(2020, 10, 25, 2, 30, tzinfo=ZONE, fold=1)),
         changed(shapes.Tree, pairs={"a": [1, 2]}),
         changed(shapes.Tree, base=shapes.Extended()),
+        changed(Upper, name="x"),
+        changed(OptionalFields, amount=-1),
+        changed(OptionalFields, doubled=1),
+        changed(Either, amount=1),
+        OwnInit(3),
+        PostInit(amount=3),
+        changed(OwnSchema, amount=1),
+        Required.model_construct(),
+        Required.model_construct(name="x"),
         shapes.Doubling(amount=3),
         shapes.Hidden(unseen=3),
     ],
