@@ -1,9 +1,12 @@
 """What belongs to the whole process is not changed, and nothing is called that pickle would not call."""
 
+import io
 import pickle
 import traceback
-from collections import Counter
+from collections import Counter, UserDict
+from enum import Enum
 from fractions import Fraction
+from importlib.machinery import ModuleSpec
 from typing import ClassVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -17,6 +20,11 @@ from wallaroo.serde.pickle import RestrictedPickle
 
 PICKLES = RestrictedPickle(["tests"])
 
+
+class OwnZone(ZoneInfo):
+    """One object for each name, with attributes."""
+
+
 CHANGED = dict_of(changed=plain(1))
 CHANGED_SLOT = plain(None) + CHANGED + pickle.TUPLE2
 FILLED = {
@@ -26,6 +34,7 @@ FILLED = {
     "a class with a state of its own": (UUID, of(UUID)),
     "a member of an enum": (shapes.Color.RED, called(shapes.Color, plain("red"))),
     "a zone": (ZoneInfo("Europe/Paris"), called(ZoneInfo, plain("Europe/Paris"))),
+    "a zone of one's own": (OwnZone("Europe/Paris"), called(OwnZone, plain("Europe/Paris"))),
 }
 ADDED = {
     "appended": plain(1) + pickle.APPEND,
@@ -58,6 +67,108 @@ class Recording:
 
     def extend(self, items=None):
         self.known.append(self)
+
+
+class Static:
+    """Its methods can be called on the class as well."""
+
+    known: ClassVar[list[object]] = []
+
+    @staticmethod
+    def append(item):
+        Static.known.append(item)
+
+    __setstate__ = append
+
+
+class StaticExtending(Static):
+    extend = Static.append
+
+
+class Appending(opcodes.OwnUserList):
+    """One item it would take in its own way, many in that of another library."""
+
+    def append(self, item):
+        super().append(item)
+
+
+class OwnUserDict(UserDict):
+    pass
+
+
+class OwnKind(type):
+    """Classes of this class are made in its own way."""
+
+    def __new__(cls, name, bases, members):
+        return super().__new__(cls, name, bases, members)
+
+    def __init__(cls, name, bases, members):
+        super().__init__(name, bases, members)
+
+
+class OwnMembers(Enum):
+    ONE = 1
+
+    def __new__(cls, value):
+        made = object.__new__(cls)
+        made._value_ = value
+        return made
+
+
+def of_another_library(function):
+    function.__module__ = "another_library"
+    return function
+
+
+class FromLibrary:
+    @of_another_library
+    def __new__(cls, *given):
+        made = object.__new__(cls)
+        made.given = given
+        return made
+
+    def __getnewargs__(self):
+        return self.given
+
+
+class FromLibraryNamed:
+    __new__ = FromLibrary.__new__
+
+    def __getnewargs_ex__(self):
+        return self.given, {}
+
+
+class FromLibraryReduced(FromLibrary):
+    def __reduce__(self):
+        return type(self), self.given
+
+
+class OwnSpec(ModuleSpec):
+    """Its constructor is part of the interpreter."""
+
+
+class CallingType(type):
+    @of_another_library
+    def __call__(cls, *given):
+        return super().__call__(*given)
+
+
+class Called(metaclass=CallingType):
+    pass
+
+
+class ReducedFile(io.FileIO):
+    """Pickled as a call that opens it."""
+
+    def __reduce__(self):
+        return type(self), (self.name,)
+
+
+class Indexed(dict):
+    """Its items are set in its own way."""
+
+    def __setitem__(self, key, item):
+        super().__setitem__(key, item)
 
 
 class OwnSetting(type):
@@ -100,6 +211,22 @@ def test_a_method_is_not_called_on_something_else(parts):
     assert Recording.known == []
 
 
+@pytest.mark.parametrize(
+    ("kind", "parts"),
+    [
+        (Static, plain(1) + pickle.BUILD),
+        (Static, plain(1) + pickle.APPEND),
+        (Static, pickle.MARK + plain(1) + pickle.APPENDS),
+        (StaticExtending, pickle.MARK + plain(1) + pickle.APPENDS),
+    ],
+    ids=["state", "item", "items", "items together"],
+)
+def test_a_method_of_a_class_is_not_called_on_the_class(kind, parts):
+    with pytest.raises(StoredValueError, match="a stored value fills"):
+        PICKLES.loads(whole(of(kind), parts))
+    assert Static.known == []
+
+
 def test_a_class_takes_no_items():
     with pytest.raises(StoredValueError):
         PICKLES.loads(whole(of(Set), plain(1), plain(1), pickle.SETITEM))
@@ -118,6 +245,12 @@ def test_the_class_of_an_object_cannot_be_exchanged():
         PICKLES.loads(whole(built(made(shapes.Bag), other)))
 
 
+def test_the_class_of_an_object_cannot_be_exchanged_by_a_mapping_of_ones_own():
+    mapping = made(Indexed) + plain("__class__") + of(shapes.WithDefaults) + pickle.SETITEM
+    with pytest.raises(StoredValueError, match="as pickle would not"):
+        PICKLES.loads(whole(built(made(shapes.Bag), plain(None) + mapping + pickle.TUPLE2)))
+
+
 def test_the_class_of_a_member_cannot_be_exchanged():
     other = plain(None) + dict_of(__class__=of(shapes.Right)) + pickle.TUPLE2
     with pytest.raises(StoredValueError, match="as pickle would not"):
@@ -125,11 +258,12 @@ def test_the_class_of_a_member_cannot_be_exchanged():
     assert type(shapes.Color("red")) is shapes.Color
 
 
-def test_a_file_is_not_opened(tmp_path):
+@pytest.mark.parametrize("kind", [opcodes.OwnFile, ReducedFile])
+def test_a_file_is_not_opened(kind, tmp_path):
     path = tmp_path / "kept"
     path.write_text("kept")
     with pytest.raises(StoredValueError):
-        PICKLES.loads(whole(called(opcodes.OwnFile, plain(str(path)), plain("w"))))
+        PICKLES.loads(whole(called(kind, plain(str(path)), plain("w"))))
     assert path.read_text() == "kept"
 
 
@@ -138,6 +272,10 @@ FORBIDDEN = {
     "a process": (opcodes.OwnPopen, plain(["touch", "forged"])),
     "a class": (opcodes.Kind, plain("Made"), plain(()), dict_of()),
     "a class with methods": (opcodes.Kind, plain("Made"), arguments(), dict_of(__setstate__=of(list))),
+    "a class made in its own way": (OwnKind, plain("Made"), arguments(), dict_of()),
+    "a constructor of another library": (FromLibrary, plain(1)),
+    "a constructor of the interpreter": (OwnSpec, plain("a"), plain(None)),
+    "a call of another library": (Called,),
     "a list of another library": (opcodes.OwnUserList, plain([1])),
     "an enum made anew": (shapes.Color, plain("New"), plain("A B")),
 }
@@ -163,10 +301,44 @@ def test_a_class_with_initial_arguments_is_not_called_in_an_older_way():
         PICKLES.loads(whole(pickle.MARK, of(opcodes.OwnList), pickle.OBJ))
 
 
-@pytest.mark.parametrize("kind", [shapes.Color, opcodes.Kind])
-def test_what_only_a_call_makes_is_not_made_without(kind):
+@pytest.mark.parametrize(
+    ("kind", "given"),
+    [
+        (shapes.Color, [plain("red")]),
+        (OwnMembers, [plain(2)]),
+        (opcodes.Kind, [plain("red")]),
+        (OwnKind, [plain("Made"), arguments(), dict_of()]),
+    ],
+)
+def test_what_only_a_call_makes_is_not_made_without(kind, given):
     with pytest.raises(StoredValueError, match="a stored value calls"):
-        PICKLES.loads(whole(made(kind, plain("red"))))
+        PICKLES.loads(whole(made(kind, *given)))
+
+
+@pytest.mark.parametrize("kind", [opcodes.OwnUserList, Appending])
+def test_items_are_not_added_by_a_method_of_another_library(kind):
+    empty = built(made(kind), dict_of(data=pickle.EMPTY_LIST))
+    with pytest.raises(StoredValueError):
+        PICKLES.loads(whole(empty, pickle.MARK, plain(1), pickle.APPENDS))
+
+
+def test_an_item_is_not_set_by_a_method_of_another_library():
+    empty = built(made(OwnUserDict), dict_of(data=pickle.EMPTY_DICT))
+    with pytest.raises(StoredValueError):
+        PICKLES.loads(whole(empty, plain(1), plain(1), pickle.SETITEM))
+
+
+@pytest.mark.parametrize("kind", [FromLibrary, FromLibraryNamed, FromLibraryReduced])
+def test_a_constructor_of_another_library_takes_simple_arguments_only(kind):
+    assert PICKLES.loads(PICKLES.dumps(kind(1, "a"))).given == (1, "a")
+    with pytest.raises(StoredValueError, match="a stored value calls"):
+        PICKLES.loads(PICKLES.dumps(kind(shapes.Bag)))
+
+
+def test_what_takes_no_arguments_is_not_made_with_named_ones():
+    parts = of(opcodes.OwnFile), arguments(), dict_of(a=plain(1)), pickle.NEWOBJ_EX
+    with pytest.raises(StoredValueError, match="a stored value calls"):
+        PICKLES.loads(whole(*parts))
 
 
 def test_nothing_is_executed_of_a_value_that_is_refused_at_its_end():

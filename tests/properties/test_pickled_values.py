@@ -77,6 +77,11 @@ class Tuple(tuple):
     pass
 
 
+class Hashed(list):
+    def __hash__(self):
+        return len(self)
+
+
 class Set(set):
     pass
 
@@ -275,6 +280,7 @@ WHOLE = {
     "a complex": [Imaginary(1, 2), complex(1, 2)],
     "a tuple": filled(Tuple((1, 2)), more=3),
     "a set": filled(Set([1, (2, 3)]), more=3),
+    "a list as a key": {Hashed([1, 2]): 1},
     "a frozenset": {Frozenset([1, 2]): 1},
     "deques": [deque([1]), deque([1], 3), Deque([1, 2], 2)],
     "counters": [Counter("aab"), Count("aab"), Counter()],
@@ -290,7 +296,12 @@ WHOLE = {
     "times": [Time(2026, 1, 2, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=Zone(2)), timedelta(-1, 2, 3)],
     "dice": [Random(1), Dice(2)],  # noqa: S311 - values like any other
     "collections of users": [Users(a=1), Rows([1]), Line("x")],
-    "errors": [OwnError("a", 1), MissingError(2, "gone"), filled(OwnError(), why=range(3))],
+    "errors": [
+        OwnError("a", 1),
+        MissingError(2, "gone"),
+        filled(OwnError(), why=range(3)),
+        OwnError(range(3)),
+    ],
     "flags": [Rights.READ, Rights(3), Rights(0), Rights(8), shapes.Right(3)],
     "a generic": Generic_(1),
     "structs": [Own(1, [2]), Own(range(3), Own())],

@@ -7,7 +7,8 @@ from typing import Any
 
 from wallaroo.errors import StoredValueError
 from wallaroo.serde.attributes import Attributes, attributes_of, in_dict
-from wallaroo.serde.pickle import NAMELESS, RestrictedPickle
+from wallaroo.serde.pickle import RestrictedPickle
+from wallaroo.serde.stand_ins import NAMELESS
 
 PickleAttributes = Callable[[dict[str, Any]], bytes | None]
 

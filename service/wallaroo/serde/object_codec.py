@@ -1,17 +1,8 @@
 """Bytes of states and of what crosses an internal topic: every object comes back exactly as it was.
 
-A value is `<tag><payload>` if its class is known from the store, as is that of states:
-
-    1J{"total":2286}     the attributes of an object, or its slots, as JSON
-    1D...                the same pickled, if JSON would not be exact
-    1M{"total":2286}     a pydantic model as JSON
-
-In a message, where values may be of any class, `<module>:<class>` and a line feed follow the tag of these.
-The rest is the same in both, but a state that is a dict, a str or bytes is pickled, as it always was:
-
-    1O{"user":"rex"}     a flat dict as JSON
-    1S... 1B...          a str, bytes
-    1P...                anything else, pickled whole
+A value is `<tag><payload>`; `formats.py` lists the tags. The class of a state is known from its store. In a
+message, where values may be of any class, `<module>:<class>` and a line feed follow the tag of objects and
+models. A state that is a dict, a str or bytes is pickled, as it always was.
 
 Reading never trusts the bytes: StoredValueError is all that a damaged or forged value can cause.
 """
@@ -86,16 +77,16 @@ class ObjectCodec:
         self._classes = classes
         self._pickles = pickles
         self._encoders: dict[type, Encode] = {}
-        # Of the classes whose objects are rows of JSON: what reads these, and what stands in front of each.
+        # By class: what reads the rows of JSON that its objects are, and what stands in front of each.
         self._rows: dict[type, tuple[Callable[[Sequence[Any]], Sequence[dict[str, Any]]], bytes]] = {}
-        # By what stands in front of the payload, which is the tag, or tag and class.
+        # By what stands in front of the payload: the tag, or tag and class.
         self._readers: dict[bytes, Decode] = {
             DICT_JSON: read_json,
             TEXT: lambda payload: payload.decode("utf-8", "surrogatepass"),
             BYTES: bytes,
             PICKLE: pickles.loads,
         }
-        # What makes an object of its attributes, by the same and the line feed.
+        # By tag, class and line feed: what makes an object of its attributes.
         self._makers: dict[bytes, Callable[[dict[str, Any]], Any]] = {}
 
     def encode(self, value: Any) -> bytes:

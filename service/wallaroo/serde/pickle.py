@@ -23,10 +23,8 @@ from typing import Any, NoReturn
 from zoneinfo import ZoneInfo
 
 from wallaroo.errors import RecordError, StoredValueError
-from wallaroo.serde.stand_ins import USUAL, VALUE_TYPES, StructMaker, stand_in_of
+from wallaroo.serde.stand_ins import NAMELESS, USUAL, VALUE_TYPES, StructMaker, stand_in_of
 
-# Pickle writes no name for these; only what they hold may have one.
-NAMELESS = frozenset({dict, list, tuple, set, frozenset, str, bytes, int, float, bool, type(None)})
 # The one function that a pickle may name: how msgspec pickles a Struct with keyword-only fields.
 _STRUCT_FUNCTION = ("msgspec._utils", "rebuild")
 _make_struct = StructMaker()

@@ -39,10 +39,10 @@ VALUE_TYPES: frozenset[type] = frozenset().union(_BUILT_IN, _COLLECTIONS, _TIMES
 USUAL: Any = (object.__reduce_ex__, object.__reduce__)
 # Constructors that only keep or convert what they are given.
 _HARMLESS = VALUE_TYPES | {object, bytes, tuple, tzinfo, _RANDOM.__base__, BaseModel, RootModel}
-_HARMLESS_BASES = (BaseException, msgspec.Struct)
-_SIMPLE = frozenset({dict, list, tuple, set, frozenset, str, bytes, int, float, complex, bool, type(None)})
+# Pickle writes no name for these; only what they hold may have one.
+NAMELESS = frozenset({dict, list, tuple, set, frozenset, str, bytes, int, float, bool, type(None)})
 # One object serves the whole process.
-_SHARED = (type, Enum, ZoneInfo)
+_SHARED = (Enum, ZoneInfo)
 
 
 class _StandIn(type):
@@ -60,9 +60,8 @@ class _StandIn(type):
     def _refuse(cls, *_state: Any) -> NoReturn:
         raise _refusal("fills", type)
 
-    __setattr__ = _refuse
     # Found before a method of the same name that is for the objects of the class.
-    __setstate__ = append = extend = add = property(_refuse)
+    __setstate__ = append = extend = property(_refuse)
 
 
 class _SharedObject:
@@ -92,11 +91,9 @@ class StructMaker:
 
     def __call__(self, kind: Any, fields: Any) -> Any:
         is_stand_in = type(kind) is _StandIn
-        named = kind.kind if is_stand_in else kind
-        is_struct = issubclass(type(named), type) and issubclass(named, msgspec.Struct)
-        if not is_struct or type(fields) is not dict:
+        if not issubclass(kind.kind if is_stand_in else kind, msgspec.Struct):
             raise _refusal("calls", StructMaker)
-        return kind(*fields.values()) if is_stand_in else kind(**fields)
+        return kind() if is_stand_in else kind(**fields)
 
     def __setattr__(self, _name: str, _value: Any) -> NoReturn:
         raise _refusal("fills", StructMaker)
@@ -135,10 +132,10 @@ def stand_in_of(kind: type, is_own: IsOwn) -> type:
 def _filling_methods(kind: type, is_own: IsOwn) -> dict[str, Any]:
     """Methods by which pickle fills an object; `id` takes one argument and does nothing with it."""
     found: dict[str, Any] = {"__setstate__": id} if hasattr(kind, "__setstate__") else {}
-    if not issubclass(kind, list | deque):
-        adding = next((name for name in ("extend", "append") if hasattr(kind, name)), None)
-        if adding and _is_own_function(getattr(kind, adding), is_own):
-            found[adding] = id
+    # The one that pickle would use.
+    adding = next((name for name in ("extend", "append") if hasattr(kind, name)), None)
+    if adding and _is_own_function(getattr(kind, adding), is_own):
+        found[adding] = id
     if not issubclass(kind, dict) and _is_own_function(getattr(kind, "__setitem__", None), is_own):
         found["__setitem__"] = lambda _self, _key, _value: None
     return found
@@ -153,7 +150,7 @@ def _never(_arguments: tuple[Any, ...]) -> bool:
 
 
 def _simple(arguments: tuple[Any, ...]) -> bool:
-    return all(type(each) in _SIMPLE for each in arguments)
+    return NAMELESS.issuperset(map(type, arguments))
 
 
 def _allowed_in_making(kind: type, is_own: IsOwn) -> Allows:
@@ -162,7 +159,8 @@ def _allowed_in_making(kind: type, is_own: IsOwn) -> Allows:
         return _never
     if _is_trusted(kind, "__new__", is_own):
         return _any
-    return _simple if _takes_new_arguments(kind) else lambda arguments: not arguments
+    takes_arguments = hasattr(kind, "__getnewargs__") or hasattr(kind, "__getnewargs_ex__")
+    return _simple if takes_arguments else lambda arguments: not arguments
 
 
 def _allowed_in_calling(kind: type, is_own: IsOwn) -> Allows:
@@ -181,14 +179,10 @@ def _allowed_in_calling(kind: type, is_own: IsOwn) -> Allows:
     return _never if (kind.__reduce_ex__, kind.__reduce__) == USUAL else _simple
 
 
-def _takes_new_arguments(kind: type) -> bool:
-    return hasattr(kind, "__getnewargs__") or hasattr(kind, "__getnewargs_ex__")
-
-
 def _is_trusted(kind: type, name: str, is_own: IsOwn) -> bool:
     """Whether a constructor is harmless, the application's own, or made of the fields of a class."""
     function = getattr(kind, name)
-    if _is_own_function(function, is_own) or issubclass(kind, _HARMLESS_BASES):
+    if _is_own_function(function, is_own) or issubclass(kind, BaseException):
         return True
     if isinstance(function, FunctionType) and function.__code__.co_filename.startswith("<"):
         return not function.__code__.co_filename.startswith("<frozen")
