@@ -1,7 +1,5 @@
 """Turn any Python value into one that JSON can write: readable rather than reversible. Never raises."""
 
-from __future__ import annotations
-
 import json
 import math
 from collections.abc import Mapping

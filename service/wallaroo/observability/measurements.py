@@ -4,8 +4,6 @@ Written by its own thread only. `snapshot()` is safe from any thread: every valu
 a dict is atomic. Made for a few calls per slice of records, never for one per record.
 """
 
-from __future__ import annotations
-
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple, TypeAlias
