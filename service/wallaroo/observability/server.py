@@ -12,11 +12,26 @@ _STOP_SECONDS = 5.0
 
 
 class HttpServer:
-    """Listens from `start()` to `stop()`; port 0 takes a free one, which `port` then tells."""
+    """Listens from `start()` to `stop()`; with port 0 a free one, which is then in `port`."""
 
     def __init__(self, app: ASGIApp, host: str, port: int) -> None:
         self.port = port
-        self._server = uvicorn.Server(_config(app, host, port))
+        self._host = host
+        config = uvicorn.Config(
+            app,
+            host=host,
+            port=port,
+            loop="asyncio",
+            http="h11",
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=1,
+        )
+        self._server = uvicorn.Server(config)
         self._failure: BaseException | None = None
         self._thread: threading.Thread | None = None
 
@@ -28,7 +43,7 @@ class HttpServer:
             self._thread.join(_STARTED_SECONDS)
         if not self._server.started:
             raise SettingsError(
-                f"http_port: cannot listen on {self._server.config.host}:{self.port} ({self._failure}); "
+                f"http_port: cannot listen on {self._host}:{self.port} ({self._failure}); "
                 "another process may have it: choose a free one with WALLAROO_HTTP_PORT (0 takes any)"
             ) from self._failure
         self.port = self._server.servers[0].sockets[0].getsockname()[1]
@@ -47,20 +62,3 @@ class HttpServer:
         except SystemExit as error:
             # uvicorn's way to report that it cannot listen.
             self._failure = error.__context__
-
-
-def _config(app: ASGIApp, host: str, port: int) -> uvicorn.Config:
-    return uvicorn.Config(
-        app,
-        host=host,
-        port=port,
-        loop="asyncio",
-        http="h11",
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        log_level="warning",
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=1,
-    )

@@ -1,4 +1,4 @@
-"""The supervisor: waits for Kafka, sees to the topics, starts the workers and restarts the dead ones."""
+"""The supervisor: waits for Kafka, prepares the topics, starts the workers and restarts the dead ones."""
 
 import logging
 import threading
@@ -25,8 +25,8 @@ _KAFKA_RETRY_SECONDS = 2.0
 class Supervisor:
     """Keeps a group of workers running until `stop`.
 
-    `prepare` sees to the topics and returns their partitions; `start_workers` gets them. `cluster` is where
-    Kafka is said to be.
+    `prepare` creates or checks the topics and returns their partitions, with which `start_workers` is called.
+    `cluster` is where Kafka is said to be.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class Supervisor:
                 worker.refresh(timeout_seconds)
 
     def _prepared(self) -> Mapping[str, int] | None:
-        """See to the topics, and wait for a cluster that is not there yet."""
+        """The partitions of all topics, once the cluster is there; None if stopped before."""
         while not self._stopping.is_set():
             try:
                 return self._prepare()
