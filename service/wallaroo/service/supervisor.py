@@ -57,13 +57,11 @@ class Supervisor:
             return Exit.CLEAN
         self.workers = self._start_workers(partitions)
         self._obstacle = ""
-        verdict = Exit.CLEAN
         while not self._stopping.wait(_TICK_SECONDS):
             final = self._tend()
             if final is not None:
-                verdict = final
-                break
-        return self._stop_workers(verdict)
+                return self._stop_workers(final)
+        return self._stop_workers(Exit.CLEAN)
 
     def health(self) -> HealthReport:
         return health([w.status() for w in self.workers], self._clock.monotonic())
