@@ -3,7 +3,7 @@
 import sys
 
 from benchmarks.watched_worker import main as watched
-from wallaroo.cli.options import parse, parser
+from wallaroo.cli.application import parse, parser
 from wallaroo.observability import logging as log_setup
 from wallaroo.service.application import load
 from wallaroo.service.service import Service

@@ -18,13 +18,12 @@ from confluent_kafka import Consumer, Producer
 import wallaroo
 from scripts.ways import Call, Function, Mark, Stack, Ways, ways
 from wallaroo.demo.embedded import embedded_broker
-from wallaroo.engine.transaction import no_probe
 from wallaroo.kafka.clients import admin_client
 from wallaroo.kafka.topics import ensure_topics
 
 # All that is known here of the package's inside; used in `trace_ways` and `_new_loop` only.
 from wallaroo.service.application import load
-from wallaroo.service.assemble import build_loops
+from wallaroo.service.assemble import WorkerContext, build_loops
 from wallaroo.service.protocol import WorkerSpec
 from wallaroo.settings import Settings
 
@@ -81,7 +80,7 @@ def _new_loop(broker: str) -> Runnable:
     loaded = load(APPLICATION, args, "figures")
     partitions = ensure_topics(admin_client(settings, "figures"), loaded.topology, settings)
     spec = WorkerSpec(0, "figures", APPLICATION, args, "figures", settings, partitions)
-    [loop] = build_loops(spec, loaded, no_probe)
+    [loop] = build_loops(WorkerContext(spec, loaded))
     return loop
 
 

@@ -14,9 +14,13 @@ from wallaroo.connectors.tcp.sink import CAPACITY, TcpSink
 from wallaroo.engine.metrics import LoopMetrics
 from wallaroo.kafka.clients import Member
 from wallaroo.observability import metrics
-from wallaroo.service.assemble_deliveries import delivery_loop
+from wallaroo.serde.codecs import codecs_of
+from wallaroo.service.application import Loaded
+from wallaroo.service.assemble import WorkerContext
+from wallaroo.service.assemble_connectors import delivery_loop
+from wallaroo.service.protocol import WorkerSpec
 from wallaroo.settings import Settings
-from wallaroo.topology.model import Delivery, TcpReceiver
+from wallaroo.topology.model import Delivery, TcpReceiver, Topology
 
 KEYS = ("rex", "fido", "laika", "belka", "strelka", "muhtar")
 
@@ -86,10 +90,11 @@ def tcp_loop(name, port, settings, worker=0, capacity=CAPACITY):
 
 
 def loop_to(receiver, name, settings, worker=0):
-    member = Member(name, "test", worker)
-    return delivery_loop(
-        delivery_to(receiver, name), f"{name}-dlq", Settings(**settings), member, SystemClock()
-    )
+    """The delivery of the outbox of that name to a topic of another cluster, as a worker builds it."""
+    topology = Topology(name, name, f"{name}-dlq", (), ())
+    spec = WorkerSpec(worker, "test", "", (), name, Settings(**settings), {})
+    worker_context = WorkerContext(spec, Loaded(topology, codecs_of(None)))
+    return delivery_loop(worker_context, delivery_to(receiver, name))
 
 
 def delivery_to(receiver, name):

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from wallaroo.cli.options import parse, parser
+from wallaroo.cli.application import parse, parser
 from wallaroo.engine.transaction import ProbePoint
 from wallaroo.observability import logging as log_setup
 from wallaroo.service import worker

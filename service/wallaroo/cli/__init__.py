@@ -1,14 +1,15 @@
-"""The command `wallaroo`: one module per verb."""
+"""The command `wallaroo`."""
 
 import sys
 from collections.abc import Callable, Sequence
 
-from wallaroo.cli import demo, describe, run
+from wallaroo.cli import demo
+from wallaroo.cli.application import describe, run
 from wallaroo.errors import WallarooError
 
 _VERBS: dict[str, Callable[[Sequence[str]], int]] = {
-    "run": run.main,
-    "describe": describe.main,
+    "run": run,
+    "describe": describe,
     "demo": demo.main,
 }
 

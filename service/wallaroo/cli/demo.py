@@ -12,12 +12,11 @@ from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
 
-from wallaroo.cli import run
+from wallaroo.cli.application import run
 from wallaroo.demo.embedded import FETCH_WAIT_MS, MOST_RECORDS, embedded_broker
-from wallaroo.demo.flow import Flow
+from wallaroo.demo.flow import Flow, Screen
 from wallaroo.demo.ledger import LIMIT, Ledger, payments
-from wallaroo.demo.screen import Screen
-from wallaroo.demo.service import DemoService, demo_service
+from wallaroo.demo.service import demo_service
 from wallaroo.demo.traffic import Feed, Tail
 from wallaroo.errors import SettingsError, WallarooError
 
@@ -43,7 +42,7 @@ def main(argv: Sequence[str]) -> int:
     screen = Screen(sys.stdout)
     try:
         with TemporaryDirectory(prefix=f"{_NAME}-") as folder, embedded_broker() as broker:
-            return _with_broker(screen, options, broker, Path(folder))
+            return _play(screen, options, broker, Path(folder))
     except KeyboardInterrupt:
         screen.done()
         screen.line("Stopped before the end.")
@@ -86,18 +85,27 @@ def _find_application() -> None:
         )
 
 
-def _with_broker(screen: Screen, options: argparse.Namespace, broker: str, folder: Path) -> int:
+def _play(screen: Screen, options: argparse.Namespace, broker: str, folder: Path) -> int:
     screen.line(_INTRODUCTION.format(broker=broker))
     started = time.monotonic()
-    with demo_service(run.main, _service_options(broker), folder) as service:
+    with demo_service(run, _service_options(broker), folder) as service:
         screen.progress(0, "starting two workers")
         address = service.wait_until_ready()
         screen.done()
         screen.line(f"  two workers      ready after {time.monotonic() - started:.1f} s")
         screen.line(f"  metrics          http://{address}/metrics\n")
-        feed, tail = Feed(broker, "transactions"), Tail(broker, ["alerts", f"{_NAME}-dlq"])
-        with closing(tail):
-            return _with_service(screen, options, service, Flow(screen, feed, tail, service.check), address)
+        ledger = Ledger()
+        transactions = payments(Random(options.seed), ledger)  # noqa: S311 - repeatable, not secret
+        feed = Feed(broker, "transactions")
+        with closing(Tail(broker, ["alerts", f"{_NAME}-dlq"])) as tail:
+            flow = Flow(screen, feed, tail, service.check)
+            flow.run(transactions, options.records, options.rate, ledger)
+            service.stop()
+            flow.drain()
+        if _summarize(screen, flow, ledger, address):
+            return 0
+        screen.line(f"What the service's log complains of:{service.troubles() or ' nothing'}")
+        return 1
 
 
 def _service_options(broker: str) -> list[str]:
@@ -110,20 +118,6 @@ def _service_options(broker: str) -> list[str]:
         "--application-id", _NAME, "--http-port", "0", "--log-format", "json",
     ]
     # fmt: on
-
-
-def _with_service(
-    screen: Screen, options: argparse.Namespace, service: DemoService, flow: Flow, address: str
-) -> int:
-    ledger = Ledger()
-    transactions = payments(Random(options.seed), ledger)  # noqa: S311 - repeatable, not secret
-    flow.run(transactions, options.records, options.rate, ledger)
-    service.stop()
-    flow.drain()
-    if _summarize(screen, flow, ledger, address):
-        return 0
-    screen.line(f"What the service's log complains of:{service.troubles() or ' nothing'}")
-    return 1
 
 
 def _summarize(screen: Screen, flow: Flow, ledger: Ledger, address: str) -> bool:

@@ -35,7 +35,7 @@ def embedded_broker() -> Iterator[str]:
     """Run the broker; gives its address, `host:port`. Raises KafkaSetupError where it does not start."""
     ours, theirs = _processes.Pipe()
     process = _processes.Process(target=_serve, args=(theirs,), name="wallaroo-embedded-broker", daemon=True)
-    with deaf_to_interrupts():
+    with interrupts_blocked():
         process.start()
     theirs.close()
     try:
@@ -47,11 +47,11 @@ def embedded_broker() -> Iterator[str]:
 
 
 @contextmanager
-def deaf_to_interrupts() -> Iterator[None]:
-    """Processes started in here do not hear Ctrl-C; for the main thread.
+def interrupts_blocked() -> Iterator[None]:
+    """Processes started in here do not get Ctrl-C; for the main thread.
 
     It reaches every process of a terminal, but is for the first one to answer, which ends the others. One
-    that comes meanwhile is not lost: it is heard at the end of the block.
+    that comes meanwhile is not lost: it is delivered at the end of the block.
     """
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from random import Random
 from typing import NamedTuple
 
@@ -11,32 +12,13 @@ Number = int | float
 LIMIT = 2000
 EVERY_MALFORMED = 2_000
 
+# fmt: off
 _USERS = [
-    "Fido",
-    "Rex",
-    "Bella",
-    "Luna",
-    "Max",
-    "Zoë",
-    "Milo",
-    "Ωμέγα",
-    "Nala",
-    "Tigris",
-    "Şeker",
-    "さくら",
-    "Biscuit",
-    "Coco",
-    "Pépin",
-    "Жучка",
-    "Frida",
-    "Otto",
-    "小黑",
-    "Mango",
-    "Pixel",
-    "Søren",
-    "Kiki",
-    "Waldi",
+    "Fido", "Rex", "Bella", "Luna", "Max", "Zoë", "Milo", "Ωμέγα",
+    "Nala", "Tigris", "Şeker", "さくら", "Biscuit", "Coco", "Pépin", "Жучка",
+    "Frida", "Otto", "小黑", "Mango", "Pixel", "Søren", "Kiki", "Waldi",
 ]
+# fmt: on
 _MALFORMED = (
     b"not JSON at all",
     b'{"user": "Fido", "amount": NaN}',
@@ -84,9 +66,7 @@ class Verdict:
 
 def payments(rng: Random, ledger: Ledger) -> Iterator[Payment]:
     """Endless payments, each entered into the ledger; now and then a malformed one."""
-    number = 0
-    while True:
-        number += 1
+    for number in count(1):
         if number % EVERY_MALFORMED == 0:
             ledger.malformed += 1
             yield Payment(b"", _MALFORMED[ledger.malformed % len(_MALFORMED)])
@@ -105,22 +85,18 @@ def line(kind: str, user: str, total: Number) -> str:
 
 def judge(due: Mapping[str, Sequence[str]], came: Mapping[str, Sequence[str]]) -> Verdict:
     """Compare alerts user by user; one that came again is repeated, which at-least-once allows."""
-    verdicts = [_judge_one(due.get(user, ()), came.get(user, ())) for user in {*due, *came}]
-    return Verdict(
-        sum(v.missing for v in verdicts), sum(v.wrong for v in verdicts), sum(v.repeated for v in verdicts)
-    )
-
-
-def _judge_one(due: Sequence[str], came: Sequence[str]) -> Verdict:
-    taken = wrong = repeated = 0
-    for alert in came:
-        if taken < len(due) and alert == due[taken]:
-            taken += 1
-        elif alert in due[:taken]:
-            repeated += 1
-        else:
-            wrong += 1
-    return Verdict(len(due) - taken, wrong, repeated)
+    missing = wrong = repeated = 0
+    for user in {*due, *came}:
+        expected, taken = due.get(user, ()), 0
+        for alert in came.get(user, ()):
+            if taken < len(expected) and alert == expected[taken]:
+                taken += 1
+            elif alert in expected[:taken]:
+                repeated += 1
+            else:
+                wrong += 1
+        missing += len(expected) - taken
+    return Verdict(missing, wrong, repeated)
 
 
 def _amount(rng: Random, total: Number) -> Number:

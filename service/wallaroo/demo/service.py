@@ -8,20 +8,20 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from typing import Any
 
-from wallaroo.demo.embedded import deaf_to_interrupts
+from wallaroo.demo.embedded import interrupts_blocked
 from wallaroo.errors import KafkaSetupError
 
 _READY_SECONDS = 45.0
 _STOP_SECONDS = 35.0
-_LOOK_SECONDS = 0.1
+_POLL_SECONDS = 0.1
 _LAST_EVENTS = 10
 _GRAVE = ("WARNING", "ERROR", "CRITICAL")
 _DETAILS = ("loop", "error", "reason", "worker", "exit_code")
@@ -45,9 +45,9 @@ class DemoService:
         while time.monotonic() < deadline:
             self.check()
             address = self._address()
-            if address is not None and _status(address, "/readyz") == http.HTTPStatus.OK:
+            if address is not None and _is_ready(address):
                 return address
-            time.sleep(_LOOK_SECONDS)
+            time.sleep(_POLL_SECONDS)
         raise KafkaSetupError(
             f"the service was not ready within {_READY_SECONDS:.0f} seconds{self.troubles()}"
         )
@@ -70,7 +70,10 @@ class DemoService:
         """What its log complains of, or its last lines where it does not; a line each, a line break first."""
         events = self._events()
         grave = [event for event in events if event["level"] in _GRAVE]
-        lines = dict.fromkeys(_readable(event) for event in grave or events)
+        lines: dict[str, None] = {}
+        for event in grave or events:
+            details = [f"{name}={event[name]}" for name in _DETAILS if name in event]
+            lines[" ".join([event["event"], *details])] = None
         return "".join(f"\n  {text}" for text in list(lines)[-_LAST_EVENTS:])
 
     def _address(self) -> str | None:
@@ -79,8 +82,7 @@ class DemoService:
         return next((url.removeprefix("http://") for url in urls), None)
 
     def _events(self) -> list[dict[str, Any]]:
-        lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
-        return [_event(text) for text in lines]
+        return [_event(text) for text in self.log.read_text("utf-8", "replace").splitlines()]
 
 
 @contextmanager
@@ -93,16 +95,14 @@ def demo_service(run: Run, options: Sequence[str], folder: Path) -> Iterator[Dem
         target=_serve, args=(run, list(options), str(log), theirs), name="wallaroo-demo"
     )
     service = DemoService(process, log)
-    try:
-        with deaf_to_interrupts():
-            process.start()
-            theirs.close()
-        yield service
-    finally:
+    with closing(ours):
         try:
-            service.stop()
+            with interrupts_blocked():
+                process.start()
+                theirs.close()
+            yield service
         finally:
-            ours.close()
+            service.stop()
 
 
 def _serve(run: Run, options: list[str], log: str, parent: Connection) -> None:
@@ -123,15 +123,13 @@ def _end_with(parent: Connection) -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
 
-def _status(address: str, path: str) -> int:
-    connection = http.client.HTTPConnection(address, timeout=2)
-    try:
-        connection.request("GET", path)
-        return connection.getresponse().status
-    except OSError:
-        return 0
-    finally:
-        connection.close()
+def _is_ready(address: str) -> bool:
+    with closing(http.client.HTTPConnection(address, timeout=2)) as connection:
+        try:
+            connection.request("GET", "/readyz")
+            return connection.getresponse().status == http.HTTPStatus.OK
+        except OSError:
+            return False
 
 
 def _event(text: str) -> dict[str, Any]:
@@ -141,8 +139,3 @@ def _event(text: str) -> dict[str, Any]:
     except ValueError:
         event = None
     return event if isinstance(event, dict) else {"level": "ERROR", "event": text}
-
-
-def _readable(event: Mapping[str, Any]) -> str:
-    details = (f"{name}={event[name]}" for name in _DETAILS if name in event)
-    return " ".join([event["event"], *details])

@@ -3,14 +3,14 @@
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Producer, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message, Producer, TopicPartition
 
 from wallaroo.demo.embedded import FETCH_WAIT_MS
 from wallaroo.errors import KafkaSetupError
 
 _REQUEST_SECONDS = 10.0
 _MOST_AT_ONCE = 5_000
-# A demo tells of its troubles itself.
+# A demo reports its troubles itself.
 _QUIET = {"log_level": 0, "error_cb": lambda _error: None}
 
 
@@ -26,7 +26,6 @@ class Feed:
 
     def __init__(self, bootstrap_servers: str, topic: str) -> None:
         self._topic = topic
-        self._failures: list[KafkaError] = []
         self._producer = Producer(
             {
                 "bootstrap.servers": bootstrap_servers,
@@ -34,7 +33,7 @@ class Feed:
                 "partitioner": "murmur2_random",
                 "linger.ms": 5,
                 "delivery.report.only.error": True,
-                "on_delivery": lambda error, _message: self._failures.append(error),
+                "on_delivery": self._fail,
                 **_QUIET,
             }
         )
@@ -43,18 +42,14 @@ class Feed:
         """Queue a record; KafkaSetupError where an earlier one could not be delivered."""
         self._producer.produce(self._topic, value, key)
         self._producer.poll(0)
-        self._check()
 
     def finish(self) -> None:
         """Wait until everything is delivered; KafkaSetupError where that fails."""
         self._producer.flush(_REQUEST_SECONDS)
-        self._check()
 
-    def _check(self) -> None:
-        if self._failures:
-            raise KafkaSetupError(
-                f"a record could not be written to {self._topic}: {self._failures[0].str()}"
-            )
+    def _fail(self, error: KafkaError, _message: Message) -> None:
+        # What a callback raises is raised by the call that polls.
+        raise KafkaSetupError(f"a record could not be written to {self._topic}: {error.str()}")
 
 
 class Tail:
@@ -72,7 +67,11 @@ class Tail:
                 **_QUIET,
             }
         )
-        self._next = dict.fromkeys((at for topic in topics for at in self._partitions(topic)), 0)
+        self._next = {
+            (topic, number): 0
+            for topic in topics
+            for number in self._consumer.list_topics(topic, _REQUEST_SECONDS).topics[topic].partitions
+        }
         self._consumer.assign([TopicPartition(*at, OFFSET_BEGINNING) for at in self._next])
 
     def read(self, timeout_seconds: float) -> list[Arrival]:
@@ -88,15 +87,10 @@ class Tail:
     @property
     def at_end(self) -> bool:
         """Whether all has been read that is there now."""
-        return all(position >= self._high(*at) for at, position in self._next.items())
+        return all(
+            position >= self._consumer.get_watermark_offsets(TopicPartition(*at), _REQUEST_SECONDS)[1]
+            for at, position in self._next.items()
+        )
 
     def close(self) -> None:
         self._consumer.close()
-
-    def _partitions(self, topic: str) -> list[tuple[str, int]]:
-        found = self._consumer.list_topics(topic, _REQUEST_SECONDS).topics[topic].partitions
-        return [(topic, number) for number in found]
-
-    def _high(self, topic: str, number: int) -> int:
-        watermarks = self._consumer.get_watermark_offsets(TopicPartition(topic, number), _REQUEST_SECONDS)
-        return int(watermarks[1])

@@ -1,7 +1,5 @@
 """What the supervisor can answer to a question about the state of one key."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 

@@ -1,9 +1,11 @@
 """Decide whether a process group is healthy (restart it?) and ready (send it work?); pure."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+
+# Leaves the restart back-off its time.
+_DEAD_SECONDS = 60.0
+_SILENT_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +40,6 @@ class WorkerStatus:
 
 
 @dataclass(frozen=True, slots=True)
-class HealthLimits:
-    """How long a worker may be gone or silent; `dead_seconds` leaves the restart back-off its time."""
-
-    dead_seconds: float = 60.0
-    silent_seconds: float = 30.0
-
-
-@dataclass(frozen=True, slots=True)
 class HealthReport:
     """A verdict and, where it is negative, the reasons: sentences for an operator."""
 
@@ -53,9 +47,9 @@ class HealthReport:
     reasons: tuple[str, ...] = ()
 
 
-def health(statuses: Sequence[WorkerStatus], now: float, limits: HealthLimits) -> HealthReport:
+def health(statuses: Sequence[WorkerStatus], now: float) -> HealthReport:
     """Not ok where a worker has been dead or silent for too long, or one of its loops has stopped."""
-    return _report(reason for status in statuses for reason in _illnesses(status, now, limits))
+    return _report(reason for status in statuses for reason in _illnesses(status, now))
 
 
 def readiness(statuses: Sequence[WorkerStatus]) -> HealthReport:
@@ -70,17 +64,17 @@ def _report(reasons: Iterable[str]) -> HealthReport:
     return HealthReport(not found, found)
 
 
-def _illnesses(status: WorkerStatus, now: float, limits: HealthLimits) -> list[str]:
+def _illnesses(status: WorkerStatus, now: float) -> list[str]:
     silence = now - status.last_heard
     worker = f"worker {status.index}"
-    if not status.alive and silence > limits.dead_seconds:
+    if not status.alive and silence > _DEAD_SECONDS:
         return [
-            f"{worker} died {silence:.0f} s ago and has not come back (limit {limits.dead_seconds:g} s); "
+            f"{worker} died {silence:.0f} s ago and has not come back (limit {_DEAD_SECONDS:g} s); "
             "look at its last log lines and at wallaroo_worker_restarts_total"
         ]
-    if status.alive and silence > limits.silent_seconds:
+    if status.alive and silence > _SILENT_SECONDS:
         return [
-            f"{worker} has been silent for {silence:.0f} s (limit {limits.silent_seconds:g} s): it hangs in "
+            f"{worker} has been silent for {silence:.0f} s (limit {_SILENT_SECONDS:g} s): it hangs in "
             "user code or in Kafka; look at its log and at wallaroo_process_duration_seconds"
         ]
     return [_stopped(status.index, loop) for loop in status.loops if loop.problem is not None]

@@ -1,7 +1,5 @@
 """The HTTP pages of a process group; they ask `PageSources` and decide nothing."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, assert_never, get_args

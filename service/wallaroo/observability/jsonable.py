@@ -1,7 +1,5 @@
 """Turn any Python value into one that JSON can write: readable rather than reversible. Never raises."""
 
-from __future__ import annotations
-
 import json
 import math
 from collections.abc import Mapping
@@ -10,9 +8,9 @@ from typing import Any
 
 from pydantic import BaseModel
 
-MAX_DEPTH = 12
+_MAX_DEPTH = 12
 # Python refuses to write longer integers as decimal text.
-MAX_INTEGER_BITS = 10_000
+_MAX_INTEGER_BITS = 10_000
 # JSON allows these unescaped, but some readers end a line at them, and terminals obey them.
 _CONTROL = {code: f"\\u{code:04x}" for code in (*range(0x7F, 0xA0), 0x2028, 0x2029)}
 
@@ -35,7 +33,7 @@ def to_json(value: Any) -> str:
 
 
 def _jsonable(value: Any, depth: int) -> Any:
-    if depth > MAX_DEPTH:
+    if depth > _MAX_DEPTH:
         return "..."
     match value:
         case None | bool() | str() | int() | float() | bytes() | bytearray():
@@ -57,7 +55,7 @@ def _scalar(value: str | float | bytes | bytearray | None) -> str | float | None
         case str():
             return str.__str__(value)
         case int():
-            return int(value) if value.bit_length() <= MAX_INTEGER_BITS else hex(value)
+            return int(value) if value.bit_length() <= _MAX_INTEGER_BITS else hex(value)
         case float():
             return float(value) if math.isfinite(value) else str(value)
         case _:
@@ -65,11 +63,7 @@ def _scalar(value: str | float | bytes | bytearray | None) -> str | float | None
 
 
 def _key(key: object) -> str:
-    match key:
-        case str() | bytes():
-            return str(_scalar(key))
-        case _:
-            return _text(key)
+    return str(_scalar(key)) if isinstance(key, str | bytes) else _text(key)
 
 
 def _attributes(value: object) -> Mapping[str, Any] | None:

@@ -4,17 +4,18 @@
 says comes through the logger KAFKA_LOGGER, which the clients are given.
 """
 
-from __future__ import annotations
-
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 from wallaroo.observability.jsonable import to_json, to_jsonable
 
 KAFKA_LOGGER = "wallaroo.kafka"
 LogFormat = Literal["json", "text"]
+Fields: TypeAlias = Mapping[str, object]
+Traces: TypeAlias = Mapping[str, str]
+Line: TypeAlias = Callable[[logging.LogRecord, Fields, Traces], str]
 
 _STANDARD_ATTRIBUTES = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
@@ -29,65 +30,52 @@ def configure(level: str, format: LogFormat, **fields: object) -> None:  # noqa:
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
 
 
-def formatter(format: LogFormat, fields: Mapping[str, object]) -> logging.Formatter:  # noqa: A002
+def formatter(format: LogFormat, fields: Fields) -> logging.Formatter:  # noqa: A002
     """Return the formatter of that name."""
-    match format:
-        case "json":
-            return JsonFormatter(fields)
-        case "text":
-            return TextFormatter(fields)
+    return EventFormatter({"json": _json_line, "text": _text_line}[format], fields)
 
 
-class JsonFormatter(logging.Formatter):
-    """One JSON object per line; a traceback is a field of it."""
+class EventFormatter(logging.Formatter):
+    """Formats events that carry `fields` besides their own."""
 
-    def __init__(self, fields: Mapping[str, object]) -> None:
+    def __init__(self, line: Line, fields: Fields) -> None:
         super().__init__()
+        self._line = line
         self._fields = dict(fields)
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line of one event."""
-        head = {
-            "ts": _timestamp(record),
-            "level": record.levelname,
-            "logger": record.name,
-            "event": record.getMessage(),
-        }
-        given = {**self._fields, **_extras(record), **_traceback(self, record)}
-        return to_json({**head, **{f"{name}_" if name in head else name: given[name] for name in given}})
+        own = {name: value for name, value in vars(record).items() if name not in _STANDARD_ATTRIBUTES}
+        traces = {}
+        if record.exc_info and record.exc_info[0] is not None:
+            traces["traceback"] = self.formatException(record.exc_info)
+        if record.stack_info:
+            traces["stack"] = self.formatStack(record.stack_info)
+        return self._line(record, {**self._fields, **own}, traces)
 
 
-class TextFormatter(logging.Formatter):
+def _json_line(record: logging.LogRecord, fields: Fields, traces: Traces) -> str:
+    """One JSON object; a traceback is a field of it."""
+    head = {
+        "ts": _timestamp(record),
+        "level": record.levelname,
+        "logger": record.name,
+        "event": record.getMessage(),
+    }
+    given = {f"{name}_" if name in head else name: value for name, value in {**fields, **traces}.items()}
+    return to_json({**head, **given})
+
+
+def _text_line(record: logging.LogRecord, fields: Fields, traces: Traces) -> str:
     """`2026-01-31T12:00:00.000Z INFO commit records=3`; a traceback follows on lines of its own."""
-
-    def __init__(self, fields: Mapping[str, object]) -> None:
-        super().__init__()
-        self._fields = dict(fields)
-
-    def format(self, record: logging.LogRecord) -> str:
-        """Return the line of one event."""
-        fields = {**self._fields, **_extras(record)}
-        words = [_timestamp(record), record.levelname, _one_line(record.getMessage().rstrip())]
-        words += [f"{name}={_word(value)}" for name, value in fields.items()]
-        return "\n".join([" ".join(words), *_traceback(self, record).values()])
+    words = [_timestamp(record), record.levelname, _one_line(record.getMessage().rstrip())]
+    words += [f"{name}={_word(value)}" for name, value in fields.items()]
+    return "\n".join([" ".join(words), *traces.values()])
 
 
 def _timestamp(record: logging.LogRecord) -> str:
     moment = datetime.fromtimestamp(record.created, UTC)
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def _extras(record: logging.LogRecord) -> dict[str, object]:
-    return {name: value for name, value in vars(record).items() if name not in _STANDARD_ATTRIBUTES}
-
-
-def _traceback(formatter: logging.Formatter, record: logging.LogRecord) -> dict[str, str]:
-    found: dict[str, str] = {}
-    if record.exc_info and record.exc_info[0] is not None:
-        found["traceback"] = formatter.formatException(record.exc_info)
-    if record.stack_info:
-        found["stack"] = formatter.formatStack(record.stack_info)
-    return found
 
 
 def _one_line(text: str) -> str:

@@ -4,10 +4,8 @@ Written by its own thread only. `snapshot()` is safe from any thread: every valu
 a dict is atomic. Made for a few calls per slice of records, never for one per record.
 """
 
-from __future__ import annotations
-
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from typing import NamedTuple, TypeAlias
 
 from wallaroo.errors import WallarooError
@@ -48,37 +46,26 @@ class Measurements:
 
     def observe(self, metric: Metric, value: float, *labels: str | int) -> None:
         """Add one observation (in seconds, as all histograms are) to a histogram."""
-        self.observe_many(metric, value, 1, *labels)
-
-    def observe_many(self, metric: Metric, value: float, n: int, *labels: str | int) -> None:
-        """Add `n` observations of the same value at the price of one."""
         key = _series(metric, "histogram", labels)
-        before = self._distributions.get(key)
-        counts = [0] * (len(metric.buckets) + 1) if before is None else list(before.counts)
-        counts[bisect_left(metric.buckets, value)] += n
-        total = value * n if before is None else before.total + value * n
-        self._distributions[key] = Distribution(tuple(counts), total)
-
-    def forget(self, label: str, value: str | int) -> None:
-        """Remove every series that carries this label value."""
-        self._remove(lambda labels: labels.get(label) == str(value))
+        before = self._distributions.get(key) or Distribution((0,) * (len(metric.buckets) + 1), 0.0)
+        counts = list(before.counts)
+        counts[bisect_left(metric.buckets, value)] += 1
+        self._distributions[key] = Distribution(tuple(counts), before.total + value)
 
     def forget_partition(self, topic: str, partition: int) -> None:
         """Remove every series of a revoked partition.
 
         A series with a partition and no topic (state, restore) belongs to the one topic that its loop reads.
         """
-        text = str(partition)
-        self._remove(lambda labels: labels.get("partition") == text and labels.get("topic", topic) == topic)
+        for series in (self._numbers, self._distributions):
+            for name, values in list(series):
+                labels = dict(zip(BY_NAME[name].labels, values, strict=True))
+                if labels.get("partition") == str(partition) and labels.get("topic", topic) == topic:
+                    series.pop((name, values))
 
     def snapshot(self) -> Snapshot:
         """Everything measured so far; later measurements leave it as it is."""
         return {**self._numbers, **self._distributions}
-
-    def _remove(self, unwanted: Callable[[Mapping[str, str]], bool]) -> None:
-        for series in (self._numbers, self._distributions):
-            for key in [key for key in series if unwanted(_named_labels(key))]:
-                series.pop(key)
 
 
 def merged(snapshots: Iterable[Snapshot]) -> Snapshot:
@@ -99,11 +86,6 @@ def _sum(left: Value, right: Value) -> Value:
             return left + right
         case _:
             raise WallarooError(f"cannot add {left!r} and {right!r}: two workers disagree on a metric's kind")
-
-
-def _named_labels(key: SeriesKey) -> dict[str, str]:
-    name, values = key
-    return dict(zip(BY_NAME[name].labels, values, strict=True))
 
 
 def _series(metric: Metric, kind: MetricKind, labels: tuple[str | int, ...]) -> SeriesKey:

@@ -4,8 +4,6 @@ Every series also carries the label `worker`, which the supervisor adds. A label
 the topology (topics, partitions, stages, stores, sinks) or by code (error classes): never a record key.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -31,6 +29,10 @@ def _gauge(name: str, help_text: str, *labels: str) -> Metric:
     return Metric(name, "gauge", help_text, labels)
 
 
+def _histogram(name: str, help_text: str, label: str, buckets: tuple[float, ...]) -> Metric:
+    return Metric(name, "histogram", help_text, (label,), buckets)
+
+
 # fmt: off
 SLICE_BUCKETS: Final = (
     0.000_01, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005,
@@ -46,11 +48,7 @@ RESTORE_BUCKETS: Final = (0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 30.0, 60.0, 300.
 
 # Records
 RECORDS_CONSUMED: Final = _counter(
-    "wallaroo_records_consumed_total",
-    "Records taken from Kafka.",
-    "sub_topology",
-    "topic",
-    "partition",
+    "wallaroo_records_consumed_total", "Records taken from Kafka.", "sub_topology", "topic", "partition"
 )
 RECORDS_PROCESSED: Final = _counter(
     "wallaroo_records_processed_total",
@@ -62,10 +60,7 @@ RECORDS_PRODUCED: Final = _counter(
     "wallaroo_records_produced_total", "Records committed to a topic, changelogs excluded.", "topic"
 )
 RECORDS_DROPPED: Final = _counter(
-    "wallaroo_records_dropped_total",
-    "Records given up without a dead letter.",
-    "stage",
-    "reason",
+    "wallaroo_records_dropped_total", "Records given up without a dead letter.", "stage", "reason"
 )
 DEAD_LETTERS: Final = _counter(
     "wallaroo_dead_letters_total",
@@ -75,28 +70,25 @@ DEAD_LETTERS: Final = _counter(
 )
 
 # Speed
-PROCESS_DURATION: Final = Metric(
+PROCESS_DURATION: Final = _histogram(
     "wallaroo_process_duration_seconds",
-    "histogram",
     "Time to compute one slice: the records of one partition that one poll returned.",
-    ("sub_topology",),
+    "sub_topology",
     SLICE_BUCKETS,
 )
-COMMIT_DURATION: Final = Metric(
+COMMIT_DURATION: Final = _histogram(
     "wallaroo_commit_duration_seconds",
-    "histogram",
     "Time from the begin of a transaction to the end of its commit.",
-    ("sub_topology",),
+    "sub_topology",
     COMMIT_BUCKETS,
 )
 COMMITS: Final = _counter(
     "wallaroo_commits_total", "Commits by outcome: committed or aborted.", "sub_topology", "outcome"
 )
-END_TO_END_LATENCY: Final = Metric(
+END_TO_END_LATENCY: Final = _histogram(
     "wallaroo_end_to_end_latency_seconds",
-    "histogram",
     "From the timestamp of an input record to the commit that carries its results.",
-    ("sub_topology",),
+    "sub_topology",
     LATENCY_BUCKETS,
 )
 
@@ -129,12 +121,8 @@ RESTORE_REMAINING: Final = _gauge(
 RESTORED_RECORDS: Final = _counter(
     "wallaroo_restored_records_total", "Changelog records read to restore a store.", "store"
 )
-RESTORE_DURATION: Final = Metric(
-    "wallaroo_restore_duration_seconds",
-    "histogram",
-    "Time to restore one partition of a store.",
-    ("store",),
-    RESTORE_BUCKETS,
+RESTORE_DURATION: Final = _histogram(
+    "wallaroo_restore_duration_seconds", "Time to restore one partition of a store.", "store", RESTORE_BUCKETS
 )
 
 # Windows
@@ -177,11 +165,7 @@ SINK_RECONNECTS: Final = _counter(
 # Kept by the supervisor
 WORKER_RESTARTS: Final = _counter("wallaroo_worker_restarts_total", "Restarts of a worker that had died.")
 BUILD_INFO: Final = _gauge(
-    "wallaroo_build_info",
-    "Always 1; the labels say what is running.",
-    "version",
-    "application",
-    "librdkafka",
+    "wallaroo_build_info", "Always 1; the labels say what is running.", "version", "application", "librdkafka"
 )
 
 METRICS: Final = tuple(value for value in list(globals().values()) if isinstance(value, Metric))

@@ -1,34 +1,51 @@
 """HttpServer: an ASGI application behind uvicorn, in a thread beside the supervisor's own work."""
 
-from __future__ import annotations
-
 import threading
-from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp
 
 from wallaroo.errors import SettingsError
 
-STOP_SECONDS = 5.0
+_STARTED_SECONDS = 0.01
+_STOP_SECONDS = 5.0
 
 
 class HttpServer:
-    """Listens from `start()` to `stop()`; port 0 takes a free one, which `port` then tells."""
+    """Listens from `start()` to `stop()`; with port 0 a free one, which is then in `port`."""
 
     def __init__(self, app: ASGIApp, host: str, port: int) -> None:
         self.port = port
-        self._server = _Server(_config(app, host, port))
+        self._host = host
+        config = uvicorn.Config(
+            app,
+            host=host,
+            port=port,
+            loop="asyncio",
+            http="h11",
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=1,
+        )
+        self._server = uvicorn.Server(config)
+        self._failure: BaseException | None = None
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
         """Listen, and answer in a thread; raise SettingsError where the address cannot be had."""
-        self._thread = threading.Thread(target=self._server.run_quietly, name="http", daemon=True)
+        self._thread = threading.Thread(target=self._serve, name="http", daemon=True)
         self._thread.start()
-        self._server.settled.wait()
+        while not self._server.started and self._thread.is_alive():
+            self._thread.join(_STARTED_SECONDS)
         if not self._server.started:
-            self._thread.join()
-            raise SettingsError(self._refusal()) from self._server.failure
+            raise SettingsError(
+                f"http_port: cannot listen on {self._host}:{self.port} ({self._failure}); "
+                "another process may have it: choose a free one with WALLAROO_HTTP_PORT (0 takes any)"
+            ) from self._failure
         self.port = self._server.servers[0].sockets[0].getsockname()[1]
 
     def stop(self) -> None:
@@ -36,50 +53,12 @@ class HttpServer:
         if self._thread is None:
             return
         self._server.should_exit = True
-        self._thread.join(STOP_SECONDS)
+        self._thread.join(_STOP_SECONDS)
         self._thread = None
 
-    def _refusal(self) -> str:
-        config, cause = self._server.config, self._server.failure
-        return (
-            f"http_port: cannot listen on {config.host}:{config.port} ({cause}); "
-            "another process may have it: choose a free one with WALLAROO_HTTP_PORT (0 takes any)"
-        )
-
-
-class _Server(uvicorn.Server):
-    """Tells when it listens or has failed to, which uvicorn itself would say by ending the process."""
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.settled = threading.Event()
-        self.failure: BaseException | None = None
-
-    async def startup(self, sockets: Any = None) -> None:
-        await super().startup(sockets)
-        self.settled.set()
-
-    def run_quietly(self) -> None:
+    def _serve(self) -> None:
         try:
-            self.run()
+            self._server.run()
         except SystemExit as error:
-            self.failure = error.__context__
-        finally:
-            self.settled.set()
-
-
-def _config(app: ASGIApp, host: str, port: int) -> uvicorn.Config:
-    return uvicorn.Config(
-        app,
-        host=host,
-        port=port,
-        loop="asyncio",
-        http="h11",
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        log_level="warning",
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=1,
-    )
+            # uvicorn's way to report that it cannot listen.
+            self._failure = error.__context__

@@ -1,12 +1,13 @@
 """Put the loops of a worker's sub-topologies together, each with its own clients."""
 
+from dataclasses import dataclass, field
 from functools import partial
 
-from wallaroo.clock import SystemClock
+from wallaroo.clock import Clock, SystemClock
 from wallaroo.engine.clients import open_clients
 from wallaroo.engine.loop import Loop
 from wallaroo.engine.restore import Restorer
-from wallaroo.engine.transaction import Probe
+from wallaroo.engine.transaction import Probe, no_probe
 from wallaroo.kafka.clients import Member, restore_consumer
 from wallaroo.service.application import Loaded
 from wallaroo.service.protocol import WorkerSpec
@@ -16,16 +17,33 @@ from wallaroo.task.task import Task
 from wallaroo.topology.timing import with_idle_timeout
 
 
-def build_loops(spec: WorkerSpec, loaded: Loaded, probe: Probe) -> list[Loop]:
+@dataclass(frozen=True, slots=True)
+class WorkerContext:
+    """What all loops of a worker are built from; `probe` is called between the steps of a transaction."""
+
+    spec: WorkerSpec
+    loaded: Loaded
+    probe: Probe = no_probe
+    clock: Clock = field(default_factory=SystemClock)
+
+    @property
+    def member(self) -> Member:
+        return Member(self.spec.application_id, self.spec.instance, self.spec.index)
+
+
+def build_loops(worker: WorkerContext) -> list[Loop]:
     """One loop for each sub-topology."""
-    settings, topology = spec.settings, loaded.topology
+    settings, loaded, probe = worker.spec.settings, worker.loaded, worker.probe
     context = ApplicationContext(
-        loaded.codecs.values, spec.partitions, topology.dead_letters, OnError(settings.on_error)
+        loaded.codecs.values,
+        worker.spec.partitions,
+        loaded.topology.dead_letters,
+        OnError(settings.on_error),
     )
     loops = []
-    for declared in topology.sub_topologies:
+    for declared in loaded.topology.sub_topologies:
         sub = with_idle_timeout(declared, settings.idle_timeout_ms)
-        member_id = Member(spec.application_id, spec.instance, spec.index).named(sub.name)
+        member_id = worker.member.named(sub.name)
         restorer = Restorer(
             {store.name: store.changelog for store in sub.stores},
             partial(new_stores, sub, loaded.codecs.state),
@@ -34,5 +52,5 @@ def build_loops(spec: WorkerSpec, loaded: Loaded, probe: Probe) -> list[Loop]:
         )
         clients = partial(open_clients, sub, context, settings, member_id, probe)
         new_task = partial(Task, sub, application=context)
-        loops.append(Loop(sub, settings, new_task, restorer, clients, SystemClock()))
+        loops.append(Loop(sub, settings, new_task, restorer, clients, worker.clock))
     return loops

@@ -25,16 +25,10 @@ class WorkerHandle:
         self.spec = spec
         self.backoff = Backoff()
         self.restarts = 0
-        self.measured: Snapshot = {}
         self._main = main
         self._clock = clock
         self._asking = threading.Lock()
-        self._status: StatusReply | None = None
-        self.start()
-
-    def start(self) -> None:
-        with self._asking:
-            self._start()
+        self._start()
 
     def _start(self) -> None:
         self._connection, theirs = _processes.Pipe()
@@ -47,25 +41,31 @@ class WorkerHandle:
         self.process.start()
         theirs.close()
         self._unanswered = 0
-        self._status = None
-        self.measured = {}
+        self._status: StatusReply | None = None
+        self.measured: Snapshot = {}
         self._started = self._heard = self._clock.monotonic()
+        self._restart_at: float | None = None
 
     def died(self) -> None:
-        """Note a death, so that `due` knows when to start again."""
+        """Note a death, so that `restart_due` knows when to start again."""
         now = self._clock.monotonic()
         self.backoff = self.backoff.after_death(now - self._started)
-        self._due = now + self.backoff.seconds
+        self._restart_at = now + self.backoff.seconds
         with self._asking:
             self._connection.close()
 
     @property
-    def due(self) -> bool:
-        return self._clock.monotonic() >= self._due
+    def noted_as_dead(self) -> bool:
+        return self._restart_at is not None
+
+    @property
+    def restart_due(self) -> bool:
+        return self._restart_at is not None and self._clock.monotonic() >= self._restart_at
 
     def restart(self) -> None:
         self.restarts += 1
-        self.start()
+        with self._asking:
+            self._start()
 
     def ask(self, request: Request, timeout_seconds: float) -> Reply | None:
         """The worker's answer, or None where it has none in time."""

@@ -30,7 +30,7 @@ class Program:
 
 
 class Service:
-    """Everything of one process group; `run` blocks until SIGTERM, SIGINT or `stop`."""
+    """Everything of one process group; `run` blocks until SIGTERM or SIGINT."""
 
     def __init__(
         self, program: Program, topology: Topology, settings: Settings, worker_main: WorkerMain = worker.main
@@ -69,13 +69,9 @@ class Service:
             self._lock.release()
 
     def _start_workers(self, partitions: Mapping[str, int]) -> list[WorkerHandle]:
-        return [
-            WorkerHandle(self._spec(index, partitions), self._worker_main, self._clock)
-            for index in range(self._settings.workers)
+        program, settings, identity = self._program, self._settings, self._topology.application_id
+        specs = [
+            WorkerSpec(index, self._lock.name, program.module, program.args, identity, settings, partitions)
+            for index in range(settings.workers)
         ]
-
-    def _spec(self, index: int, partitions: Mapping[str, int]) -> WorkerSpec:
-        program, identity = self._program, self._topology.application_id
-        return WorkerSpec(
-            index, self._lock.name, program.module, program.args, identity, self._settings, partitions
-        )
+        return [WorkerHandle(spec, self._worker_main, self._clock) for spec in specs]

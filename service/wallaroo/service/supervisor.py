@@ -1,4 +1,4 @@
-"""The supervisor: waits for Kafka, sees to the topics, starts the workers and restarts the dead ones."""
+"""The supervisor: waits for Kafka, prepares the topics, starts the workers and restarts the dead ones."""
 
 import logging
 import threading
@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from confluent_kafka import KafkaException
 
 from wallaroo.clock import Clock
-from wallaroo.observability.health import HealthLimits, HealthReport, health, readiness
+from wallaroo.observability.health import HealthReport, health, readiness
 from wallaroo.service.handle import WorkerHandle
 from wallaroo.service.protocol import Exit
 
@@ -25,8 +25,8 @@ _KAFKA_RETRY_SECONDS = 2.0
 class Supervisor:
     """Keeps a group of workers running until `stop`.
 
-    `prepare` sees to the topics and returns their partitions; `start_workers` gets them. `cluster` is where
-    Kafka is said to be.
+    `prepare` creates or checks the topics and returns their partitions, with which `start_workers` is called.
+    `cluster` is where Kafka is said to be.
     """
 
     def __init__(
@@ -45,7 +45,6 @@ class Supervisor:
         self._cluster = cluster
         self._retry_seconds = retry_seconds
         self._obstacle = f"Kafka has not answered yet at {cluster}; see bootstrap_servers"
-        self._waiting: set[int] = set()
         self._refreshed = 0.0
 
     def stop(self) -> None:
@@ -58,23 +57,19 @@ class Supervisor:
             return Exit.CLEAN
         self.workers = self._start_workers(partitions)
         self._obstacle = ""
-        verdict = Exit.CLEAN
         while not self._stopping.wait(_TICK_SECONDS):
             final = self._tend()
             if final is not None:
-                verdict = final
-                break
-        return self._stop_workers(verdict)
+                return self._stop_workers(final)
+        return self._stop_workers(Exit.CLEAN)
 
     def health(self) -> HealthReport:
-        return health([w.status() for w in self.workers], self._clock.monotonic(), HealthLimits())
+        return health([w.status() for w in self.workers], self._clock.monotonic())
 
     def readiness(self) -> HealthReport:
-        return (
-            HealthReport(False, (self._obstacle,))
-            if self._obstacle
-            else readiness([w.status() for w in self.workers])
-        )
+        if self._obstacle:
+            return HealthReport(False, (self._obstacle,))
+        return readiness([w.status() for w in self.workers])
 
     def refresh(self, timeout_seconds: float = _ANSWER_SECONDS) -> None:
         """Fresh measurements and statuses of all workers, or their last ones where a worker is busy."""
@@ -83,7 +78,7 @@ class Supervisor:
                 worker.refresh(timeout_seconds)
 
     def _prepared(self) -> Mapping[str, int] | None:
-        """See to the topics, and wait for a cluster that is not there yet."""
+        """The partitions of all topics, once the cluster is there; None if stopped before."""
         while not self._stopping.is_set():
             try:
                 return self._prepare()
@@ -101,30 +96,19 @@ class Supervisor:
         for worker in self.workers:
             if worker.process.is_alive():
                 continue
-            final = self._note_death(worker)
-            if final is not None:
-                return final
-            if worker.due:
-                self._waiting.discard(worker.spec.index)
+            index, code = worker.spec.index, worker.process.exitcode
+            if code in (Exit.REFUSED, Exit.STOPPED):
+                return Exit(code)
+            if not worker.noted_as_dead:
+                worker.died()
+                details = {"worker": index, "exit_code": code, "restart_seconds": worker.backoff.seconds}
+                _log.error("worker died", extra=details)
+            if worker.restart_due:
                 worker.restart()
-                _log.info(
-                    "worker restarted", extra={"worker": worker.spec.index, "restarts": worker.restarts}
-                )
+                _log.info("worker restarted", extra={"worker": index, "restarts": worker.restarts})
         if self._clock.monotonic() - self._refreshed >= _REFRESH_SECONDS:
             self.refresh(_GLANCE_SECONDS)
             self._refreshed = self._clock.monotonic()
-        return None
-
-    def _note_death(self, worker: WorkerHandle) -> Exit | None:
-        index, code = worker.spec.index, worker.process.exitcode
-        if index in self._waiting:
-            return None
-        self._waiting.add(index)
-        if code in (Exit.REFUSED, Exit.STOPPED):
-            return Exit(code)
-        worker.died()
-        details = {"worker": index, "exit_code": code, "restart_seconds": worker.backoff.seconds}
-        _log.error("worker died", extra=details)
         return None
 
     def _stop_workers(self, verdict: Exit) -> Exit:

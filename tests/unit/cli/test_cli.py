@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from wallaroo.cli import main
-from wallaroo.cli.options import parse, parser
+from wallaroo.cli.application import parse, parser
 from wallaroo.errors import SettingsError
 from wallaroo.settings import MAPPINGS, Settings
 

@@ -5,9 +5,8 @@ import json
 from random import Random
 
 from tests.topologies.reference import expected
-from wallaroo.demo.flow import Flow
+from wallaroo.demo.flow import Flow, Screen
 from wallaroo.demo.ledger import EVERY_MALFORMED, Ledger, Verdict, payments
-from wallaroo.demo.screen import Screen
 from wallaroo.demo.traffic import Arrival
 
 

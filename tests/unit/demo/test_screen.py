@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from wallaroo.demo.screen import Screen
+from wallaroo.demo.flow import Screen
 
 
 class Terminal(io.StringIO):

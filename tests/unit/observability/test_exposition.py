@@ -9,7 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from wallaroo.errors import WallarooError
 from wallaroo.observability import metrics
-from wallaroo.observability.exposition import SnapshotCollector, renderer
+from wallaroo.observability.exposition import SnapshotCollector
 from wallaroo.observability.measurements import Distribution, Measurements
 
 OPENMETRICS = "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5"
@@ -20,7 +20,7 @@ def make_collector() -> SnapshotCollector:
 
 
 def page_of(collector: SnapshotCollector, accept: str = "") -> str:
-    return renderer(collector)(accept)[1].decode()
+    return collector.render(accept)[1].decode()
 
 
 def samples_of(collector: SnapshotCollector) -> dict[tuple[str, ...], float]:
@@ -70,11 +70,11 @@ def test_a_later_snapshot_replaces_the_earlier_one_and_its_vanished_series():
     assert "consumer_lag" not in page_of(collector)
 
 
-def test_a_forgotten_worker_leaves_only_its_restarts():
+def test_a_worker_without_measurements_leaves_only_its_restarts():
     collector = make_collector()
     collector.set_restarts(0, 1)
     collector.update(0, lag(5).snapshot())
-    collector.forget(0)
+    collector.update(0, {})
     assert set(samples_of(collector)) == {
         ("wallaroo_build_info", "alerts", "2.16.1", "0.1.0"),
         ("wallaroo_worker_restarts_total", "0"),
@@ -106,7 +106,7 @@ def test_a_family_has_one_help_and_one_type_line_however_many_workers_there_are(
 def test_the_buckets_of_a_histogram_are_cumulative_and_end_with_the_count():
     measured = Measurements()
     measured.observe(metrics.END_TO_END_LATENCY, 0.0005, "totals")
-    measured.observe_many(metrics.END_TO_END_LATENCY, 0.0015, 3, "totals")
+    [measured.observe(metrics.END_TO_END_LATENCY, 0.0015, "totals") for _ in range(3)]
     measured.observe(metrics.END_TO_END_LATENCY, 90.0, "totals")
     collector = make_collector()
     collector.update(0, measured.snapshot())
@@ -132,14 +132,14 @@ def test_a_scraper_that_asks_for_openmetrics_gets_it():
     collector = make_collector()
     collector.set_restarts(0, 1)
     collector.update(0, one_of_everything().snapshot())
-    content_type, body = renderer(collector)(OPENMETRICS)
+    content_type, body = collector.render(OPENMETRICS)
     assert content_type.startswith("application/openmetrics-text; version=1.0.0; charset=utf-8")
     assert len(list(parse_openmetrics(body.decode()))) == len(metrics.METRICS)
 
 
 @pytest.mark.parametrize("accept", ["", "*/*", "text/html,application/xhtml+xml"])
 def test_everybody_else_gets_the_plain_text_format(accept):
-    content_type, body = renderer(make_collector())(accept)
+    content_type, body = make_collector().render(accept)
     assert content_type == "text/plain; version=0.0.4; charset=utf-8"
     assert body.endswith(b"\n")
 
@@ -154,7 +154,7 @@ def test_a_label_value_may_hold_quotes_newlines_and_any_script():
 
 def test_nothing_enters_the_default_registry():
     before = list(REGISTRY.collect())
-    renderer(make_collector())("")
+    make_collector().render("")
     assert [family.name for family in REGISTRY.collect()] == [family.name for family in before]
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import pickle
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from wallaroo.errors import WallarooError
 from wallaroo.observability import metrics
@@ -60,16 +58,6 @@ def test_an_observation_above_the_last_bound_falls_into_the_last_bucket():
     assert measured.snapshot()[NAME, ("totals",)].counts[-1] == 1
 
 
-@given(st.floats(0, 100), st.integers(1, 20))
-def test_many_observations_at_once_are_as_many_single_ones(value, n):
-    together, singly = Measurements(), Measurements()
-    together.observe_many(metrics.END_TO_END_LATENCY, value, n, "totals")
-    [singly.observe(metrics.END_TO_END_LATENCY, value, "totals") for _ in range(n)]
-    left, right = together.snapshot()[NAME, ("totals",)], singly.snapshot()[NAME, ("totals",)]
-    assert left.counts == right.counts
-    assert left.total == pytest.approx(right.total)
-
-
 def test_a_snapshot_is_plain_data_that_later_measurements_leave_alone():
     measured = Measurements()
     measured.observe(metrics.COMMIT_DURATION, 0.02, "totals")
@@ -97,14 +85,6 @@ def test_a_revoked_partition_takes_all_its_series_along_and_no_other():
         (metrics.CONSUMER_LAG.name, ("totals", "corrections", "1")),
         (metrics.ASSIGNED_PARTITIONS.name, ("totals",)),
     }
-
-
-def test_forgetting_a_label_value_removes_histograms_too():
-    measured = Measurements()
-    measured.observe(metrics.RESTORE_DURATION, 1.5, "totals")
-    measured.observe(metrics.RESTORE_DURATION, 1.5, "windows")
-    measured.forget("store", "totals")
-    assert set(measured.snapshot()) == {(metrics.RESTORE_DURATION.name, ("windows",))}
 
 
 def test_a_metric_used_as_another_kind_is_refused():

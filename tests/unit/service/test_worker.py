@@ -8,8 +8,9 @@ from confluent_kafka import KafkaError, KafkaException
 
 from wallaroo.clock import SystemClock
 from wallaroo.errors import CommitError, StopProcessing
+from wallaroo.observability.answers import NoSuchKey
 from wallaroo.service.protocol import Exit
-from wallaroo.service.worker import Grace, Worker
+from wallaroo.service.worker import Worker
 
 HANGS_SECONDS = 2.0
 LONG_SECONDS = 60.0
@@ -65,8 +66,8 @@ class Hanging:
         self._released.set()
 
 
-def worker_of(loops, grace):
-    return Worker([], loops, grace, SystemClock())
+def worker_of(loops, **limits):
+    return Worker(loops, lambda _request: NoSuchKey(), SystemClock(), **limits)
 
 
 @pytest.fixture
@@ -91,34 +92,34 @@ def hanging():
 
 
 def test_a_loop_that_failed_does_not_make_the_worker_wait_long_for_one_that_hangs(connection, hanging):
-    worker = worker_of([Failing(), hanging], Grace(stopped_seconds=LONG_SECONDS, failed_seconds=SHORT))
+    worker = worker_of([Failing(), hanging], stopped_seconds=LONG_SECONDS, failed_seconds=SHORT)
     assert worker.run(connection, threading.Event()) == Exit.CRASHED
     assert not hanging.ended
 
 
 def test_a_worker_that_is_asked_to_stop_waits_for_a_loop_that_takes_its_time(connection, stopped):
     slow = Hanging(seconds=0.02)
-    worker = worker_of([slow], Grace(stopped_seconds=LONG_SECONDS, failed_seconds=0))
+    worker = worker_of([slow], stopped_seconds=LONG_SECONDS, failed_seconds=0)
     assert worker.run(connection, stopped) == Exit.CLEAN
     assert slow.ended
 
 
 def test_a_worker_that_is_asked_to_stop_does_not_wait_for_ever(connection, stopped, hanging):
-    worker = worker_of([hanging], Grace(stopped_seconds=SHORT, failed_seconds=LONG_SECONDS))
+    worker = worker_of([hanging], stopped_seconds=SHORT, failed_seconds=LONG_SECONDS)
     assert worker.run(connection, stopped) == Exit.CRASHED
     assert not hanging.ended
 
 
 def test_loops_that_fail_while_the_others_are_waited_for_end_the_waiting(connection, stopped, hanging):
     """As when Kafka is away: the commit of one loop fails, that of another one never returns."""
-    worker = worker_of([hanging, Failing()], Grace(stopped_seconds=LONG_SECONDS, failed_seconds=SHORT))
+    worker = worker_of([hanging, Failing()], stopped_seconds=LONG_SECONDS, failed_seconds=SHORT)
     assert worker.run(connection, stopped) == Exit.CRASHED
     assert not hanging.ended
 
 
 def test_many_loops_that_hang_are_waited_for_together(connection, stopped):
     loops = [Hanging() for _ in range(40)]
-    worker = worker_of(loops, Grace(stopped_seconds=0.2, failed_seconds=SHORT))
+    worker = worker_of(loops, stopped_seconds=0.2, failed_seconds=SHORT)
     assert worker.run(connection, stopped) == Exit.CRASHED
     assert not any(loop.ended for loop in loops)
     for loop in loops:
@@ -127,13 +128,13 @@ def test_many_loops_that_hang_are_waited_for_together(connection, stopped):
 
 def test_the_first_failure_decides_how_the_worker_ends(connection):
     first, second = Failing(StopProcessing("a record failed")), FailingWhenStopped()
-    worker = worker_of([first, second], Grace())
+    worker = worker_of([first, second])
     assert worker.run(connection, threading.Event()) == Exit.STOPPED
 
 
 def test_what_kafka_forbids_is_not_tried_again_and_no_stack_trace(connection, caplog):
     error = KafkaException(KafkaError(KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED))
-    worker = worker_of([Failing(error)], Grace())
+    worker = worker_of([Failing(error)])
     assert worker.run(connection, threading.Event()) == Exit.REFUSED
     [record] = caplog.records
     assert "processing_guarantee" in record.error

@@ -122,7 +122,7 @@ def test_a_worker_keeps_the_idle_timeout_of_its_settings(monkeypatch):
     monkeypatch.setattr(build, "Loop", lambda sub, *_rest: made.append(times(sub)))
     loaded = Loaded(compile_topology(finished(two_hops())), codecs_of(None))
     spec = WorkerSpec(0, "here", "app", ("app",), "app", load_settings({"idle_timeout_ms": "7"}), {})
-    build.build_loops(spec, loaded, lambda *_: None)
+    build.build_loops(build.WorkerContext(spec, loaded))
     assert made == [(7, 53), (7, 53), (7, 40)]
 
 

@@ -1,4 +1,4 @@
-"""Options that verbs share: which application, which settings; everything else is the application's."""
+"""`wallaroo run` and `wallaroo describe`: an application, its settings, and arguments of its own."""
 
 import argparse
 import sys
@@ -7,8 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from wallaroo.errors import SettingsError
-from wallaroo.service.service import Program
+from wallaroo.observability import logging as log_setup
+from wallaroo.service.application import Loaded, load, with_own_cluster
+from wallaroo.service.service import Program, Service
 from wallaroo.settings import MAPPINGS, Settings, load_settings
+from wallaroo.topology.describe import describe as describe_topology
 
 _SWITCHES = {name for name, field in Settings.model_fields.items() if field.annotation is bool}
 
@@ -20,6 +23,28 @@ class Command:
     program: Program
     settings: Settings
     own: argparse.Namespace
+
+
+def run(argv: Sequence[str]) -> int:
+    """Run an application as a service until it is stopped; returns the exit code."""
+    command = parse(parser("run", "Run an application until SIGTERM."), argv)
+    log_setup.configure(command.settings.log_level, command.settings.log_format)
+    topology = _load(command).topology
+    return Service(command.program, topology, with_own_cluster(command.settings, topology)).run()
+
+
+def describe(argv: Sequence[str]) -> int:
+    """Print what an application compiles to, without a broker; returns the exit code."""
+    made = parser("describe", "Print sub-topologies, consumer groups, topics and stores.")
+    made.add_argument("--format", choices=("text", "mermaid", "json"), default="text")
+    command = parse(made, argv)
+    print(describe_topology(_load(command).topology, command.own.format), end="")
+    return 0
+
+
+def _load(command: Command) -> Loaded:
+    settings, program = command.settings, command.program
+    return load(program.module, program.args, settings.application_id, settings.chosen_servers)
 
 
 def parser(verb: str, description: str) -> argparse.ArgumentParser:
@@ -47,8 +72,9 @@ def parse(made: argparse.ArgumentParser, argv: Sequence[str]) -> Command:
 
     Raises SettingsError where no application is named or a setting is wrong.
     """
-    ours, behind = _split(list(argv))
-    own, rest = made.parse_known_args(ours)
+    # Behind `--` may be options of the application that are named like ours.
+    at = argv.index("--") if "--" in argv else len(argv)
+    own, rest = made.parse_known_args(argv[:at])
     module = own.application_module
     # Only the first word can be the module: behind an option of the application's it may be a value.
     if not module and rest and not rest[0].startswith("-"):
@@ -60,13 +86,7 @@ def parse(made: argparse.ArgumentParser, argv: Sequence[str]) -> Command:
     options = {name: getattr(own, name) for name in Settings.model_fields if getattr(own, name) is not None}
     options |= {name: _properties(name, options[name]) for name in MAPPINGS if name in options}
     settings = load_settings(options, own.config)
-    return Command(Program(module, (sys.argv[0], *rest, *behind)), settings, own)
-
-
-def _split(argv: list[str]) -> tuple[list[str], list[str]]:
-    """What may be ours, and what stands behind `--`: an application may have options named like ours."""
-    at = argv.index("--") if "--" in argv else len(argv)
-    return argv[:at], argv[at + 1 :]
+    return Command(Program(module, (sys.argv[0], *rest, *argv[at + 1 :])), settings, own)
 
 
 def _properties(name: str, pairs: Sequence[str]) -> dict[str, Any]:
