@@ -32,7 +32,7 @@ MAY_IMPORT = {
     "topology": {"errors", "record", "api"},
     "serde": {"errors", "record"},
     "state": BASE | {"serde", "topology"},
-    "windows": BASE | {"serde", "state", "topology"},
+    "windows": BASE | {"api", "serde", "state", "topology"},
     "task": BASE | {"serde", "state", "topology", "windows"},
     "observability": {"errors", "record", "settings"},
     "kafka": BASE | {"settings", "observability", "topology"},

@@ -10,7 +10,7 @@ from wallaroo.api.sinks import SinkConfig
 from wallaroo.api.sources import SourceConfig
 from wallaroo.api.stages import Computation, Decoder, Encoder, KeyExtractor
 from wallaroo.api.steps import Stage, To, ends_in_key_change, source_names, stages
-from wallaroo.api.windows import CountWindowsBuilder, RangeWindowsBuilder
+from wallaroo.api.windows import WindowsBuilder
 from wallaroo.errors import WallarooParameterError
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ def _stage_advice(stage: Any) -> str:  # noqa: PLR0911 - one for each mistake
     if isinstance(stage, Aggregation) or is_aggregation_class(stage):
         return "an aggregation needs windows: .to(wallaroo.range_windows(...).over(YourAggregation))"
     match stage:
-        case RangeWindowsBuilder() | CountWindowsBuilder():
+        case WindowsBuilder():
             return "these windows miss their aggregation; add .over(YourAggregation)"
         case KeyExtractor():
             return "a key extractor belongs in .key_by(...)"

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 from wallaroo.api.sinks import SinkConfig
 from wallaroo.api.sources import SourceConfig
 from wallaroo.api.stages import Computation, KeyExtractor
-from wallaroo.api.windows import CountWindows, RangeWindows
+from wallaroo.api.windows import Windows
 
 if TYPE_CHECKING:
     from wallaroo.api.pipeline import Pipeline
 
-Stage = Computation | RangeWindows | CountWindows
+Stage = Computation | Windows
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """Windows as a user declares them, the builders that `.over(...)` finishes, and units of time."""
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Self
@@ -9,6 +10,13 @@ from wallaroo.api.checks import check_whole
 from wallaroo.errors import WallarooParameterError
 
 _UNITS = "write whole nanoseconds, for example wallaroo.seconds(9) or wallaroo.milliseconds(500)"
+_SHOWN_UNITS = {
+    "h": 3_600_000_000_000,
+    "min": 60_000_000_000,
+    "s": 1_000_000_000,
+    "ms": 1_000_000,
+    "us": 1_000,
+}
 
 
 class LateDataPolicy(StrEnum):
@@ -23,8 +31,33 @@ class LateDataPolicy(StrEnum):
     PLACE_IN_OLDEST_WINDOW = "place-in-oldest-window"
 
 
+class Windows(ABC):
+    """Finished windows of any kind: a declaration that is compiled as it is."""
+
+    __slots__ = ()
+    aggregation: Any
+
+    @property
+    @abstractmethod
+    def kind(self) -> str:
+        """What `wallaroo describe` shows of them."""
+
+    @property
+    def duration(self) -> int | None:
+        """Nanoseconds from the begin of a window until it is due; None if that is no matter of event time."""
+        return None
+
+    def name(self) -> str:
+        """Return the name of the stage, which is that of its aggregation."""
+        return str(self.aggregation.name())
+
+
+class WindowsBuilder:
+    """Windows of any kind without their aggregation."""
+
+
 @dataclass(frozen=True, slots=True)
-class RangeWindows:
+class RangeWindows(Windows):
     """Windows over spans of event time; window k covers [k * slide, k * slide + range).
 
     Made by `range_windows(...).over(...)`. Times are nanoseconds since the Unix epoch, to which windows are
@@ -57,13 +90,21 @@ class RangeWindows:
             ) from None
         object.__setattr__(self, "late_data_policy", policy)
 
-    def name(self) -> str:
-        """Return the name of the stage, which is that of its aggregation."""
-        return str(self.aggregation.name())
+    @property
+    def kind(self) -> str:
+        """What `wallaroo describe` shows of them."""
+        every = "" if self.slide == self.range else f" every {format_duration(self.slide)}"
+        delay = f", delay {format_duration(self.delay)}" if self.delay else ""
+        return f"windows of {format_duration(self.range)}{every}{delay}, late: {self.late_data_policy}"
+
+    @property
+    def duration(self) -> int:
+        """Nanoseconds from the begin of a window until it is due."""
+        return self.range + self.delay
 
 
 @dataclass(frozen=True, slots=True)
-class CountWindows:
+class CountWindows(Windows):
     """Windows over `count` messages of one key each, made by `count_windows(...).over(...)`.
 
     Raises WallarooParameterError if the count is not a whole positive number.
@@ -75,9 +116,10 @@ class CountWindows:
     def __post_init__(self) -> None:
         check_whole("count_windows: the count", self.count, at_least=1)
 
-    def name(self) -> str:
-        """Return the name of the stage, which is that of its aggregation."""
-        return str(self.aggregation.name())
+    @property
+    def kind(self) -> str:
+        """What `wallaroo describe` shows of them."""
+        return f"windows of {self.count} messages"
 
 
 def range_windows(wrange: int) -> "RangeWindowsBuilder":
@@ -120,7 +162,7 @@ def count_windows(wcount: int) -> "CountWindowsBuilder":
     return CountWindowsBuilder(wcount)
 
 
-class RangeWindowsBuilder:
+class RangeWindowsBuilder(WindowsBuilder):
     """Range windows without their aggregation; as in Wallaroo, its methods change it and return it.
 
     Raises WallarooParameterError if the range is not a whole positive number.
@@ -161,7 +203,7 @@ class RangeWindowsBuilder:
         return _range_windows(self._options, make_aggregation("range_windows(...)", aggregation))
 
 
-class CountWindowsBuilder:
+class CountWindowsBuilder(WindowsBuilder):
     """Count windows without their aggregation.
 
     Raises WallarooParameterError if the count is not a whole positive number.
@@ -226,3 +268,11 @@ def _span(unit: str, x: int, size_nanoseconds: int) -> int:
     if isinstance(x, bool) or not isinstance(x, int | float):
         raise WallarooParameterError(f"{unit}({x!r}): needs a number")
     return x * size_nanoseconds
+
+
+def format_duration(nanoseconds: int) -> str:
+    """Return a duration as a whole number of the largest unit that divides it."""
+    for name, size in _SHOWN_UNITS.items():
+        if nanoseconds and nanoseconds % size == 0:
+            return f"{nanoseconds // size} {name}"
+    return f"{nanoseconds} ns"

@@ -14,6 +14,7 @@ from typing import Any
 from wallaroo.api import stages, steps
 from wallaroo.api.pipeline import Application, Pipeline
 from wallaroo.api.sinks import DefaultKafkaSinkCLIParser, KafkaSinkConfig, SinkConfig, TCPSinkConfig
+from wallaroo.api.windows import Windows
 from wallaroo.errors import TopologyError
 from wallaroo.topology.model import (
     Delivery,
@@ -35,15 +36,16 @@ from wallaroo.topology.steps import (
     Apply,
     ApplyMulti,
     CheckKey,
-    DeclaredWindows,
     Step,
     Store,
     Update,
     UpdateMulti,
-    compile_windows,
+    Window,
 )
 from wallaroo.topology.timing import keep_time
 
+# Nanoseconds, so that a sum with a timestamp fits into a signed 64-bit integer.
+_LONGEST = 2**62
 _COLLECT_KEY = b"collect"
 
 
@@ -132,16 +134,21 @@ class _Compiler:
                 return self._sinks(sinks, branches)
 
     def _stage(self, stage: steps.Stage, branches: list[_Branch]) -> list[_Branch]:
-        stateful = isinstance(stage, stages.StateComputation | DeclaredWindows)
+        stateful = isinstance(stage, stages.StateComputation | Windows)
         branches = self._apply_key_changes(branches, stage.name(), stateful=stateful)
         step = self._compiled(stage)
         return [replace(branch, steps=(*branch.steps, step)) for branch in branches]
 
     def _compiled(self, stage: steps.Stage) -> Step:
         name = stage.name()
-        if isinstance(stage, DeclaredWindows):
-            return compile_windows(stage, self._store(name, stage.aggregation.initial_accumulator))
         match stage:
+            case Windows():
+                if stage.duration is not None and stage.duration >= _LONGEST:
+                    raise TopologyError(
+                        f"{name!r}: range and delay add up to {stage.duration} nanoseconds, more than 146 "
+                        "years; nanoseconds are the unit: see wallaroo.seconds(...) and its like"
+                    )
+                return Window(name, stage, self._store(name, stage.aggregation.initial_accumulator))
             case stages.StateComputationMulti():
                 return UpdateMulti(name, stage.compute_multi, self._store(name, stage.initial_state))
             case stages.StateComputation():

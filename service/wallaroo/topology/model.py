@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from wallaroo.topology.steps import Stateful, Step, Store, TimedWindow
+from wallaroo.topology.steps import Stateful, Step, Store, Window
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class Repartition:
     topic: str
     extract: Callable[[Any], Any] | None = None
     key: bytes | None = None
-    windows: TimedWindow | None = None
+    windows: Window | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,22 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from wallaroo.api.windows import CountWindows, LateDataPolicy, RangeWindows
-from wallaroo.errors import TopologyError
-
-DeclaredWindows = RangeWindows | CountWindows
-
-# Nanoseconds, so that a sum with a timestamp fits into a signed 64-bit integer.
-_LONGEST = 2**62
-
-_UNITS = {
-    "h": 3_600_000_000_000,
-    "min": 60_000_000_000,
-    "s": 1_000_000_000,
-    "ms": 1_000_000,
-    "us": 1_000,
-}
-
 
 @dataclass(frozen=True, slots=True)
 class Store:
@@ -72,41 +56,17 @@ class UpdateMulti:
 
 
 @dataclass(frozen=True, slots=True)
-class RangeWindow:
-    """Windows over spans of event time, in nanoseconds; `store` holds the open windows of each key."""
+class Window:
+    """Windows, `declared` as any class of `Windows`; `store` holds the open ones of each key."""
 
     name: str
-    aggregation: Any
-    range: int
-    slide: int
-    delay: int
-    late_data_policy: LateDataPolicy
+    declared: Any
     store: Store
 
     @property
     def kind(self) -> str:
-        every = "" if self.slide == self.range else f" every {format_duration(self.slide)}"
-        delay = f", delay {format_duration(self.delay)}" if self.delay else ""
-        return f"windows of {format_duration(self.range)}{every}{delay}, late: {self.late_data_policy}"
-
-    @property
-    def duration(self) -> int:
-        """Nanoseconds from the begin of a window until it is due."""
-        return self.range + self.delay
-
-
-@dataclass(frozen=True, slots=True)
-class CountWindow:
-    """Windows over `count` messages of one key each; `store` holds the open window of each key."""
-
-    name: str
-    aggregation: Any
-    count: int
-    store: Store
-
-    @property
-    def kind(self) -> str:
-        return f"windows of {self.count} messages"
+        kind: str = self.declared.kind
+        return kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,31 +78,5 @@ class CheckKey:
     extract: Callable[[Any], Any]
 
 
-# Windows over event time: their results are held back for `delay`, and they stay open for `duration`.
-TimedWindow = RangeWindow
-Window = TimedWindow | CountWindow
 Stateful = Update | UpdateMulti | Window
 Step = Apply | ApplyMulti | CheckKey | Stateful
-
-
-def compile_windows(stage: DeclaredWindows, store: Store) -> Window:
-    """Compile declared windows; raises TopologyError if they are longer than 64-bit nanoseconds allow."""
-    name = stage.name()
-    if isinstance(stage, CountWindows):
-        return CountWindow(name, stage.aggregation, stage.count, store)
-    if stage.range + stage.delay >= _LONGEST:
-        raise TopologyError(
-            f"{name!r}: range and delay add up to {stage.range + stage.delay} nanoseconds, more than 146 "
-            "years; nanoseconds are the unit: see wallaroo.seconds(...) and its like"
-        )
-    return RangeWindow(
-        name, stage.aggregation, stage.range, stage.slide, stage.delay, stage.late_data_policy, store
-    )
-
-
-def format_duration(nanoseconds: int) -> str:
-    """Return a duration as a whole number of the largest unit that divides it."""
-    for name, size in _UNITS.items():
-        if nanoseconds and nanoseconds % size == 0:
-            return f"{nanoseconds // size} {name}"
-    return f"{nanoseconds} ns"

@@ -6,7 +6,7 @@ from dataclasses import replace
 from wallaroo.record import NANOSECONDS_PER_MS
 from wallaroo.topology.model import Input, Repartition, SubTopology, Target, Timing, Upstream
 from wallaroo.topology.names import Names
-from wallaroo.topology.steps import Store, TimedWindow
+from wallaroo.topology.steps import Store, Window
 
 
 def keep_time(subs: Sequence[SubTopology], names: Names) -> tuple[SubTopology, ...]:
@@ -29,12 +29,12 @@ class _Routes:
         self.subs = tuple(subs)
         self._readers = {read.topic: sub for sub in self.subs for read in sub.inputs if not read.is_source}
 
-    def windows(self, sub: SubTopology) -> list[TimedWindow]:
-        """Return the windows of a sub-topology and those behind it, in order."""
-        own = [step for step in sub.steps if isinstance(step, TimedWindow)]
+    def windows(self, sub: SubTopology) -> list[Window]:
+        """Return the event-time windows of a sub-topology and those behind it, in order."""
+        own = [step for step in sub.steps if isinstance(step, Window) and step.declared.duration is not None]
         return own + [window for target in sub.targets for window in self.behind(target)]
 
-    def behind(self, target: Target) -> list[TimedWindow]:
+    def behind(self, target: Target) -> list[Window]:
         if not isinstance(target, Repartition):
             return []
         return self.windows(self._readers[target.topic])
@@ -47,7 +47,7 @@ class _Routes:
 
 
 def _timed(sub: SubTopology, routes: _Routes, names: Names) -> SubTopology:
-    durations = [window.duration for window in routes.windows(sub)]
+    durations = [window.declared.duration or 0 for window in routes.windows(sub)]
     if not durations:
         return sub
     name = f"{sub.name}-watermarks"

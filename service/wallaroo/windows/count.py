@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from struct import Struct
 from typing import Any
 
+from wallaroo.api.windows import CountWindows
 from wallaroo.errors import StoredValueError
 from wallaroo.record import Emit, Origin
 from wallaroo.serde.formats import COUNT_WINDOW
 from wallaroo.serde.object_codec import Codec
 from wallaroo.state.store import Access, StoreFormat
-from wallaroo.topology.steps import CountWindow
+from wallaroo.topology.steps import Window
 from wallaroo.windows.aggregate import Aggregation, key_text
 from wallaroo.windows.stage import TimeContext, WindowKind
 
@@ -74,14 +75,14 @@ class CountedCodec:
         return counted
 
 
-def _store_format(_step: CountWindow, accumulators: Codec) -> StoreFormat:
+def _store_format(_step: Window, accumulators: Codec) -> StoreFormat:
     return StoreFormat(Counted, CountedCodec(accumulators.encode, accumulators.decode), is_empty)
 
 
-def _compose(step: CountWindow, access: Access, _time: TimeContext, emit: Emit) -> Emit:
+def _compose(step: Window, access: Access, _time: TimeContext, emit: Emit) -> Emit:
     """An output has the time of the message that completed its window."""
     find, touch = access
-    aggregation, size = step.aggregation, step.count
+    aggregation, size = step.declared.aggregation, step.declared.count
 
     def add_to_count(message: Any, key: Any, origin: Origin) -> None:
         counted = find(key)
@@ -98,9 +99,9 @@ def _compose(step: CountWindow, access: Access, _time: TimeContext, emit: Emit) 
     return add_to_count
 
 
-def _open_state(_step: CountWindow, counted: Counted) -> tuple[int, Any] | None:
+def _open_state(_step: Window, counted: Counted) -> tuple[int, Any] | None:
     """The number of messages, and their accumulator."""
     return (counted.count, counted.accumulator) if counted.count else None
 
 
-COUNT = WindowKind(CountWindow, _store_format, _compose, _open_state)
+KIND = WindowKind(CountWindows, _store_format, _compose, _open_state)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from math import gcd
 from typing import Any
 
-from wallaroo.topology.steps import RangeWindow
+from wallaroo.api.windows import RangeWindows
 from wallaroo.windows.aggregate import Aggregation
 
 
@@ -64,8 +64,8 @@ class Grid:
         return self.due(self.oldest_window(event_time // self.pane)) <= watermark
 
 
-def grid_of(step: RangeWindow) -> Grid:
-    return Grid(step.range, step.slide, step.delay)
+def grid_of(windows: RangeWindows) -> Grid:
+    return Grid(windows.range, windows.slide, windows.delay)
 
 
 @dataclass(slots=True, eq=False)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from wallaroo.record import Emit, Origin
-from wallaroo.topology.steps import RangeWindow
+from wallaroo.topology.steps import Window
 from wallaroo.windows.aggregate import add, alone, key_text
 from wallaroo.windows.grid import Contents, Grid, grid_of
 from wallaroo.windows.stage import TimeContext
@@ -18,9 +18,9 @@ HandleLate = Callable[[Any, bytes, Origin], None]
 Touch = Callable[[bytes], Any]
 
 
-def late_policy(step: RangeWindow, touch: Touch, time: TimeContext, emit: Emit) -> HandleLate:
+def late_policy(step: Window, touch: Touch, time: TimeContext, emit: Emit) -> HandleLate:
     """The function for late messages that the policy of a step asks for."""
-    match str(step.late_data_policy):
+    match str(step.declared.late_data_policy):
         case "drop":
             return _drop(step, time)
         case "fire-per-message":
@@ -31,7 +31,7 @@ def late_policy(step: RangeWindow, touch: Touch, time: TimeContext, emit: Emit) 
             raise ValueError(f"{step.name!r} has the unknown late-data policy {unknown!r}")
 
 
-def _drop(step: RangeWindow, time: TimeContext) -> HandleLate:
+def _drop(step: Window, time: TimeContext) -> HandleLate:
     name, late, dropped = step.name, time.late, time.dropped
 
     def drop_late(_message: Any, _key: bytes, _origin: Origin) -> None:
@@ -41,9 +41,9 @@ def _drop(step: RangeWindow, time: TimeContext) -> HandleLate:
     return drop_late
 
 
-def _fire_per_message(step: RangeWindow, time: TimeContext, emit: Emit) -> HandleLate:
+def _fire_per_message(step: Window, time: TimeContext, emit: Emit) -> HandleLate:
     """A late message cannot make a window due, so its output can go at once."""
-    name, late, aggregation = step.name, time.late, step.aggregation
+    name, late, aggregation = step.name, time.late, step.declared.aggregation
 
     def fire_late(message: Any, key: bytes, origin: Origin) -> None:
         late[name] += 1
@@ -54,9 +54,9 @@ def _fire_per_message(step: RangeWindow, time: TimeContext, emit: Emit) -> Handl
     return fire_late
 
 
-def _place_in_oldest_window(step: RangeWindow, touch: Touch, time: TimeContext) -> HandleLate:
-    name, late, aggregation = step.name, time.late, step.aggregation
-    timers, grid = time.timers[step.store.name], grid_of(step)
+def _place_in_oldest_window(step: Window, touch: Touch, time: TimeContext) -> HandleLate:
+    name, late, aggregation = step.name, time.late, step.declared.aggregation
+    timers, grid = time.timers[step.store.name], grid_of(step.declared)
 
     def place_late(message: Any, key: bytes, _origin: Origin) -> None:
         late[name] += 1

@@ -12,12 +12,13 @@ from struct import Struct
 from typing import Any
 from zlib import crc32
 
+from wallaroo.api.windows import RangeWindows
 from wallaroo.errors import StoredValueError
 from wallaroo.record import Emit, Moment
 from wallaroo.serde.formats import RANGE_WINDOWS
 from wallaroo.serde.object_codec import Codec
 from wallaroo.state.store import Access, StoreFormat
-from wallaroo.topology.steps import RangeWindow
+from wallaroo.topology.steps import Window
 from wallaroo.windows.aggregate import add, key_text
 from wallaroo.windows.grid import Contents, Grid, grid_of, is_empty
 from wallaroo.windows.late import late_policy
@@ -106,14 +107,14 @@ class ContentsCodec:
         return end
 
 
-def _store_format(step: RangeWindow, accumulators: Codec) -> StoreFormat:
-    codec = ContentsCodec(grid_of(step), accumulators.encode, accumulators.decode)
+def _store_format(step: Window, accumulators: Codec) -> StoreFormat:
+    codec = ContentsCodec(grid_of(step.declared), accumulators.encode, accumulators.decode)
     return StoreFormat(Contents, codec, is_empty)
 
 
-def due_times(step: RangeWindow) -> DueTimes:
+def due_times(step: Window) -> DueTimes:
     """When the windows of a step are due."""
-    grid = grid_of(step)
+    grid = grid_of(step.declared)
     due, read_window = grid.due, window_reader(grid)
 
     def of_live(contents: Contents) -> int | None:
@@ -125,9 +126,10 @@ def due_times(step: RangeWindow) -> DueTimes:
     return DueTimes(grid.delay, of_live, of_stored, grid.has_missed)
 
 
-def _compose(step: RangeWindow, access: Access, time: TimeContext, emit: Emit) -> Emit:
+def _compose(step: Window, access: Access, time: TimeContext, emit: Emit) -> Emit:
     find, touch = access
-    aggregation, grid, timers = step.aggregation, grid_of(step), time.timers[step.store.name]
+    aggregation, grid = step.declared.aggregation, grid_of(step.declared)
+    timers = time.timers[step.store.name]
     handle_late = late_policy(step, touch, time, emit)
     time.triggers.append(_trigger(step, access, time, emit))
 
@@ -149,9 +151,9 @@ def _compose(step: RangeWindow, access: Access, time: TimeContext, emit: Emit) -
     return add_to_pane
 
 
-def _trigger(step: RangeWindow, access: Access, time: TimeContext, emit: Emit) -> WindowTrigger:
+def _trigger(step: Window, access: Access, time: TimeContext, emit: Emit) -> WindowTrigger:
     touch, timers = access.touch, time.timers[step.store.name]
-    aggregation, grid = step.aggregation, grid_of(step)
+    aggregation, grid = step.declared.aggregation, grid_of(step.declared)
 
     def close(contents: Contents, window: int, key: bytes) -> None:
         contents.close(window, grid)
@@ -176,11 +178,11 @@ def _trigger(step: RangeWindow, access: Access, time: TimeContext, emit: Emit) -
     return WindowTrigger(step.name, timers, fire_window, discard_window)
 
 
-def _open_state(step: RangeWindow, contents: Contents) -> dict[int, Any] | None:
+def _open_state(step: Window, contents: Contents) -> dict[int, Any] | None:
     """Accumulators by the beginning of their window."""
-    grid = grid_of(step)
+    grid = grid_of(step.declared)
     windows = contents.open_windows(grid)
-    return {w * grid.slide: contents.fold(w, grid, step.aggregation) for w in windows} or None
+    return {w * grid.slide: contents.fold(w, grid, step.declared.aggregation) for w in windows} or None
 
 
-RANGE = WindowKind(RangeWindow, _store_format, _compose, _open_state, due_times)
+KIND = WindowKind(RangeWindows, _store_format, _compose, _open_state, due_times)

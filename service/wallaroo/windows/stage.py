@@ -9,16 +9,16 @@ Rules for whoever edits this file:
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
+from wallaroo.api.windows import Windows
 from wallaroo.record import Emit, Moment
 from wallaroo.serde.object_codec import Codec
 from wallaroo.state.store import Access, StoreFormat
+from wallaroo.topology.steps import Window
 from wallaroo.windows.control import WatermarkReports
 from wallaroo.windows.timers import DueTimes, Timers
 from wallaroo.windows.watermark import SourceClock
-
-S = TypeVar("S")
 
 
 class WindowTrigger(NamedTuple):
@@ -52,19 +52,20 @@ class TimeContext:
 
 
 @dataclass(frozen=True, slots=True)
-class WindowKind(Generic[S]):
+class WindowKind:
     """All that the engine knows of one kind of windows; each function takes the compiled step.
 
-    `store_format` gets the codec of the accumulators. `compose` returns the stage, and adds a trigger to the
-    time context if windows become due in event time; then `due_times` says when. `open_state` is what a test
-    would compare of the state of a key: what is open, without the bookkeeping around it.
+    `declared` is the class of its windows in `api/windows.py`. `store_format` gets the codec of the
+    accumulators. `compose` returns the stage, and adds a trigger to the time context if windows become due
+    in event time; then `due_times` says when. `open_state` is what a test would compare of the state of a
+    key: what is open, without the bookkeeping around it.
     """
 
-    step: type[S]
-    store_format: Callable[[S, Codec], StoreFormat]
-    compose: Callable[[S, Access, TimeContext, Emit], Emit]
-    open_state: Callable[[S, Any], Any]
-    due_times: Callable[[S], DueTimes] | None = None
+    declared: type[Windows]
+    store_format: Callable[[Window, Codec], StoreFormat]
+    compose: Callable[[Window, Access, TimeContext, Emit], Emit]
+    open_state: Callable[[Window, Any], Any]
+    due_times: Callable[[Window], DueTimes] | None = None
 
 
 class DueWindow(NamedTuple):

@@ -18,9 +18,9 @@ from heapq import heappop
 from wallaroo.record import Partition
 from wallaroo.state.store import KeyedStore
 from wallaroo.topology.model import Repartition, SubTopology
-from wallaroo.topology.steps import TimedWindow
+from wallaroo.topology.steps import Window
 from wallaroo.windows.control import Append, WatermarkReports, clamp, decode_report, upstream_id
-from wallaroo.windows.kinds import due_times_of
+from wallaroo.windows.kinds import due_times_of, kind_of
 from wallaroo.windows.stage import DueWindow, TimeContext, WindowTrigger
 from wallaroo.windows.timers import Timers
 from wallaroo.windows.watermark import (
@@ -232,9 +232,9 @@ def _timers(sub: SubTopology, stores: Mapping[str, KeyedStore]) -> dict[str, Tim
     timers: dict[str, Timers] = {}
     lag = 0
     for step in sub.steps:
-        if isinstance(step, TimedWindow):
+        if isinstance(step, Window) and kind_of(step).due_times is not None:
             timers[step.store.name] = Timers(stores[step.store.name], due_times_of(step), lag)
-            lag += step.delay
+            lag += timers[step.store.name].delay
     return timers
 
 

@@ -37,7 +37,7 @@ class Counting(Sum):
 
 def counting_stage(*spans):
     stage = Stage(range_windows(*spans, over=Counting))
-    return stage, stage.sub.steps[0].aggregation.calls
+    return stage, stage.sub.steps[0].declared.aggregation.calls
 
 
 def test_a_message_costs_one_update_whatever_the_overlap():

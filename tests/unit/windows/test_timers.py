@@ -2,9 +2,10 @@
 
 import pytest
 
+from wallaroo.api.windows import RangeWindows
 from wallaroo.errors import StoredValueError
 from wallaroo.state.memory import MemoryStore
-from wallaroo.topology.steps import RangeWindow
+from wallaroo.topology.steps import Store, Window
 from wallaroo.windows.grid import Contents, Grid, is_empty
 from wallaroo.windows.range import ContentsCodec, due_times
 from wallaroo.windows.timers import Timers
@@ -28,7 +29,8 @@ def store(decode=refuse, **panes):
 
 
 def timers_of(made, lag=0, delay=GRID.delay):
-    step = RangeWindow("windows", None, GRID.range, GRID.slide, delay, "drop", None)
+    declared = RangeWindows(GRID.range, GRID.slide, delay, None)
+    step = Window("windows", declared, Store("windows", "app-windows-changelog", list))
     return Timers(made, due_times(step), lag)
 
 

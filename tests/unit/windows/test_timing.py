@@ -16,6 +16,7 @@ from tests.properties.window_samples import (
     source,
 )
 from tests.samples import look
+from wallaroo.api.windows import format_duration
 from wallaroo.errors import TopologyError
 from wallaroo.serde.codecs import codecs_of
 from wallaroo.service import assemble as build
@@ -25,7 +26,6 @@ from wallaroo.settings import load_settings
 from wallaroo.topology.compile import compile_topology
 from wallaroo.topology.describe import describe
 from wallaroo.topology.model import Timing, Upstream
-from wallaroo.topology.steps import format_duration
 from wallaroo.topology.timing import with_idle_timeout
 
 MS = 1_000_000
