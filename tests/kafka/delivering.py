@@ -12,7 +12,7 @@ from wallaroo.clock import SystemClock
 from wallaroo.connectors.delivery import DeliveryLoop
 from wallaroo.connectors.tcp.sink import CAPACITY, TcpSink
 from wallaroo.engine.metrics import LoopMetrics
-from wallaroo.kafka.clients import Member
+from wallaroo.kafka.clients import WorkerIdentity
 from wallaroo.observability import metrics
 from wallaroo.serde.codecs import codecs_of
 from wallaroo.service.application import Loaded
@@ -84,9 +84,9 @@ class Receiver:
 def tcp_loop(name, port, settings, worker=0, capacity=CAPACITY):
     """The delivery of the outbox of that name to a receiver on this machine."""
     delivery = delivery_to(TcpReceiver("127.0.0.1", port), name)
-    member, clock = Member(name, "test", worker), SystemClock()
+    identity, clock = WorkerIdentity(name, "test", worker), SystemClock()
     sink = TcpSink("127.0.0.1", port, clock.monotonic, capacity)
-    return DeliveryLoop(delivery, sink, Settings(**settings), member, clock, LoopMetrics("alerts"))
+    return DeliveryLoop(delivery, sink, Settings(**settings), identity, clock, LoopMetrics("alerts"))
 
 
 def loop_to(receiver, name, settings, worker=0):

@@ -15,7 +15,7 @@ from tests.kafka.word_count import WordCount, expected_counts, framed, lines_of
 from wallaroo.clock import SystemClock
 from wallaroo.connectors.tcp.ingest import IngestLoop
 from wallaroo.errors import CommitError
-from wallaroo.kafka.clients import Member
+from wallaroo.kafka.clients import WorkerIdentity
 from wallaroo.observability import metrics
 from wallaroo.settings import Settings
 from wallaroo.topology.model import Ingest
@@ -73,8 +73,8 @@ def start(bootstrap_servers, application_id, topic_config):
             "votes-ingest", "Votes", application_id, "127.0.0.1", 0, 4, read_length, 100_000, 10, listens=True
         )
         settings = Settings(bootstrap_servers=bootstrap_servers, **settings)
-        member = Member(application_id, "test", 0)
-        started.append(Running(IngestLoop(ingest, PARTITIONS, settings, member, SystemClock())))
+        identity = WorkerIdentity(application_id, "test", 0)
+        started.append(Running(IngestLoop(ingest, PARTITIONS, settings, identity, SystemClock())))
         return started[-1]
 
     yield started_with

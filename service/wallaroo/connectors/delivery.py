@@ -16,7 +16,7 @@ from wallaroo.clock import Clock
 from wallaroo.connectors.outbox import Outbox, Token
 from wallaroo.connectors.protocols import Sink
 from wallaroo.engine.metrics import LoopMetrics
-from wallaroo.kafka.clients import Member, group_consumer
+from wallaroo.kafka.clients import WorkerIdentity, group_consumer
 from wallaroo.kafka.errors import Event, classify_event
 from wallaroo.kafka.group_member import GroupMember
 from wallaroo.observability import metrics
@@ -44,14 +44,14 @@ class DeliveryLoop:
         delivery: Delivery,
         sink: Sink,
         settings: Settings,
-        member: Member,
+        identity: WorkerIdentity,
         clock: Clock,
         metrics: LoopMetrics,
     ) -> None:
         self.name = delivery.name
         self.metrics = metrics
         self._group = delivery.group
-        self._client_id = member.named(delivery.name)
+        self._client_id = identity.member_id(delivery.name)
         self._settings = settings
         self._clock = clock
         self._outbox = Outbox(delivery.outbox)

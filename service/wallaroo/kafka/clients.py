@@ -26,14 +26,14 @@ _HEARTBEAT_MS = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Member:
-    """The identity of a worker on the cluster: the same after a restart, and unique at any time."""
+class WorkerIdentity:
+    """Who a worker is on the cluster: the same after a restart, and unique at any time."""
 
     application_id: str
     instance: str
     worker: int
 
-    def named(self, part: str) -> str:
+    def member_id(self, part: str) -> str:
         """The id of this worker in one part of the application: a sub-topology, say, or a delivery."""
         return f"{self.application_id}-{part}-{self.instance}-{self.worker}"
 

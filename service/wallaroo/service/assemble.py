@@ -8,7 +8,7 @@ from wallaroo.engine.clients import open_clients
 from wallaroo.engine.loop import Loop
 from wallaroo.engine.restore import Restorer
 from wallaroo.engine.transaction import Probe, no_probe
-from wallaroo.kafka.clients import Member, restore_consumer
+from wallaroo.kafka.clients import WorkerIdentity, restore_consumer
 from wallaroo.service.application import Loaded
 from wallaroo.service.protocol import WorkerSpec
 from wallaroo.task.context import ApplicationContext, new_stores
@@ -27,8 +27,8 @@ class WorkerContext:
     clock: Clock = field(default_factory=SystemClock)
 
     @property
-    def member(self) -> Member:
-        return Member(self.spec.application_id, self.spec.instance, self.spec.index)
+    def identity(self) -> WorkerIdentity:
+        return WorkerIdentity(self.spec.application_id, self.spec.instance, self.spec.index)
 
 
 def build_loops(worker: WorkerContext) -> list[Loop]:
@@ -43,7 +43,7 @@ def build_loops(worker: WorkerContext) -> list[Loop]:
     loops = []
     for declared in loaded.topology.sub_topologies:
         sub = with_idle_timeout(declared, settings.idle_timeout_ms)
-        member_id = worker.member.named(sub.name)
+        member_id = worker.identity.member_id(sub.name)
         restorer = Restorer(
             {store.name: store.changelog for store in sub.stores},
             partial(new_stores, sub, loaded.codecs.state),

@@ -6,12 +6,12 @@ from wallaroo.connectors.delivery import DeliveryLoop
 from wallaroo.connectors.generator.loop import GeneratorLoop
 from wallaroo.connectors.generator.task import Positions
 from wallaroo.connectors.generator.topics import open_topics
-from wallaroo.connectors.kafka_remote.producers import RefusedRecords, producer_opener
+from wallaroo.connectors.kafka_remote.producers import RefusedRecords
 from wallaroo.connectors.kafka_remote.sink import KafkaSink
 from wallaroo.connectors.tcp.ingest import IngestLoop
 from wallaroo.connectors.tcp.sink import TcpSink
 from wallaroo.engine.metrics import LoopMetrics
-from wallaroo.kafka.clients import group_consumer
+from wallaroo.kafka.clients import group_consumer, remote_producer
 from wallaroo.service.assemble import WorkerContext
 from wallaroo.topology.model import Delivery, RemoteTopic, TcpReceiver
 
@@ -24,7 +24,7 @@ def build_ingests(worker: WorkerContext) -> list[IngestLoop]:
     """One loop for each TCP source that listens."""
     partitions, settings = worker.spec.partitions, worker.spec.settings
     return [
-        IngestLoop(ingest, partitions[ingest.topic], settings, worker.member, worker.clock)
+        IngestLoop(ingest, partitions[ingest.topic], settings, worker.identity, worker.clock)
         for ingest in worker.loaded.topology.ingests
         if ingest.listens
     ]
@@ -36,7 +36,7 @@ def build_generators(worker: WorkerContext) -> list[GeneratorLoop]:
     readers = {sub.input.topic: sub.group for sub in loaded.topology.sub_topologies}
     loops = []
     for generator in loaded.topology.generators:
-        client_id = worker.member.named(generator.name)
+        client_id = worker.identity.member_id(generator.name)
         reader = readers[generator.topic]
         open_consumer = partial(group_consumer, settings, generator.group, client_id)
         open_generator = partial(open_topics, generator, reader, settings, client_id, worker.probe)
@@ -59,13 +59,14 @@ def delivery_loop(worker: WorkerContext, delivery: Delivery) -> DeliveryLoop:
         case TcpReceiver(host, port):
             sink: TcpSink | KafkaSink = TcpSink(host, port, clock.monotonic)
         case RemoteTopic() as remote:
-            client_id, dead_letters = worker.member.named(delivery.name), worker.loaded.topology.dead_letters
+            client_id = worker.identity.member_id(delivery.name)
+            dead_letters = worker.loaded.topology.dead_letters
             refused = RefusedRecords(delivery, dead_letters, client_id, settings, metrics)
             sink = KafkaSink(
                 remote,
-                producer_opener(settings, remote.bootstrap_servers, client_id),
+                partial(remote_producer, settings, remote.bootstrap_servers, client_id),
                 refused.reject,
                 clock.monotonic,
                 _STALL_TIMEOUT_SHARE * settings.session_timeout_ms / 1000,
             )
-    return DeliveryLoop(delivery, sink, settings, worker.member, clock, metrics)
+    return DeliveryLoop(delivery, sink, settings, worker.identity, clock, metrics)

@@ -3,7 +3,7 @@
 import pytest
 
 from wallaroo.errors import SettingsError
-from wallaroo.kafka.clients import Member, admin_client, remote_producer, transactional_ids
+from wallaroo.kafka.clients import WorkerIdentity, admin_client, remote_producer, transactional_ids
 from wallaroo.settings import Settings, load_settings
 
 NOBODY = "127.0.0.1:1"
@@ -32,7 +32,9 @@ def test_a_property_that_no_client_knows_is_refused_with_advice():
 
 def test_the_two_producers_of_a_loop_have_ids_of_their_own():
     members = [
-        Member("app", instance, worker).named("sub") for instance in ("a", "a-0", "b") for worker in (0, 1)
+        WorkerIdentity("app", instance, worker).member_id("sub")
+        for instance in ("a", "a-0", "b")
+        for worker in (0, 1)
     ]
     ids = [each for member in members for each in transactional_ids(member)]
     assert len(set(ids)) == 2 * len(members)

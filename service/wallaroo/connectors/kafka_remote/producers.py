@@ -1,7 +1,7 @@
 """The producers of a remote sink: for its topic in the other cluster, and for dead letters in this one."""
 
 from collections.abc import Callable
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
@@ -9,7 +9,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from wallaroo.connectors.resend import Entry
 from wallaroo.engine.metrics import LoopMetrics
 from wallaroo.errors import CommitError, RecordError
-from wallaroo.kafka.clients import admin_client, ingest_producer, largest_record, remote_producer
+from wallaroo.kafka.clients import admin_client, ingest_producer, largest_record
 from wallaroo.kafka.topics import topic_limits
 from wallaroo.record import ANY_PARTITION, CHOSEN_PARTITION, Output, Partition
 from wallaroo.settings import Settings
@@ -27,11 +27,6 @@ OpenProducer = Callable[[bool], Producer]
 RemoteEntry = Entry[Message]
 # Without an entry, the failure is about all of them.
 Failure = tuple[RemoteEntry | None, KafkaError]
-
-
-def producer_opener(settings: Settings, bootstrap_servers: str, client_id: str) -> OpenProducer:
-    """How to open a producer of the other cluster."""
-    return partial(remote_producer, settings, bootstrap_servers, client_id)
 
 
 class RemoteProducer:

@@ -19,7 +19,7 @@ from wallaroo.connectors.tcp.sockets import is_free
 from wallaroo.connectors.tcp.source import Received, TcpSource
 from wallaroo.engine.metrics import LoopMetrics
 from wallaroo.errors import CommitError, SettingsError
-from wallaroo.kafka.clients import Member, ingest_producer
+from wallaroo.kafka.clients import WorkerIdentity, ingest_producer
 from wallaroo.observability import metrics
 from wallaroo.observability.health import LoopStatus
 from wallaroo.settings import Settings
@@ -38,15 +38,15 @@ class IngestLoop:
     """Listens on the port of one source until told to stop."""
 
     def __init__(
-        self, ingest: Ingest, partitions: int, settings: Settings, member: Member, clock: Clock
+        self, ingest: Ingest, partitions: int, settings: Settings, identity: WorkerIdentity, clock: Clock
     ) -> None:
         self.name = ingest.name
         self.metrics = LoopMetrics(ingest.name)
         self._source = ingest.source
         self._topic = ingest.topic
         self._partitions = partitions
-        self._worker = member.worker
-        self._member_id = member.named(ingest.name)
+        self._worker = identity.worker
+        self._member_id = identity.member_id(ingest.name)
         self._settings = settings
         self._stopping = threading.Event()
         self._clock = clock
