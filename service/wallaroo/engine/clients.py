@@ -64,7 +64,7 @@ def commit_timeout_seconds(transaction_timeout_ms: int) -> float:
 def _ask_limits(
     sub: SubTopology, context: ApplicationContext, settings: Settings, admin: AdminClient
 ) -> RecordSizeLimits:
-    """What the topics of a sub-topology take now; from now on, its record batches are made to fit too."""
+    """Ask how large a record each topic takes now, and make the record batches fit from now on."""
     topics = written_topics(sub, context.dead_letters)
     limits = RecordSizeLimits(largest_record(settings), topic_limits(admin, topics, settings))
     context.max_bytes.update({topic: limits.of(topic) for topic in topics})

@@ -5,7 +5,7 @@ Rules for whoever edits this file:
    consumer is sent elsewhere.
 2. Before the wall clock moves a watermark, the broker is asked whether that is still the end, and the time
    is that of the question: no window may close over records of a broker that is out of reach.
-3. No task is judged before its turn: what another one does may roll it back.
+3. The offset of a task is read in its own turn: an earlier task may have rolled it back.
 4. Nothing here waits for an answer. The consumer itself is not asked: its requests queue up behind its polls.
 """
 
@@ -60,7 +60,7 @@ class EndOffsets:
         return self._ends.get(number, 0)
 
     def advance_wall_clock(self, tasks: TaskGroup, admin: AdminClient) -> None:
-        """Now and then, give the time to every task to which it matters."""
+        """Now and then, advance the wall clock of every task that depends on it."""
         now = self._clock.monotonic()
         if now - self._updated < _INTERVAL_SECONDS:
             return

@@ -15,11 +15,11 @@ from wallaroo.clock import Clock
 from wallaroo.engine.commit_cycle import Clients, CommitCycle
 from wallaroo.engine.end_offsets import EndOffsets
 from wallaroo.engine.metrics import LoopMetrics
-from wallaroo.engine.pacing import CommitPacing, ListSize
+from wallaroo.engine.pacing import CommitPacing, PollSize
 from wallaroo.engine.restore import Restorer
 from wallaroo.engine.task_group import NewTask, TaskGroup
 from wallaroo.kafka.errors import Event, classify_event
-from wallaroo.kafka.group_member import First, GroupMember
+from wallaroo.kafka.group_member import GroupMember, OffsetReset
 from wallaroo.observability.health import LoopStatus
 from wallaroo.settings import Settings
 from wallaroo.topology.model import SubTopology
@@ -54,12 +54,12 @@ class Loop:
         self._clock = clock
         self._open_clients = open_clients
         self._stopping = threading.Event()
-        self._list_size = ListSize(settings.consume_batch, 0 if sub.input.is_source else _FIRST_BATCHES)
+        self._poll_size = PollSize(settings.consume_batch, 0 if sub.input.is_source else _FIRST_BATCHES)
         self._processing_since: float | None = None
         self._metrics_updated = clock.monotonic()
         self._ends = EndOffsets(self._topic, clock)
-        first: First = "earliest" if sub.input.is_ours else settings.auto_offset_reset
-        self._member = GroupMember(self._topic, settings, first, self, {"sub_topology": sub.name})
+        reset: OffsetReset = "earliest" if sub.input.is_ours else settings.auto_offset_reset
+        self._member = GroupMember(self._topic, settings, reset, self, {"sub_topology": sub.name})
 
     def stop(self) -> None:
         self._stopping.set()
@@ -96,7 +96,7 @@ class Loop:
     def _poll_and_process(self) -> bool:
         """Process what can be read now; True if there was nothing more to read."""
         self.tasks.rewound.clear()
-        size = self._list_size.value
+        size = self._poll_size.value
         messages = self._poll(size)
         dry = len(messages) < size
         events = [message for message in messages if message.error() is not None]
@@ -115,7 +115,7 @@ class Loop:
                 continue
             seconds = self._clock.monotonic() - started
             self.metrics.slice_done(self._topic, number, len(its_own), processed, seconds)
-            self._list_size.took(len(its_own), processed.records, seconds)
+            self._poll_size.took(len(its_own), processed.records, seconds)
             if processed.rewind is not None:
                 self.tasks.rewind(processed.rewind)
         return dry

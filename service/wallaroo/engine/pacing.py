@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-# A list that takes longer than this keeps a worker from its group's coordinator and from SIGTERM.
-_LONGEST_LIST_SECONDS = 1.0
+# A slice that takes longer than this keeps a worker from its group's coordinator and from SIGTERM.
+_LONGEST_SLICE_SECONDS = 1.0
 
 _FIRST_WAIT_SECONDS = 0.2
 _LONGEST_WAIT_SECONDS = 30.0
@@ -40,8 +40,8 @@ class CommitPacing:
 
 
 @dataclass(slots=True)
-class ListSize:
-    """How many messages to take at once: those with `most` records, or fewer if user code is slow."""
+class PollSize:
+    """How many messages one poll takes: those with `most` records, or fewer if user code is slow."""
 
     most: int
     value: int = 0
@@ -50,9 +50,9 @@ class ListSize:
         self.value = min(self.value, self.most) or self.most
 
     def took(self, messages: int, records: int, seconds: float) -> None:
-        """Learn from one list. A message of a repartition topic may hold many records."""
-        if seconds > _LONGEST_LIST_SECONDS:
-            self.value = max(1, int(messages * _LONGEST_LIST_SECONDS / seconds))
+        """Learn from one slice. A message of a repartition topic may hold many records."""
+        if seconds > _LONGEST_SLICE_SECONDS:
+            self.value = max(1, int(messages * _LONGEST_SLICE_SECONDS / seconds))
         else:
             self.value = min(self.value * 2, max(1, self.most * messages // max(records, messages)))
 

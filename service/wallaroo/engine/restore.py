@@ -27,8 +27,8 @@ from wallaroo.state.store import KeyedStore
 
 _log = logging.getLogger(__name__)
 
-_LIST_SIZE = 10_000
-# A list that does not fill up is waited for this long.
+_POLL_SIZE = 10_000
+# How long one poll waits for so many messages.
 _POLL_SECONDS = 0.02
 _REQUEST_SECONDS = 30.0
 
@@ -139,7 +139,7 @@ class Restorer:
         reader = EndReader(consumer, dict.fromkeys(ends, 0), ends, _POLL_SECONDS)
         while reader.unread:
             self._probe(ProbePoint.DURING_RESTORE)
-            for place, messages in reader.poll(_LIST_SIZE).items():
+            for place, messages in reader.poll(_POLL_SIZE).items():
                 restoration, store, end = readings[place]
                 for message in messages:
                     store.restore(message.key(), message.value())

@@ -87,7 +87,7 @@ def exactly_once(producers: Sequence[Producer], probe: Probe, ask_limits: AskLim
         try:
             probe(ProbePoint.BEFORE_BEGIN)
             producer.begin_transaction()
-            # First: what a topic refuses of records would end this call with an error that does not say so.
+            # Offsets first: if a topic refused a record meanwhile, the error of this call would not say so.
             retry(send_offsets)
             probe(ProbePoint.AFTER_OFFSETS)
             try:
@@ -209,20 +209,20 @@ def _abort(producer: Producer, error: KafkaException) -> CommitResult:
     """Abort where that helps; a fatal error (fenced, say) or a lack of permission ends the process."""
     cause: KafkaError = error.args[0]
     if cause.fatal():
-        raise _useless(error) from error
-    # The client empties its queue and waits until it is empty. What the broker refuses meanwhile may be in it
-    # again, and would stay until the broker gives the transaction up, and with it the producer. So: again.
+        raise _fatal(error) from error
+    # An abort purges the client's queue and waits until it is empty. A record refused meanwhile may be
+    # queued again and stay until the broker fences the producer. So aborts are short, and each purges again.
     try:
         retry(partial(producer.abort_transaction, _ABORT_SECONDS))
-    except KafkaException as hopeless:
-        raise _useless(hopeless) from hopeless
+    except KafkaException as failure:
+        raise _fatal(failure) from failure
     refusal = missing_permission(error)
     if refusal is not None:
         raise refusal from error
     return CommitResult(committed=False, reason=cause.str())
 
 
-def _useless(error: KafkaException) -> CommitError:
+def _fatal(error: KafkaException) -> CommitError:
     return CommitError(f"the transactional producer cannot go on: {error.args[0].str()}")
 
 

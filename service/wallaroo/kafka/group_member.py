@@ -5,11 +5,10 @@ Rules for whoever edits this file:
 2. Everything happens in the thread that polls. The owner, which may also poll `consumer` directly, is called
    inside of those polls and of `leave`.
 3. Callbacks go through `_catchable`: what they raise could not be caught otherwise.
-4. A topic of our own is read from its beginning where the group has committed nothing: the setting
-   auto_offset_reset is about sources. Otherwise results would be skipped that were written before the
-   group met for the first time.
-5. Committed offsets are asked for again while errors may pass (a coordinator that moves, say). They are
-   stable: the broker answers only when the last owner's transaction has ended.
+4. Where the group has committed nothing, a topic of our own is read from its beginning: the setting
+   auto_offset_reset is about sources, and would skip what was written before the group first met.
+5. A request for committed offsets is repeated while errors may pass (a coordinator that moves, say). The
+   answer is stable: it comes only when the last owner's transaction has ended.
 """
 
 import logging
@@ -29,7 +28,7 @@ _LEAVE_SECONDS = 0.2
 _MOST_POLLS = 25
 
 Partitions = list[TopicPartition]
-First = Literal["earliest", "latest"]
+OffsetReset = Literal["earliest", "latest"]
 
 
 class PartitionOwner(Protocol):
@@ -51,8 +50,8 @@ class PartitionOwner(Protocol):
 class GroupMember:
     """Subscribes to one topic and answers rebalances; `answered` says whether an assignment is complete.
 
-    `first` is where a partition begins in which the group has committed nothing. With None nothing is to be
-    read, only owned: no offsets are asked for, and the partitions stay paused.
+    `offset_reset` is where a partition begins in which the group has committed nothing. With None nothing is
+    to be read, only owned: no offsets are asked for, and the partitions stay paused.
     """
 
     consumer: Consumer
@@ -61,14 +60,14 @@ class GroupMember:
         self,
         topic: str,
         settings: Settings,
-        first: First | None,
+        offset_reset: OffsetReset | None,
         owner: PartitionOwner,
         log_fields: Mapping[str, str],
     ) -> None:
         self.answered = False
         self._topic = topic
         self._settings = settings
-        self._first = first
+        self._offset_reset = offset_reset
         self._owner = owner
         self._log_fields = {**log_fields, "topic": topic}
         self._owned: set[int] = set()
@@ -126,10 +125,10 @@ class GroupMember:
     def _assign(self, consumer: Consumer, partitions: Partitions) -> None:
         self._log("partitions assigned", partitions)
         self.answered = False
-        if self._first is None:
+        if self._offset_reset is None:
             starts = [TopicPartition(tp.topic, tp.partition, 0) for tp in partitions]
         else:
-            starts = starting_offsets(consumer, partitions, self._settings, self._first)
+            starts = starting_offsets(consumer, partitions, self._settings, self._offset_reset)
         if self._is_incremental:
             consumer.incremental_assign(starts)
         else:
@@ -170,9 +169,9 @@ class GroupMember:
 
 
 def starting_offsets(
-    consumer: Consumer, partitions: Partitions, settings: Settings, first: First
+    consumer: Consumer, partitions: Partitions, settings: Settings, offset_reset: OffsetReset
 ) -> Partitions:
-    """Where the group goes on in each partition; `first` is for those in which it has committed nothing.
+    """Where the group goes on in each partition; `offset_reset` is for those without a committed offset.
 
     Raises KafkaSetupError if a topic no longer holds that offset and the settings say to fail.
     """
@@ -186,11 +185,11 @@ def starting_offsets(
                 raise KafkaException(tp.error)
         return found
 
-    return [_start(consumer, tp, settings, first) for tp in retry(ask_committed)]
+    return [_start(consumer, tp, settings, offset_reset) for tp in retry(ask_committed)]
 
 
 def out_of_range(at: TopicPartition, low: int, high: int, settings: Settings) -> int:
-    """Where to go on if the topic no longer holds the next offset; KafkaSetupError if that is to fail."""
+    """Where to go on if the topic no longer holds the next offset; KafkaSetupError if the settings say so."""
     text = (
         f"{at.topic}[{at.partition}] holds the offsets {low} to {high}, but this group is at {at.offset}: "
         "records were deleted before they were read, or the topic was made anew"
@@ -221,12 +220,12 @@ def _catchable(callback: Callable[[Consumer, Partitions], None]) -> Callable[[Co
     return call_and_reraise
 
 
-def _start(consumer: Consumer, found: TopicPartition, settings: Settings, first: First) -> TopicPartition:
-    low, high = retry(lambda: consumer.get_watermark_offsets(found, timeout=_REQUEST_SECONDS))
-    if found.offset < 0:
-        start = high if first == "latest" else low
-    elif low <= found.offset <= high:
-        start = found.offset
+def _start(consumer: Consumer, tp: TopicPartition, settings: Settings, reset: OffsetReset) -> TopicPartition:
+    low, high = retry(lambda: consumer.get_watermark_offsets(tp, timeout=_REQUEST_SECONDS))
+    if tp.offset < 0:
+        start = high if reset == "latest" else low
+    elif low <= tp.offset <= high:
+        start = tp.offset
     else:
-        start = out_of_range(found, low, high, settings)
-    return TopicPartition(found.topic, found.partition, start)
+        start = out_of_range(tp, low, high, settings)
+    return TopicPartition(tp.topic, tp.partition, start)

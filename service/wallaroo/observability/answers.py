@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 
 @dataclass(frozen=True, slots=True)
 class StateFound:
-    """The committed value of the key; of any type, made plain when it is shown."""
+    """The committed value of the key, as `to_jsonable` made it."""
 
     partition: int
     worker: int

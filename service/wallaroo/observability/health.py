@@ -49,7 +49,7 @@ class HealthReport:
 
 def health(statuses: Sequence[WorkerStatus], now: float) -> HealthReport:
     """Not ok where a worker has been dead or silent for too long, or one of its loops has stopped."""
-    return _report(reason for status in statuses for reason in _illnesses(status, now))
+    return _report(reason for status in statuses for reason in _worker_problems(status, now))
 
 
 def readiness(statuses: Sequence[WorkerStatus]) -> HealthReport:
@@ -64,7 +64,7 @@ def _report(reasons: Iterable[str]) -> HealthReport:
     return HealthReport(not found, found)
 
 
-def _illnesses(status: WorkerStatus, now: float) -> list[str]:
+def _worker_problems(status: WorkerStatus, now: float) -> list[str]:
     silence = now - status.last_heard
     worker = f"worker {status.index}"
     if not status.alive and silence > _DEAD_SECONDS:

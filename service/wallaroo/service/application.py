@@ -81,7 +81,7 @@ def _import(name: str) -> ModuleType:
 
 @contextmanager
 def _explained(what: str) -> Iterator[None]:
-    """Whatever the application's own code raises, before there is a worker to be ended by it."""
+    """Raise an ApplicationError, with their own traceback, for errors of the application's code."""
     try:
         yield
     except WallarooError:
@@ -92,7 +92,7 @@ def _explained(what: str) -> Iterator[None]:
 
 
 def _own_frames(error: Exception) -> TracebackType | None:
-    """Where it came from, without the way from here to the application."""
+    """The traceback, without the frames from here to the application."""
     frame = error.__traceback__
     while frame is not None and frame.tb_frame.f_code.co_filename.startswith(_OURS):
         frame = frame.tb_next

@@ -38,7 +38,7 @@ class WorkerSpec:
 
 @dataclass(frozen=True, slots=True)
 class StatusRequest:
-    """How are you?"""
+    """Asks for the status and the measurements of every loop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class StatusReply:
 
 @dataclass(frozen=True, slots=True)
 class StateRequest:
-    """What does this store hold for this key?"""
+    """Asks for the committed state of a key in a store."""
 
     store: str
     key: bytes

@@ -15,8 +15,8 @@ _log = logging.getLogger(__name__)
 
 _TICK_SECONDS = 0.1
 _REFRESH_SECONDS = 0.2
-# Watching must not wait for one worker while another one dies; whoever asks for metrics can.
-_GLANCE_SECONDS = 0.02
+# Watching must not wait for one worker while another one dies; whoever asks for metrics can wait.
+_WATCH_ANSWER_SECONDS = 0.02
 _ANSWER_SECONDS = 2.0
 _STOP_SECONDS = 30.0
 _KAFKA_RETRY_SECONDS = 2.0
@@ -58,7 +58,7 @@ class Supervisor:
         self.workers = self._start_workers(partitions)
         self._obstacle = ""
         while not self._stopping.wait(_TICK_SECONDS):
-            final = self._tend()
+            final = self._watch()
             if final is not None:
                 return self._stop_workers(final)
         return self._stop_workers(Exit.CLEAN)
@@ -91,8 +91,8 @@ class Supervisor:
                 self._stopping.wait(self._retry_seconds)
         return None
 
-    def _tend(self) -> Exit | None:
-        """Restart what has died; an Exit where that is no use."""
+    def _watch(self) -> Exit | None:
+        """Restart dead workers and ask the others for their status; an Exit where a restart is no use."""
         for worker in self.workers:
             if worker.process.is_alive():
                 continue
@@ -107,7 +107,7 @@ class Supervisor:
                 worker.restart()
                 _log.info("worker restarted", extra={"worker": index, "restarts": worker.restarts})
         if self._clock.monotonic() - self._refreshed >= _REFRESH_SECONDS:
-            self.refresh(_GLANCE_SECONDS)
+            self.refresh(_WATCH_ANSWER_SECONDS)
             self._refreshed = self._clock.monotonic()
         return None
 

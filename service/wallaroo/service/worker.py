@@ -25,7 +25,7 @@ from wallaroo.service.queries import look_up_state
 _log = logging.getLogger(__name__)
 
 _LISTEN_SECONDS = 0.1
-# Records are tracked objects and short-lived: the default threshold collects a quarter of the time away.
+# Records are short-lived tracked objects: the default threshold costs a quarter of the time.
 _GC_THRESHOLD = 50_000
 
 
@@ -49,7 +49,7 @@ def main(spec: WorkerSpec, connection: Connection, probe: Probe = no_probe) -> N
         _log.error("refused", extra={"error": str(error)})
         code = Exit.REFUSED
     logging.shutdown()
-    # Client threads may outlive a failure; nothing of theirs is worth waiting for.
+    # Client threads may outlive a failure, and need not be waited for.
     os._exit(code)
 
 
@@ -88,7 +88,7 @@ class Worker:
                 break
         for loop in self._loops:
             loop.stop()
-        return self._exit(self._hang(threads))
+        return self._exit(self._join(threads))
 
     def _run(self, loop: Runnable) -> None:
         try:
@@ -101,24 +101,24 @@ class Worker:
             details = {"loop": loop.name, "error": str(failure)}
             _log.error("loop failed", extra=details, exc_info=None if known else failure)
 
-    def _hang(self, threads: Sequence[threading.Thread]) -> bool:
-        """Whether some thread does not end in time."""
+    def _join(self, threads: Sequence[threading.Thread]) -> bool:
+        """Wait for the threads; False if one of them does not end in time."""
         began = self._clock.monotonic()
         while alive := [thread for thread in threads if thread.is_alive()]:
             waited = self._clock.monotonic() - began
             limit = self._failed_seconds if self._failure else self._stopped_seconds
             if waited >= limit:
                 _log.error("loops do not stop", extra={"loops": [t.name for t in alive], "seconds": waited})
-                return True
+                return False
             alive[0].join(min(_LISTEN_SECONDS, limit - waited))
-        return False
+        return True
 
-    def _exit(self, hanging: bool) -> Exit:
+    def _exit(self, all_ended: bool) -> Exit:
         if isinstance(self._failure, StopProcessing):
             return Exit.STOPPED
         if isinstance(self._failure, KafkaSetupError | SettingsError):
             return Exit.REFUSED
-        return Exit.CRASHED if hanging or self._failure is not None else Exit.CLEAN
+        return Exit.CLEAN if all_ended and self._failure is None else Exit.CRASHED
 
     def _answer_one(self, connection: Connection) -> bool:
         """Wait a moment for a question; False once the supervisor has gone."""

@@ -2,7 +2,7 @@
 
 import pytest
 
-from wallaroo.engine.pacing import CommitPacing, ListSize
+from wallaroo.engine.pacing import CommitPacing, PollSize
 
 
 def pace(linger=0.0):
@@ -45,20 +45,20 @@ def test_a_batch_that_is_as_large_as_may_be_waits_for_the_one_in_progress():
 
 
 def test_lists_are_as_long_as_may_be_where_user_code_is_quick():
-    size = ListSize(1000)
+    size = PollSize(1000)
     size.took(1000, 1000, 0.01)
     assert size.value == 1000
 
 
 @pytest.mark.parametrize(("records", "seconds", "value"), [(1000, 2, 500), (1000, 100, 10), (10, 500, 1)])
 def test_slow_user_code_shortens_the_lists_to_a_second(records, seconds, value):
-    size = ListSize(1000)
+    size = PollSize(1000)
     size.took(records, records, seconds)
     assert size.value == value
 
 
 def test_lists_grow_again():
-    size = ListSize(1000, value=0)
+    size = PollSize(1000, value=0)
     size.took(1000, 1000, 3)
     assert size.value == 333
     size.took(333, 333, 0.1)
@@ -67,7 +67,7 @@ def test_lists_grow_again():
 
 
 def test_lists_of_batches_hold_as_many_records_as_other_lists():
-    size = ListSize(1000, value=10)
+    size = PollSize(1000, value=10)
     size.took(10, 2_500, 0.1)
     assert size.value == 4
     size.took(1, 5_000, 0.1)
@@ -75,7 +75,7 @@ def test_lists_of_batches_hold_as_many_records_as_other_lists():
 
 
 def test_lists_of_record_batches_begin_small_and_grow_where_nothing_has_batches():
-    size = ListSize(1000, value=10)
+    size = PollSize(1000, value=10)
     size.took(10, 10, 0.01)
     assert size.value == 20
-    assert ListSize(5, value=10).value == 5
+    assert PollSize(5, value=10).value == 5

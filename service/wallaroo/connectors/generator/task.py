@@ -123,8 +123,8 @@ class GeneratorTask:
     def ended(self) -> bool:
         return self._value is None
 
-    def collect(self, most: int, is_late: Callable[[], bool]) -> Batch | None:
-        """The next values, at least one and at most `most`, until it is late; None at the end."""
+    def collect(self, most: int, time_is_up: Callable[[], bool]) -> Batch | None:
+        """The next values, at least one and at most `most`, until time is up; None at the end."""
         outputs: list[Output] = []
         size = 0
         while self._value is not None and len(outputs) < most and size < _BATCH_BYTES:
@@ -132,7 +132,7 @@ class GeneratorTask:
             encoded = self._encode(value)
             outputs.append((self._topic, encoded, None, PARTITION))
             size += len(encoded)
-            if is_late():
+            if time_is_up():
                 break
         if not outputs:
             return None
