@@ -1,8 +1,8 @@
 """How far the partitions of an outbox are read, delivered and committed. Pure.
 
 Rules for whoever edits this file:
-1. A partition is assigned by the group and owned from the next poll on: what the poll that assigned it has
-   returned of it belongs to an earlier assignment.
+1. A partition is owned from the poll after its assignment: what the assigning poll itself returns of it
+   belongs to an earlier assignment.
 2. An offset is due only once the record before it, and all before that one, are confirmed.
 """
 

@@ -7,7 +7,7 @@ _LONGEST_SLICE_SECONDS = 1.0
 
 _FIRST_WAIT_SECONDS = 0.2
 _LONGEST_WAIT_SECONDS = 30.0
-# A worker that has lived this long has recovered.
+# Whoever has lived this long has recovered.
 _STABLE_SECONDS = 30.0
 
 
@@ -61,13 +61,13 @@ class PollSize:
 class Backoff:
     """How long to wait before a new start: each failure in a row doubles the wait."""
 
-    deaths: int = 0
+    failures: int = 0
 
-    def after_death(self, lived_seconds: float) -> "Backoff":
-        return Backoff(1) if lived_seconds >= _STABLE_SECONDS else Backoff(self.deaths + 1)
+    def after_failure(self, lived_seconds: float) -> "Backoff":
+        return Backoff(1) if lived_seconds >= _STABLE_SECONDS else Backoff(self.failures + 1)
 
     @property
     def seconds(self) -> float:
-        return (
-            min(_FIRST_WAIT_SECONDS * 2 ** (self.deaths - 1), _LONGEST_WAIT_SECONDS) if self.deaths else 0.0
-        )
+        if not self.failures:
+            return 0.0
+        return min(_FIRST_WAIT_SECONDS * 2 ** (self.failures - 1), _LONGEST_WAIT_SECONDS)

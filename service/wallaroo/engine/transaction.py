@@ -206,7 +206,7 @@ def _wait_and_produce(producer: Producer, output: tuple[Any, ...]) -> None:
 
 
 def _abort(producer: Producer, error: KafkaException) -> CommitResult:
-    """Abort where that helps; a fatal error (fenced, say) or a lack of permission ends the process."""
+    """Abort if that helps; a fatal error (fenced, say) or a lack of permission ends the process."""
     cause: KafkaError = error.args[0]
     if cause.fatal():
         raise _fatal(error) from error

@@ -119,7 +119,7 @@ def _check(admin: AdminClient, plans: list[TopicPlan], existing: Mapping[str, in
                 "partitions, or start under a new application_id"
             )
     compacted = {p.name: p.purpose for p in plans if p.config.get("cleanup.policy") == "compact"}
-    for name, policy in _configs(admin, list(compacted), "cleanup.policy").items():
+    for name, policy in _property(admin, list(compacted), "cleanup.policy").items():
         if isinstance(policy, KafkaSetupError):
             raise policy
         if "compact" not in policy:
@@ -129,7 +129,7 @@ def _check(admin: AdminClient, plans: list[TopicPlan], existing: Mapping[str, in
             )
 
 
-def _configs(admin: AdminClient, topics: Iterable[str], name: str) -> dict[str, str | KafkaSetupError]:
+def _property(admin: AdminClient, topics: Iterable[str], name: str) -> dict[str, str | KafkaSetupError]:
     """The value of a property for each topic, or why it may not be read.
 
     Raises KafkaException if the cluster cannot answer.
@@ -210,7 +210,7 @@ def topic_limits(admin: AdminClient, topics: Iterable[str], settings: Settings) 
     if settings.embedded_broker:
         return {}
     try:
-        found = _configs(admin, topics, "max.message.bytes")
+        found = _property(admin, topics, "max.message.bytes")
     except KafkaException as error:
         _log.warning("limits of topics unknown", extra={"error": str(error)})
         return {}

@@ -19,7 +19,7 @@ class LoopStatus:
     restoring: int
     """How many of the partitions are still being restored."""
     connected: bool
-    """The loop's sink is connected; True where there is none."""
+    """The loop's sink is connected; True if there is none."""
     problem: str | None
     """Why the loop has stopped, as a sentence without a full stop."""
     obstacle: str = ""
@@ -32,8 +32,8 @@ class WorkerStatus:
 
     index: int
     alive: bool
-    last_heard: float
-    """Monotonic seconds of its last message; of its start, where none has come yet."""
+    last_answer: float
+    """Monotonic seconds of its last answer, or of its start if there is none yet."""
     ready: bool
     """It has started and reports its loops."""
     loops: tuple[LoopStatus, ...]
@@ -41,19 +41,19 @@ class WorkerStatus:
 
 @dataclass(frozen=True, slots=True)
 class HealthReport:
-    """A verdict and, where it is negative, the reasons: sentences for an operator."""
+    """A verdict and, if it is negative, the reasons: sentences for an operator."""
 
     ok: bool
     reasons: tuple[str, ...] = ()
 
 
 def health(statuses: Sequence[WorkerStatus], now: float) -> HealthReport:
-    """Not ok where a worker has been dead or silent for too long, or one of its loops has stopped."""
+    """Not ok if a worker has been dead or silent for too long, or one of its loops has stopped."""
     return _report(reason for status in statuses for reason in _worker_problems(status, now))
 
 
 def readiness(statuses: Sequence[WorkerStatus]) -> HealthReport:
-    """Ok where every loop of every worker is assigned, restored and connected."""
+    """Ok if every loop of every worker is assigned, restored and connected."""
     if not statuses:
         return HealthReport(False, ("no worker has been started yet; look at the log of the supervisor",))
     return _report(reason for status in statuses for reason in _worker_obstacles(status))
@@ -65,7 +65,7 @@ def _report(reasons: Iterable[str]) -> HealthReport:
 
 
 def _worker_problems(status: WorkerStatus, now: float) -> list[str]:
-    silence = now - status.last_heard
+    silence = now - status.last_answer
     worker = f"worker {status.index}"
     if not status.alive and silence > _DEAD_SECONDS:
         return [

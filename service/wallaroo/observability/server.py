@@ -36,7 +36,7 @@ class HttpServer:
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Listen, and answer in a thread; raise SettingsError where the address cannot be had."""
+        """Listen, and answer in a thread; raise SettingsError if the address cannot be had."""
         self._thread = threading.Thread(target=self._serve, name="http", daemon=True)
         self._thread.start()
         while not self._server.started and self._thread.is_alive():
@@ -49,7 +49,7 @@ class HttpServer:
         self.port = self._server.servers[0].sockets[0].getsockname()[1]
 
     def stop(self) -> None:
-        """Finish the answers under way and close the port; does nothing where it never started."""
+        """Finish the answers under way and close the port; does nothing if it never started."""
         if self._thread is None:
             return
         self._server.should_exit = True

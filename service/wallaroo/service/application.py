@@ -38,8 +38,8 @@ def load(
     """Import the module, call its `application_setup(args)` and compile the result.
 
     `args` begins with the program's name, as in Wallaroo; `bootstrap_servers` is the cluster that the
-    operator has chosen, if any. Raises SettingsError where there is no such module or setup,
-    ApplicationError where one of them raises, and TopologyError where the pipeline cannot run.
+    operator has chosen, if any. Raises SettingsError if there is no such module or setup,
+    ApplicationError if one of them raises, and TopologyError if the pipeline cannot run.
     """
     module = _import(module_name)
     setup = getattr(module, "application_setup", None)
@@ -102,11 +102,11 @@ def _own_frames(error: Exception) -> TracebackType | None:
 def with_own_cluster(settings: Settings, topology: Topology) -> Settings:
     """Settings whose `bootstrap_servers` are those the application is to run on.
 
-    Raises SettingsError where nobody can tell: a transaction spans one cluster.
+    Raises SettingsError if sources and sinks name different clusters: a transaction spans one.
     """
     if settings.chosen_servers is not None:
         return settings
-    named = list(_named(topology))
+    named = list(_named_brokers(topology))
     if not named:
         return settings
     brokers, first = named[0]
@@ -119,7 +119,7 @@ def with_own_cluster(settings: Settings, topology: Topology) -> Settings:
     return settings.model_copy(update={"bootstrap_servers": server_list(brokers)})
 
 
-def _named(topology: Topology) -> Iterator[tuple[Sequence[tuple[str, str]], str]]:
+def _named_brokers(topology: Topology) -> Iterator[tuple[Sequence[tuple[str, str]], str]]:
     for source in topology.sources:
         if source.brokers:
             yield source.brokers, f"the source {source.name!r}"

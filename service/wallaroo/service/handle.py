@@ -43,13 +43,13 @@ class WorkerHandle:
         self._unanswered = 0
         self._status: StatusReply | None = None
         self.measured: Snapshot = {}
-        self._started = self._heard = self._clock.monotonic()
+        self._started = self._last_answer = self._clock.monotonic()
         self._restart_at: float | None = None
 
     def died(self) -> None:
         """Note a death, so that `restart_due` knows when to start again."""
         now = self._clock.monotonic()
-        self.backoff = self.backoff.after_death(now - self._started)
+        self.backoff = self.backoff.after_failure(now - self._started)
         self._restart_at = now + self.backoff.seconds
         with self._asking:
             self._connection.close()
@@ -68,7 +68,7 @@ class WorkerHandle:
             self._start()
 
     def ask(self, request: Request, timeout_seconds: float) -> Reply | None:
-        """The worker's answer, or None where it has none in time."""
+        """The worker's answer, or None if it has none in time."""
         if not self._asking.acquire(timeout=timeout_seconds):
             return None
         try:
@@ -79,7 +79,7 @@ class WorkerHandle:
             self._asking.release()
 
     def _ask(self, request: Request, deadline: float) -> Reply | None:
-        """Answers come in the order of the questions: those to earlier ones, asked in vain, come first."""
+        """Answers come in the order of the questions: late ones to earlier questions come first."""
         while self._unanswered:
             if self._answer(deadline) is None:
                 # One more question would only fill the pipe of a worker that hangs.
@@ -101,9 +101,9 @@ class WorkerHandle:
         if isinstance(reply, StatusReply):
             self._status = reply
             self.measured = reply.measured
-            self._heard = self._clock.monotonic()
+            self._last_answer = self._clock.monotonic()
 
     def status(self) -> WorkerStatus:
         loops = self._status.loops if self._status else ()
         alive = self.process.is_alive()
-        return WorkerStatus(self.spec.index, alive, self._heard, self._status is not None, loops)
+        return WorkerStatus(self.spec.index, alive, self._last_answer, self._status is not None, loops)

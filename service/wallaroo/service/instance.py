@@ -31,7 +31,7 @@ class InstanceLock:
 def claim_instance(application_id: str, wanted: str | None, folder: Path | None = None) -> InstanceLock:
     """Claim `wanted`, or the first free name of this host.
 
-    Raises SettingsError where `wanted` is taken by a running service of this application on this host.
+    Raises SettingsError if `wanted` is taken by a running service of this application on this host.
     """
     base = wanted or re.sub(r"[^a-zA-Z0-9._-]", "-", platform.node() or "localhost")
     names = [base] if wanted else [base, *(f"{base}-{n}" for n in range(2, _MOST_ON_ONE_HOST + 1))]

@@ -34,7 +34,7 @@ class OwnTopics:
     def prepare(self) -> Mapping[str, int]:
         """Create what is missing and check the rest; returns the number of partitions of every topic.
 
-        Raises KafkaSetupError where a topic cannot be used, KafkaException while Kafka cannot be reached.
+        Raises KafkaSetupError if a topic cannot be used, KafkaException while Kafka cannot be reached.
         """
         try:
             return ensure_topics(self._admin, self._topology, self._settings)

@@ -69,9 +69,9 @@ class Service:
             self._lock.release()
 
     def _start_workers(self, partitions: Mapping[str, int]) -> list[WorkerHandle]:
-        program, settings, identity = self._program, self._settings, self._topology.application_id
+        program, settings, app_id = self._program, self._settings, self._topology.application_id
         specs = [
-            WorkerSpec(index, self._lock.name, program.module, program.args, identity, settings, partitions)
+            WorkerSpec(index, self._lock.name, program.module, program.args, app_id, settings, partitions)
             for index in range(settings.workers)
         ]
         return [WorkerHandle(spec, self._worker_main, self._clock) for spec in specs]

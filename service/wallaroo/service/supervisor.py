@@ -72,7 +72,7 @@ class Supervisor:
         return readiness([w.status() for w in self.workers])
 
     def refresh(self, timeout_seconds: float = _ANSWER_SECONDS) -> None:
-        """Fresh measurements and statuses of all workers, or their last ones where a worker is busy."""
+        """Ask all workers for measurements and status; those of a busy worker stay as they were."""
         for worker in self.workers:
             if worker.process.is_alive():
                 worker.refresh(timeout_seconds)

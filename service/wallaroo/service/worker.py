@@ -56,8 +56,8 @@ def main(spec: WorkerSpec, connection: Connection, probe: Probe = no_probe) -> N
 class Worker:
     """Runs the loops of one process.
 
-    Once it is told to stop, all loops together have `stopped_seconds` to end; where one of them has failed,
-    `failed_seconds`: another one may hang in the same trouble, and the supervisor is to start anew.
+    Once it is told to stop, all loops together have `stopped_seconds` to end; if one of them has failed,
+    `failed_seconds`: the others may hang for the same reason, and the supervisor restarts the worker.
     """
 
     def __init__(

@@ -8,7 +8,7 @@ from wallaroo.engine.pacing import Backoff
 def after(*lives):
     backoff = Backoff()
     for seconds in lives:
-        backoff = backoff.after_death(seconds)
+        backoff = backoff.after_failure(seconds)
     return backoff.seconds
 
 

@@ -15,7 +15,7 @@ from wallaroo.observability.health import (
 )
 
 LOOP = LoopStatus("totals", assigned=True, partitions=4, restoring=0, connected=True, problem=None)
-WORKER = WorkerStatus(0, alive=True, last_heard=100.0, ready=True, loops=(LOOP,))
+WORKER = WorkerStatus(0, alive=True, last_answer=100.0, ready=True, loops=(LOOP,))
 STOPPED = replace(LOOP, problem="the topic transactions was deleted")
 
 

@@ -164,7 +164,7 @@ class GeneratorLoop:
             raise StopProcessing(self._problem) from error
         now = self._clock.monotonic()
         # Failures in a row double the wait; the row ends when all values have been generated one by one.
-        self._backoff = (Backoff() if self._one_by_one == 0 else self._backoff).after_death(0)
+        self._backoff = (Backoff() if self._one_by_one == 0 else self._backoff).after_failure(0)
         self._one_by_one = _MOST_VALUES
         self._task = None
         self._due = now + self._backoff.seconds

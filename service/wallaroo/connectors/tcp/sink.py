@@ -69,7 +69,7 @@ class Connection:
         return True
 
     def load(self, block: bytes) -> None:
-        """Set what `write` sends next; only where nothing is blocked."""
+        """Set what `write` sends next; only if nothing is blocked."""
         self._block = memoryview(block)
 
     def write(self) -> bool:
