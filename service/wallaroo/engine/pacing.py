@@ -7,6 +7,8 @@ _LONGEST_SLICE_SECONDS = 1.0
 
 _FIRST_WAIT_SECONDS = 0.2
 _LONGEST_WAIT_SECONDS = 30.0
+# Enough for the longest wait: after a night of failures, the power itself would overflow.
+_MOST_DOUBLINGS = 10
 # Whoever has lived this long has recovered.
 _STABLE_SECONDS = 30.0
 
@@ -70,4 +72,5 @@ class Backoff:
     def seconds(self) -> float:
         if not self.failures:
             return 0.0
-        return min(_FIRST_WAIT_SECONDS * 2 ** (self.failures - 1), _LONGEST_WAIT_SECONDS)
+        doublings = min(self.failures - 1, _MOST_DOUBLINGS)
+        return min(_FIRST_WAIT_SECONDS * 2.0**doublings, _LONGEST_WAIT_SECONDS)
