@@ -5,8 +5,8 @@ Rules for whoever edits this file:
 2. Two fences keep a replaced worker out. The group's metadata, as it was when the batches were collected,
    goes with the offsets: the broker refuses those of partitions that have moved on (KIP-447). And opening a
    producer fences the one that had its transactional id before.
-3. Transactions that follow each other are of producers that take turns: a broker that is still writing the
-   markers of one refuses the next one of the same producer, whose client then waits for 20 ms.
+3. Producers take turns: while the broker still writes the markers of a transaction, it refuses the next one
+   of the same producer, whose client then waits for 20 ms.
 4. An aborted commit has left nothing that readers can see, and the commit cycle rolls the tasks back.
    Whatever is neither committed nor aborted is raised, and the worker ends.
 """

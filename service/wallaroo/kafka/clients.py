@@ -167,7 +167,7 @@ def remote_producer(settings: Settings, servers: str, client_id: str, one_by_one
     """
     config = {
         **_every_client(servers, client_id),
-        **_producing(settings),
+        **_producer_defaults(settings),
         "delivery.report.only.error": False,
         "enable.gapless.guarantee": True,
         # Less than the group takes to give the partitions of a process that stands still to another one.
@@ -178,10 +178,10 @@ def remote_producer(settings: Settings, servers: str, client_id: str, one_by_one
 
 
 def _producer_config(settings: Settings, client_id: str) -> dict[str, Any]:
-    return {**common_config(settings, client_id), **_producing(settings)}
+    return {**common_config(settings, client_id), **_producer_defaults(settings)}
 
 
-def _producing(settings: Settings) -> dict[str, Any]:
+def _producer_defaults(settings: Settings) -> dict[str, Any]:
     return {
         "enable.idempotence": True,
         "compression.type": "lz4",

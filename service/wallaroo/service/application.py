@@ -81,7 +81,7 @@ def _import(name: str) -> ModuleType:
 
 @contextmanager
 def _explained(what: str) -> Iterator[None]:
-    """Raise an ApplicationError, with their own traceback, for errors of the application's code."""
+    """Turn an error of the application's own code into an ApplicationError that shows where it was raised."""
     try:
         yield
     except WallarooError:

@@ -74,8 +74,8 @@ class TcpSource:
         _log.info("source listens", extra=details)
 
     def poll(self, timeout_seconds: float) -> list[Received]:
-        """What senders have sent; waits so long for the first of it, or for a new sender."""
-        self._accept_or_not()
+        """What senders have sent; if nothing is there, wait so long for it or for a new sender."""
+        self._update_accepting()
         received = []
         for key, _ in self._selector.select(timeout_seconds):
             connection = key.data
@@ -110,7 +110,7 @@ class TcpSource:
             self._close(connection, "this worker is stopping")
         self._selector.close()
 
-    def _accept_or_not(self) -> None:
+    def _update_accepting(self) -> None:
         """Accept senders, unless there are enough, or the system had no room for another a moment ago."""
         full = len(self._connections) >= self._ingest.connections
         if self._accepting and full:
