@@ -59,7 +59,8 @@ class TaskGroup:
         return len(self._tasks)
 
     def __iter__(self) -> Iterator[Task]:
-        return iter(self._tasks.values())
+        """The tasks of this moment: another thread may ask for them, while they come and go in the loop's."""
+        return iter(list(self._tasks.values()))
 
     def start(self, partition: Partition, offset: int, stores: Mapping[str, KeyedStore]) -> Task:
         """Begin to run a partition at an offset, over stores as they were committed with it."""

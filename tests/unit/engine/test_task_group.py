@@ -67,6 +67,14 @@ def test_messages_without_a_task_are_dropped(tasks):
     assert tasks.process(1, records(1, 0)) is None
 
 
+def test_tasks_may_go_while_somebody_else_iterates_over_them(tasks):
+    seen = []
+    for task in tasks:
+        seen.append(task.partition.number)
+        tasks.drop(1)
+    assert seen == [0, 1]
+
+
 def test_an_aborted_commit_takes_every_task_back(tasks, reader):
     tasks.process(1, records(1, 0))
     batches = tasks.collect()
