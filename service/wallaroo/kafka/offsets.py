@@ -78,7 +78,9 @@ class EndReader:
                 if place in wanted:
                     wanted[place].append(message)
                 continue
-            event, end = classify_event(message), self.unread.get(place)
-            if event is Event.END_OF_PARTITION and end is not None and message.offset() >= end:
-                del self.unread[place], wanted[place]
+            # Events of no topic are about the consumer's group, which it names and never joins.
+            if message.topic() and classify_event(message) is Event.END_OF_PARTITION:
+                end = self.unread.get(place)
+                if end is not None and message.offset() >= end:
+                    del self.unread[place], wanted[place]
         return {place: messages for place, messages in records.items() if messages}

@@ -10,12 +10,12 @@ from wallaroo.kafka.offsets import EndReader, end_offsets
 class Message:
     """A record, or an event with the code of an error."""
 
-    def __init__(self, partition, offset, code=None):
-        self._partition, self._offset = partition, offset
+    def __init__(self, partition, offset, code=None, topic="t"):
+        self._partition, self._offset, self._topic = partition, offset, topic
         self._error = None if code is None else KafkaError(code)
 
     def topic(self):
-        return "t"
+        return self._topic
 
     def partition(self):
         return self._partition
@@ -92,6 +92,11 @@ def test_a_cluster_that_refuses_to_be_read_says_what_to_allow():
     reading = reader([Message(-1, -1, KafkaError.TOPIC_AUTHORIZATION_FAILED)], ends={0: 5})
     with pytest.raises(KafkaSetupError, match="allow this client to read t"):
         reading.poll(10)
+
+
+def test_a_group_that_may_not_be_joined_is_none_that_this_reader_joins():
+    refused = Message(None, -1, KafkaError.GROUP_AUTHORIZATION_FAILED, topic=None)
+    assert offsets(reader([refused, Message(0, 3)], ends={0: 5}).poll(10)) == {0: [3]}
 
 
 def test_the_ends_of_nothing_need_no_question():
