@@ -1,20 +1,25 @@
 """Checks of the steps of a pipeline; each raises WallarooParameterError with what, where and what to do."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any, NoReturn
+from types import UnionType
+from typing import Any, NoReturn
 
 from wallaroo.api.aggregation import Aggregation, is_aggregation_class
 from wallaroo.api.checks import describe
 from wallaroo.api.sinks import SinkConfig
 from wallaroo.api.sources import SourceConfig
 from wallaroo.api.stages import Computation, Decoder, Encoder, KeyExtractor
-from wallaroo.api.steps import Stage, To, ends_in_key_change, source_names, stages
+from wallaroo.api.steps import PipelineLike, Stage, To, ends_in_key_change, is_closed, source_names, stages
 from wallaroo.api.windows import WindowsBuilder
 from wallaroo.errors import WallarooParameterError
 
-if TYPE_CHECKING:
-    from wallaroo.api.pipeline import Pipeline
+# What is no stage, and where it belongs.
+_STAGE_ADVICE: tuple[tuple[type | UnionType, str], ...] = (
+    (WindowsBuilder, "these windows miss their aggregation; add .over(YourAggregation)"),
+    (KeyExtractor, "a key extractor belongs in .key_by(...)"),
+    (Encoder, "an encoder belongs in the configuration of a sink"),
+    (Decoder, "a decoder belongs in the configuration of a source"),
+    (SinkConfig, "a sink belongs in .to_sink(...)"),
+)
 
 
 def check_source_config(name: str, config: object) -> None:
@@ -26,13 +31,13 @@ def check_source_config(name: str, config: object) -> None:
         )
 
 
-def check_open(pipeline: Pipeline, action: str) -> None:
+def check_open(pipeline: PipelineLike, action: str) -> None:
     """Check that the pipeline has no sinks yet."""
-    if pipeline.closed:
+    if is_closed(pipeline):
         _refuse(pipeline, action, "You can't add stages after to_sink/s; make the sink the last call")
 
 
-def check_stage(pipeline: Pipeline, stage: Any) -> None:
+def check_stage(pipeline: PipelineLike, stage: Any) -> None:
     """Check that this is a stage, with a name that no other stage has."""
     if not isinstance(stage, Stage):
         _refuse(pipeline, f".to({describe(stage)})", _stage_advice(stage))
@@ -44,7 +49,7 @@ def check_stage(pipeline: Pipeline, stage: Any) -> None:
         _refuse(pipeline, f".to({stage!r})", advice)
 
 
-def check_extractor(pipeline: Pipeline, extractor: object) -> None:
+def check_extractor(pipeline: PipelineLike, extractor: object) -> None:
     """Check that this is a key extractor and the key was not changed just before."""
     if not isinstance(extractor, KeyExtractor):
         advice = "decorate a function with @wallaroo.key_extractor and give it that"
@@ -52,13 +57,13 @@ def check_extractor(pipeline: Pipeline, extractor: object) -> None:
     check_key_change(pipeline, f".key_by({extractor.name()})")
 
 
-def check_key_change(pipeline: Pipeline, action: str) -> None:
+def check_key_change(pipeline: PipelineLike, action: str) -> None:
     """Check that the last step was not a key change."""
     if ends_in_key_change(pipeline):
         _refuse(pipeline, action, "the key was changed just before, for nothing; leave one of the two out")
 
 
-def check_merge(left: Pipeline, right: Pipeline) -> None:
+def check_merge(left: PipelineLike, right: PipelineLike) -> None:
     """Check that two open pipelines share no source or stateful stage, and both or neither change the key."""
     check_open(left, ".merge(...)")
     problem = _merge_problem(left, right) or _shared_stage_problem(left, right)
@@ -66,7 +71,7 @@ def check_merge(left: Pipeline, right: Pipeline) -> None:
         _refuse(left, ".merge(...)", problem)
 
 
-def check_sinks(pipeline: Pipeline, sinks: object) -> tuple[SinkConfig, ...]:
+def check_sinks(pipeline: PipelineLike, sinks: object) -> tuple[SinkConfig, ...]:
     """Return one or more configurations of sinks."""
     if not isinstance(sinks, list | tuple):
         _refuse(pipeline, f".to_sinks({describe(sinks)})", "give it a list of sinks, or use .to_sink for one")
@@ -79,7 +84,7 @@ def check_sinks(pipeline: Pipeline, sinks: object) -> tuple[SinkConfig, ...]:
     return tuple(sinks)
 
 
-def location(pipeline: Pipeline) -> str:
+def location(pipeline: PipelineLike) -> str:
     """Return where a pipeline ends for an error message: its sources and its last stage."""
     names = ", ".join(repr(name) for name in source_names(pipeline))
     passed = [step.stage.name() for step in pipeline.steps if isinstance(step, To)]
@@ -87,8 +92,8 @@ def location(pipeline: Pipeline) -> str:
     return f"the pipeline of {names}{last}"
 
 
-def _merge_problem(left: Pipeline, right: Pipeline) -> str | None:
-    if right.closed:
+def _merge_problem(left: PipelineLike, right: PipelineLike) -> str | None:
+    if is_closed(right):
         return f"You can't merge with a terminated pipeline: {location(right)} has its sinks"
     if shared := sorted(set(source_names(left)) & set(source_names(right))):
         return (
@@ -103,7 +108,7 @@ def _merge_problem(left: Pipeline, right: Pipeline) -> str | None:
     return None
 
 
-def _shared_stage_problem(left: Pipeline, right: Pipeline) -> str | None:
+def _shared_stage_problem(left: PipelineLike, right: PipelineLike) -> str | None:
     known = {stage.name(): stage for stage in stages(left)}
     for stage in stages(right):
         name = stage.name()
@@ -119,25 +124,16 @@ def _shared_stage_problem(left: Pipeline, right: Pipeline) -> str | None:
     return None
 
 
-def _stage_advice(stage: Any) -> str:  # noqa: PLR0911 - one for each mistake
+def _stage_advice(stage: Any) -> str:
     if isinstance(stage, Aggregation) or is_aggregation_class(stage):
         return "an aggregation needs windows: .to(wallaroo.range_windows(...).over(YourAggregation))"
-    match stage:
-        case WindowsBuilder():
-            return "these windows miss their aggregation; add .over(YourAggregation)"
-        case KeyExtractor():
-            return "a key extractor belongs in .key_by(...)"
-        case Encoder():
-            return "an encoder belongs in the configuration of a sink"
-        case Decoder():
-            return "a decoder belongs in the configuration of a source"
-        case _ if isinstance(stage, SinkConfig):
-            return "a sink belongs in .to_sink(...)"
-        case _ if callable(stage):
-            return 'decorate it first, for example with @wallaroo.computation(name="...")'
-        case _:
-            return "a stage is a decorated computation, or windows finished with .over(...)"
+    for kind, advice in _STAGE_ADVICE:
+        if isinstance(stage, kind):
+            return advice
+    if callable(stage):
+        return 'decorate it first, for example with @wallaroo.computation(name="...")'
+    return "a stage is a decorated computation, or windows finished with .over(...)"
 
 
-def _refuse(pipeline: Pipeline, action: str, advice: str) -> NoReturn:
+def _refuse(pipeline: PipelineLike, action: str, advice: str) -> NoReturn:
     raise WallarooParameterError(f"{location(pipeline)}: {action} is refused: {advice}")

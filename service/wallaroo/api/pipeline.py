@@ -8,7 +8,7 @@ from wallaroo.api.checks import check_instance, check_name
 from wallaroo.api.sinks import SinkConfig
 from wallaroo.api.sources import SourceConfig
 from wallaroo.api.stages import KeyExtractor
-from wallaroo.api.steps import Collect, KeyBy, Merge, Source, Stage, Step, To, ToSinks
+from wallaroo.api.steps import Collect, KeyBy, Merge, Source, Stage, Step, To, ToSinks, is_closed
 from wallaroo.errors import WallarooParameterError
 
 
@@ -49,7 +49,7 @@ class Pipeline:
     @property
     def closed(self) -> bool:
         """Whether the pipeline ends in sinks, so that nothing can be added to it."""
-        return bool(self.steps) and isinstance(self.steps[-1], ToSinks)
+        return is_closed(self)
 
     def to(self, computation: Stage) -> "Pipeline":
         """Send messages through a computation, or through windows finished with `.over(...)`.

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from wallaroo.api.sinks import SinkConfig
 from wallaroo.api.sources import SourceConfig
 from wallaroo.api.stages import Computation, KeyExtractor
 from wallaroo.api.windows import Windows
 
-if TYPE_CHECKING:
-    from wallaroo.api.pipeline import Pipeline
-
 Stage = Computation | Windows
+
+
+class PipelineLike(Protocol):
+    """What the functions here read of a pipeline."""
+
+    @property
+    def origin(self) -> Source | Merge: ...
+    @property
+    def steps(self) -> tuple[Step, ...]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +35,8 @@ class Source:
 class Merge:
     """The merge of two pipelines."""
 
-    left: Pipeline
-    right: Pipeline
+    left: PipelineLike
+    right: PipelineLike
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +68,7 @@ class ToSinks:
 Step = To | KeyBy | Collect | ToSinks
 
 
-def segments(pipeline: Pipeline) -> Iterator[Pipeline]:
+def segments(pipeline: PipelineLike) -> Iterator[PipelineLike]:
     """Yield the pipeline, then the branches merged into it, left before right."""
     waiting = [pipeline]
     while waiting:
@@ -72,17 +78,22 @@ def segments(pipeline: Pipeline) -> Iterator[Pipeline]:
             waiting += [segment.origin.right, segment.origin.left]
 
 
-def source_names(pipeline: Pipeline) -> list[str]:
+def source_names(pipeline: PipelineLike) -> list[str]:
     """Return the names of all sources that lead into the pipeline, from left to right."""
     return [each.origin.name for each in segments(pipeline) if isinstance(each.origin, Source)]
 
 
-def stages(pipeline: Pipeline) -> list[Stage]:
+def stages(pipeline: PipelineLike) -> list[Stage]:
     """Return all stages of the pipeline and of the branches merged into it."""
     return [step.stage for each in segments(pipeline) for step in each.steps if isinstance(step, To)]
 
 
-def ends_in_key_change(pipeline: Pipeline) -> bool:
+def is_closed(pipeline: PipelineLike) -> bool:
+    """Return whether the last step is sinks."""
+    return bool(pipeline.steps) and isinstance(pipeline.steps[-1], ToSinks)
+
+
+def ends_in_key_change(pipeline: PipelineLike) -> bool:
     """Return whether the last step is a key change, on both sides if it is a merge."""
     while not pipeline.steps and isinstance(pipeline.origin, Merge):
         # Either both sides of a merge end in a key change or neither does.

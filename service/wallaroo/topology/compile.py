@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from wallaroo.api import stages, steps
-from wallaroo.api.pipeline import Application, Pipeline
+from wallaroo.api.pipeline import Application
 from wallaroo.api.sinks import DefaultKafkaSinkCLIParser, KafkaSinkConfig, SinkConfig, TCPSinkConfig
 from wallaroo.api.windows import Windows
 from wallaroo.errors import TopologyError
@@ -107,7 +107,7 @@ class _Compiler:
         self.deliveries: list[Delivery] = []
         self.writers: list[Ingest | Generator] = []
 
-    def compile(self, pipeline: Pipeline) -> list[_Branch]:
+    def compile(self, pipeline: steps.PipelineLike) -> list[_Branch]:
         branches = self._origin(pipeline.origin)
         for step in pipeline.steps:
             branches = self._step(step, branches)
