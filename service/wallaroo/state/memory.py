@@ -38,8 +38,8 @@ class MemoryStore:
         self._codec = codec
         self._expired = expired
         self._in_flight: dict[bytes, bytes] = {}
-        # Tombstones in flight.
-        self._dying: list[bytes] = []
+        # Keys whose tombstones are in flight.
+        self._tombstones: list[bytes] = []
         self._saved: dict[bytes, bytes | None] = {}
 
     def __len__(self) -> int:
@@ -92,31 +92,31 @@ class MemoryStore:
         self._dirty.clear()
         if not gone:
             return self._in_flight
-        self._dying = [key for key in gone if key in committed]
-        # A key that has come and gone between two commits leaves no trace.
+        self._tombstones = [key for key in gone if key in committed]
+        # A key that was never committed needs no tombstone.
         self._forget(key for key in gone if key not in committed)
-        return {**self._in_flight, **dict.fromkeys(self._dying)}
+        return {**self._in_flight, **dict.fromkeys(self._tombstones)}
 
     def commit(self) -> None:
         self._committed.update(self._in_flight)
         self._in_flight = {}
-        for key in self._dying:
+        for key in self._tombstones:
             del self._committed[key]
             if key not in self._dirty:
                 self._live.pop(key, None)
-        self._dying = []
+        self._tombstones = []
 
     def rollback(self) -> None:
-        self._forget([*self._in_flight, *self._dying, *self._dirty])
+        self._forget([*self._in_flight, *self._tombstones, *self._dirty])
         self._dirty.clear()
         self._in_flight = {}
-        self._dying = []
+        self._tombstones = []
 
     def touch_saving(self, key: bytes) -> Any:
         if key not in self._saved:
             if key in self._dirty:
                 self._saved[key] = self._encode(key, self._dirty[key])
-            elif key in self._dying:
+            elif key in self._tombstones:
                 self._saved[key] = self._codec.encode(self._initial())
             else:
                 # A clean object is what is in flight, or else what is committed: forgetting it restores that.

@@ -49,7 +49,7 @@ class RepartitionWriter:
         self._append(output)
 
     def flush(self) -> None:
-        """Append all open entries to the outbox."""
+        """Append all open entries to the pending outputs."""
         for partition, entries in enumerate(self._open):
             if entries:
                 self._flush_partition(partition)

@@ -51,10 +51,10 @@ class ReplayWindow:
 class RecordTransaction:
     """Does what one record (or one window) requires, or nothing of it: outputs, control records and state."""
 
-    def __init__(self, sub_topology: SubTopology, context: TaskContext, outbox: list[Output]) -> None:
+    def __init__(self, sub_topology: SubTopology, context: TaskContext, outputs: list[Output]) -> None:
         """`context` is that of replay mode."""
         self._emit, _ = compose(sub_topology, context)
-        self._outbox = outbox
+        self._outputs = outputs
         self._stores = context.stores.values()
         self._writers = context.writers.values()
         self._reports, self._clock = context.time.reports, context.time.clock
@@ -82,14 +82,14 @@ class RecordTransaction:
 
     def attempt(self, work: Callable[[], None]) -> Failure | None:
         """Do the work, or undo all of it and return why it failed."""
-        written = len(self._outbox)
+        written = len(self._outputs)
         saved = [writer.saved for writer in self._writers]
         try:
             work()
             for writer in self._writers:
                 writer.flush()
             if self._limits is not None:
-                self._check_sizes(self._limits, self._outbox[written:])
+                self._check_sizes(self._limits, self._outputs[written:])
             for store in self._stores:
                 store.keep()
         except StageError as error:
@@ -125,8 +125,8 @@ class RecordTransaction:
         for writer, saved_before in zip(self._writers, saved, strict=True):
             writer.discard(saved_before)
         if self._reports is not None:
-            self._reports.withdraw(self._outbox[written:])
-        del self._outbox[written:]
+            self._reports.withdraw(self._outputs[written:])
+        del self._outputs[written:]
         # Timers set meanwhile can stay: a timer may be out of date.
         for store in self._stores:
             store.undo()

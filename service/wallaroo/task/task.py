@@ -44,8 +44,8 @@ class Task:
         self._committed_offset = self.next_offset = start
         self._oldest_timestamp: int | None = None
         self._records = 0
-        self._outbox: list[Output] = []
-        append = self._outbox.append
+        self._outputs: list[Output] = []
+        append = self._outputs.append
         on_error, dead_letters = application.on_error, application.dead_letters
         self._failures = FailureHandler(
             on_error, dead_letters, partition, append, internal=self._input.internal
@@ -65,7 +65,7 @@ class Task:
         on_undecodable = partial(self._on_undecodable, lambda _offset: self.timeline.fire())
         self._batch = BatchExecutor(sub_topology, context, on_undecodable, self._on_filtered)
         replay_context = replace(context, time=replay_time, replay=True)
-        self._transaction = RecordTransaction(sub_topology, replay_context, self._outbox)
+        self._transaction = RecordTransaction(sub_topology, replay_context, self._outputs)
         self._replay_window = ReplayWindow(start)
         self.timeline.restore(start)
 
@@ -96,7 +96,7 @@ class Task:
         """Freeze what has been done since the last call; StateError where no single record is to blame."""
         if not self.pending_records:
             return None
-        controls = self.timeline.collect(self._records, self._outbox.append)
+        controls = self.timeline.collect(self._records, self._outputs.append)
         try:
             changes = [Changes(s.name, self._changelogs[s.name], s.collect()) for s in self.stores.values()]
         except StateError:
@@ -108,7 +108,7 @@ class Task:
             self.next_offset,
             self._records,
             self._oldest_timestamp or 0,
-            self._outbox[:],
+            self._outputs[:],
             changes,
             dict(self._failures.dead_letters),
             dict(self._failures.dropped),
@@ -173,7 +173,7 @@ class Task:
         return self.next_offset <= self._replay_window.last_offset
 
     def _start_batch(self) -> None:
-        self._outbox.clear()
+        self._outputs.clear()
         for writer in self._writers:
             writer.discard(saved=0)
         for counts in (self._failures.dead_letters, self._failures.dropped, self._failures.late):

@@ -55,14 +55,14 @@ class Timeline:
         self._reports = reports
         self._stored = stored
         self._output = output
-        self._lag = sum(each.delay for each in timers.values())
+        self._total_delay = sum(each.delay for each in timers.values())
         self._triggers: list[WindowTrigger] = []
         self._replay_triggers: list[WindowTrigger] = []
         self._changed = False
         self._control_records = 0
 
     def contexts(self, late: Late, dropped: Dropped) -> tuple[TimeContext, TimeContext]:
-        """For batch mode, where a record that moves the clock fires what is due; and for replay mode."""
+        """(batch mode, replay mode): in batch mode, a record that moves the clock fires the windows due."""
         clock = self.clock if isinstance(self.clock, SourceClock) else None
         move = partial(setattr, self.clock, "watermark")
         replay = TimeContext(self.timers, self._replay_triggers, clock, move, self._reports, late, dropped)
@@ -75,7 +75,7 @@ class Timeline:
         self.clock.restore(self._stored.own, self._stored.upstreams, position)
         for timers in self.timers.values():
             timers.rebuild(self.clock.watermark)
-        self._output.watermark = self.clock.watermark - self._lag
+        self._output.watermark = self.clock.watermark - self._total_delay
         if self._reports is not None:
             self._reports.restore()
         self._changed = False
@@ -122,13 +122,13 @@ class Timeline:
         """Fire all windows that are due."""
         watermark = self.clock.watermark
         for _, timers, fire, _ in reversed(self._triggers):
-            timers.watermark = level = watermark - timers.lag
+            timers.watermark = level = watermark - timers.preceding_delay
             heap = timers.heap
             if heap and heap[0][0] <= level:
                 self._changed = True
                 while heap and heap[0][0] <= level:
                     fire(*heappop(heap))
-        self._output.watermark = watermark - self._lag
+        self._output.watermark = watermark - self._total_delay
 
     def due_windows(self, offset: int) -> Iterator[DueWindow]:
         """All windows that are due in replay mode; fire each one before taking the next.
@@ -138,11 +138,11 @@ class Timeline:
         watermark = self.clock.watermark
         for trigger in reversed(self._replay_triggers):
             timers = trigger.timers
-            timers.watermark = level = watermark - timers.lag
+            timers.watermark = level = watermark - timers.preceding_delay
             while timers.heap and timers.heap[0][0] <= level:
                 self._changed = True
                 yield DueWindow(trigger, *heappop(timers.heap), offset)
-        self._output.watermark = watermark - self._lag
+        self._output.watermark = watermark - self._total_delay
 
     def collect(self, records: int, append: Append) -> Mapping[str, int]:
         """Store and report the watermark with a batch; returns the control records in it, by topic."""
@@ -230,11 +230,11 @@ def timeline_of(
 
 def _timers(sub: SubTopology, stores: Mapping[str, KeyedStore]) -> dict[str, Timers]:
     timers: dict[str, Timers] = {}
-    lag = 0
+    preceding_delay = 0
     for step in sub.steps:
         if isinstance(step, Window) and kind_of(step).due_times is not None:
-            timers[step.store.name] = Timers(stores[step.store.name], due_times_of(step), lag)
-            lag += timers[step.store.name].delay
+            timers[step.store.name] = Timers(stores[step.store.name], due_times_of(step), preceding_delay)
+            preceding_delay += timers[step.store.name].delay
     return timers
 
 

@@ -32,13 +32,13 @@ class DueTimes:
 class Timers:
     """Due times and keys of one stage; `watermark` is the stage's own.
 
-    That is the task's watermark less `lag`, the delays of the window stages before it: what these have not
-    fired yet may still come.
+    That is the task's watermark less `preceding_delay`, the sum of the delays of the window stages before
+    it: what these have not fired yet may still come.
     """
 
-    def __init__(self, store: KeyedStore, due_times: DueTimes, lag: int) -> None:
+    def __init__(self, store: KeyedStore, due_times: DueTimes, preceding_delay: int) -> None:
         self.delay = due_times.delay
-        self.lag = lag
+        self.preceding_delay = preceding_delay
         self.watermark = NEVER
         self.heap: list[tuple[int, bytes]] = []
         self._store = store
@@ -46,7 +46,7 @@ class Timers:
 
     def rebuild(self, watermark: int) -> None:
         """Reset to the committed state of the store, and to this watermark of the task."""
-        self.watermark = watermark - self.lag
+        self.watermark = watermark - self.preceding_delay
         due = self._due_times.of_stored
         self.heap[:] = [(due(data), key) for key, data in self._store.items()]
         heapify(self.heap)

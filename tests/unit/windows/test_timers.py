@@ -28,10 +28,10 @@ def store(decode=refuse, **panes):
     return made
 
 
-def timers_of(made, lag=0, delay=GRID.delay):
+def timers_of(made, preceding_delay=0, delay=GRID.delay):
     declared = RangeWindows(GRID.range, GRID.slide, delay, None)
     step = Window("windows", declared, Store("windows", "app-windows-changelog", list))
-    return Timers(made, due_times(step), lag)
+    return Timers(made, due_times(step), preceding_delay)
 
 
 def test_they_are_rebuilt_without_decoding_anything():
@@ -42,7 +42,7 @@ def test_they_are_rebuilt_without_decoding_anything():
 
 
 def test_the_watermark_of_a_stage_is_the_tasks_less_the_delays_before_it():
-    timers = timers_of(store(), lag=30)
+    timers = timers_of(store(), preceding_delay=30)
     timers.rebuild(100)
     assert timers.watermark == 70
 
