@@ -44,7 +44,7 @@ class Windows(ABC):
 
     @property
     def duration(self) -> int | None:
-        """Nanoseconds from the begin of a window until it is due; None if that is no matter of event time."""
+        """Nanoseconds from the begin of a window until it is due; None if event time does not make it due."""
         return None
 
     def name(self) -> str:

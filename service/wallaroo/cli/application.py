@@ -70,13 +70,13 @@ def parser(verb: str, description: str) -> argparse.ArgumentParser:
 def parse(made: argparse.ArgumentParser, argv: Sequence[str]) -> Command:
     """Split a command line into our options, and the arguments of the application.
 
-    Raises SettingsError where no application is named or a setting is wrong.
+    Raises SettingsError if no application is named or a setting is wrong.
     """
-    # Behind `--` may be options of the application that are named like ours.
+    # Behind `--`, options of the application may be named like ours.
     at = argv.index("--") if "--" in argv else len(argv)
     own, rest = made.parse_known_args(argv[:at])
     module = own.application_module
-    # Only the first word can be the module: behind an option of the application's it may be a value.
+    # Only the first word can be the module: one behind an option of the application may be its value.
     if not module and rest and not rest[0].startswith("-"):
         module, *rest = rest
     if not module:

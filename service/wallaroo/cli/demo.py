@@ -33,7 +33,7 @@ _INTRODUCTION = f"""Wallaroo on Kafka: transactions in, alerts out
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run it; 0 where the alerts are the right ones, 1 where not, 130 after Ctrl-C."""
+    """Run the demo; returns 0 if the alerts are the expected ones, 1 if not, 130 after Ctrl-C."""
     options = _options(argv)
     _find_application()
     # SIGINT too: a shell in the background hands it down ignored.
@@ -42,7 +42,7 @@ def main(argv: Sequence[str]) -> int:
     screen = Screen(sys.stdout)
     try:
         with TemporaryDirectory(prefix=f"{_NAME}-") as folder, embedded_broker() as broker:
-            return _play(screen, options, broker, Path(folder))
+            return _run_demo(screen, options, broker, Path(folder))
     except KeyboardInterrupt:
         screen.done()
         screen.line("Stopped before the end.")
@@ -52,7 +52,7 @@ def main(argv: Sequence[str]) -> int:
         screen.line(f"The demo failed: {error}")
         return 1
     except BrokenPipeError:
-        # Nobody reads on. Python would complain once more when it empties its buffer.
+        # Nobody reads the output. Python would raise again when it flushes stdout at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
 
@@ -85,7 +85,7 @@ def _find_application() -> None:
         )
 
 
-def _play(screen: Screen, options: argparse.Namespace, broker: str, folder: Path) -> int:
+def _run_demo(screen: Screen, options: argparse.Namespace, broker: str, folder: Path) -> int:
     screen.line(_INTRODUCTION.format(broker=broker))
     started = time.monotonic()
     with demo_service(run, _service_options(broker), folder) as service:
@@ -121,7 +121,7 @@ def _service_options(broker: str) -> list[str]:
 
 
 def _summarize(screen: Screen, flow: Flow, ledger: Ledger, address: str) -> bool:
-    """Say what has come of it; False where that is not what had to come."""
+    """Print the summary; False if the alerts or dead letters are not the expected ones."""
     verdict = flow.verdict(ledger)
     rate = flow.sent / flow.seconds
     screen.line(f"\n  transactions     {flow.sent:,} in {flow.seconds:.1f} s, {rate:,.0f} a second")

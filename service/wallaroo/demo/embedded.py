@@ -2,9 +2,9 @@
 
 Rules for whoever edits this file:
 1. It is for a demo and for tests of the client's behaviour: it keeps nothing on disk, drops the oldest
-   records of a partition beyond 100,000 or 5 MiB, and knows no transaction that deserves the name.
-2. It dies with its parent, however that dies: it waits at a pipe whose other end only the parent has.
-3. It leaves by `os._exit`: a mock cluster may fail an assertion when it is torn down.
+   records of a partition beyond 100,000 or 5 MiB, and its transactions are not atomic.
+2. It ends with its parent, however that ends: it waits at a pipe whose other end only the parent has.
+3. It ends by `os._exit`: a mock cluster may fail an assertion when it is torn down.
 """
 
 import multiprocessing
@@ -21,7 +21,7 @@ from wallaroo.errors import KafkaSetupError
 
 # What a partition keeps.
 MOST_RECORDS = 100_000
-# A fetch that finds nothing is answered when its time is up, whatever comes meanwhile: let that be soon.
+# A fetch that finds nothing is answered only after this time, even if records arrive meanwhile.
 FETCH_WAIT_MS = 20
 
 _START_SECONDS = 30.0
@@ -32,7 +32,7 @@ _processes = multiprocessing.get_context("spawn")
 
 @contextmanager
 def embedded_broker() -> Iterator[str]:
-    """Run the broker; gives its address, `host:port`. Raises KafkaSetupError where it does not start."""
+    """Run the broker; gives its address, `host:port`. Raises KafkaSetupError if it does not start."""
     ours, theirs = _processes.Pipe()
     process = _processes.Process(target=_serve, args=(theirs,), name="wallaroo-embedded-broker", daemon=True)
     with interrupts_blocked():
@@ -48,10 +48,10 @@ def embedded_broker() -> Iterator[str]:
 
 @contextmanager
 def interrupts_blocked() -> Iterator[None]:
-    """Processes started in here do not get Ctrl-C; for the main thread.
+    """Start processes in this block, in the main thread, to keep Ctrl-C from them.
 
-    It reaches every process of a terminal, but is for the first one to answer, which ends the others. One
-    that comes meanwhile is not lost: it is delivered at the end of the block.
+    A terminal sends it to every process, but the parent is to handle it and end the others. One that arrives
+    during the block is delivered at its end.
     """
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:

@@ -22,7 +22,7 @@ _STALL_SECONDS = 20.0
 
 _BAR = 20
 _ERASE = "\r\x1b[2K"
-# Without a terminal, progress is a line of its own, this often on the way.
+# Without a terminal, progress is this many lines.
 _STEPS = 5
 
 
@@ -42,7 +42,7 @@ class Screen:
         self._write((_ERASE if self._progress else "") + text + "\n" + self._progress)
 
     def progress(self, share: float, text: str) -> None:
-        """Say how far it has come; `share` is of 1."""
+        """Show the progress; `share` is between 0 and 1."""
         if self._terminal:
             full = round(min(share, 1) * _BAR)
             shown = f"  [{'#' * full}{'-' * (_BAR - full)}] {min(share, 1):4.0%}  {text}"
@@ -53,7 +53,7 @@ class Screen:
             self._write(f"  {share:4.0%}  {text}\n")
 
     def done(self) -> None:
-        """Take the progress away."""
+        """Erase the progress."""
         if self._progress:
             self._progress = ""
             self._write(_ERASE)
@@ -73,12 +73,12 @@ class Flow:
         self._feed = feed
         self._tail = tail
         self._check = check
-        self._came: dict[str, list[str]] = defaultdict(list)
+        self._arrived: dict[str, list[str]] = defaultdict(list)
         self._shown = 0
         self._shown_at = self._progress_at = 0.0
 
     def run(self, payments: Iterator[Payment], records: int, rate: int, ledger: Ledger) -> None:
-        """Feed so many payments a second, and wait until what is due has come, or no more comes."""
+        """Feed `rate` payments a second; wait until all due alerts have arrived, or no more arrive."""
         started = time.monotonic()
         while self.sent < records:
             due = min(records, int((time.monotonic() - started) * rate) + 1, self.sent + _MOST_IN_A_TURN)
@@ -97,23 +97,23 @@ class Flow:
         self._screen.done()
 
     def drain(self) -> None:
-        """Read what has come beyond what was due."""
+        """Read to the end of the topics, for alerts that were not due."""
         deadline = time.monotonic() + _STALL_SECONDS
         while not self._tail.at_end and time.monotonic() < deadline:
             self._read()
 
     def verdict(self, ledger: Ledger) -> Verdict:
-        return judge(ledger.alerts, self._came)
+        return judge(ledger.alerts, self._arrived)
 
     def _turn(self, records: int) -> int:
         self._check()
-        came = self._read()
+        arrived = self._read()
         now = time.monotonic()
         if now - self._progress_at >= _PROGRESS_SECONDS:
             self._progress_at = now
             text = f"{self.sent:,} transactions, {self.alerts:,} alerts, {self.dead} dead letters"
             self._screen.progress(self.sent / records, text)
-        return came
+        return arrived
 
     def _read(self) -> int:
         arrivals = self._tail.read(_TURN_SECONDS)
@@ -127,7 +127,7 @@ class Flow:
     def _note(self, alert: dict[str, Any]) -> None:
         """Keep an alert; the first ones are shown, and then two a second."""
         text = line(alert["kind"], alert["user"], alert["total"])
-        self._came[alert["user"]].append(text)
+        self._arrived[alert["user"]].append(text)
         self.alerts += 1
         now = time.monotonic()
         if self._shown >= _SHOWN_FIRST and now - self._shown_at < _SHOW_SECONDS:

@@ -53,7 +53,7 @@ class Ledger:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """How the alerts that came compare with those that were due."""
+    """How the alerts that arrived compare with those that were due."""
 
     missing: int = 0
     wrong: int = 0
@@ -79,16 +79,16 @@ def payments(rng: Random, ledger: Ledger) -> Iterator[Payment]:
 
 
 def line(kind: str, user: str, total: Number) -> str:
-    """An alert as people read it."""
+    """An alert as a line of text."""
     return f"{kind.title()} Alert for {user}: {total}"
 
 
-def judge(due: Mapping[str, Sequence[str]], came: Mapping[str, Sequence[str]]) -> Verdict:
-    """Compare alerts user by user; one that came again is repeated, which at-least-once allows."""
+def judge(due: Mapping[str, Sequence[str]], arrived: Mapping[str, Sequence[str]]) -> Verdict:
+    """Compare alerts user by user; one that arrived again is repeated, which at-least-once allows."""
     missing = wrong = repeated = 0
-    for user in {*due, *came}:
+    for user in {*due, *arrived}:
         expected, taken = due.get(user, ()), 0
-        for alert in came.get(user, ()):
+        for alert in arrived.get(user, ()):
             if taken < len(expected) and alert == expected[taken]:
                 taken += 1
             elif alert in expected[:taken]:
@@ -100,7 +100,7 @@ def judge(due: Mapping[str, Sequence[str]], came: Mapping[str, Sequence[str]]) -
 
 
 def _amount(rng: Random, total: Number) -> Number:
-    """Whole or in quarters; the further a total is from nought, the likelier back towards it."""
+    """Whole or in quarters; the further the total is from zero, the likelier the amount leads back to it."""
     amount = rng.choice((rng.randint(1, 900), rng.randint(1, 3_600) / 4))
     upwards = rng.random() > 0.5 + total / 8_000
     return amount if upwards else -amount

@@ -23,7 +23,7 @@ _READY_SECONDS = 45.0
 _STOP_SECONDS = 35.0
 _POLL_SECONDS = 0.1
 _LAST_EVENTS = 10
-_GRAVE = ("WARNING", "ERROR", "CRITICAL")
+_TROUBLE_LEVELS = ("WARNING", "ERROR", "CRITICAL")
 _DETAILS = ("loop", "error", "reason", "worker", "exit_code")
 
 _processes = multiprocessing.get_context("spawn")
@@ -40,7 +40,7 @@ class DemoService:
     log: Path
 
     def wait_until_ready(self) -> str:
-        """The address of its HTTP pages; KafkaSetupError where it ends, or is not ready in time."""
+        """The address of its HTTP pages; KafkaSetupError if it ends, or is not ready in time."""
         deadline = time.monotonic() + _READY_SECONDS
         while time.monotonic() < deadline:
             self.check()
@@ -53,25 +53,25 @@ class DemoService:
         )
 
     def check(self) -> None:
-        """KafkaSetupError where the service has ended."""
+        """Raise KafkaSetupError if the service has ended."""
         if not self.process.is_alive():
             raise KafkaSetupError(
                 f"the service ended with exit code {self.process.exitcode}{self.troubles()}"
             )
 
     def stop(self) -> None:
-        """Stop as an operator would: SIGTERM, commit, leave; kill it where that takes too long."""
+        """Stop as an operator would: SIGTERM, commit, leave; kill it if that takes too long."""
         self.process.terminate()
         self.process.join(_STOP_SECONDS)
         self.process.kill()
         self.process.join()
 
     def troubles(self) -> str:
-        """What its log complains of, or its last lines where it does not; a line each, a line break first."""
+        """Warnings and errors of its log, or else its last events; a line break before each."""
         events = self._events()
-        grave = [event for event in events if event["level"] in _GRAVE]
+        troubles = [event for event in events if event["level"] in _TROUBLE_LEVELS]
         lines: dict[str, None] = {}
-        for event in grave or events:
+        for event in troubles or events:
             details = [f"{name}={event[name]}" for name in _DETAILS if name in event]
             lines[" ".join([event["event"], *details])] = None
         return "".join(f"\n  {text}" for text in list(lines)[-_LAST_EVENTS:])
@@ -133,7 +133,7 @@ def _is_ready(address: str) -> bool:
 
 
 def _event(text: str) -> dict[str, Any]:
-    """A line of the log; what no logger wrote is an event as well."""
+    """A line of the log as an event; one that no logger wrote becomes an error."""
     try:
         event = json.loads(text)
     except ValueError:

@@ -10,7 +10,7 @@ from wallaroo.errors import KafkaSetupError
 
 _REQUEST_SECONDS = 10.0
 _MOST_AT_ONCE = 5_000
-# A demo reports its troubles itself.
+# The demo reports errors itself.
 _QUIET = {"log_level": 0, "error_cb": lambda _error: None}
 
 
@@ -39,16 +39,16 @@ class Feed:
         )
 
     def send(self, key: bytes, value: bytes) -> None:
-        """Queue a record; KafkaSetupError where an earlier one could not be delivered."""
+        """Queue a record; KafkaSetupError if an earlier one could not be delivered."""
         self._producer.produce(self._topic, value, key)
         self._producer.poll(0)
 
     def finish(self) -> None:
-        """Wait until everything is delivered; KafkaSetupError where that fails."""
+        """Wait until everything is delivered; KafkaSetupError if that fails."""
         self._producer.flush(_REQUEST_SECONDS)
 
     def _fail(self, error: KafkaError, _message: Message) -> None:
-        # What a callback raises is raised by the call that polls.
+        # An error that a callback raises comes out of the call that polls.
         raise KafkaSetupError(f"a record could not be written to {self._topic}: {error.str()}")
 
 
@@ -75,7 +75,7 @@ class Tail:
         self._consumer.assign([TopicPartition(*at, OFFSET_BEGINNING) for at in self._next])
 
     def read(self, timeout_seconds: float) -> list[Arrival]:
-        """What has come, waiting so long for the first."""
+        """The records that have arrived; waits up to the timeout for the first."""
         first = self._consumer.poll(timeout_seconds)
         if first is None:
             return []
@@ -86,7 +86,7 @@ class Tail:
 
     @property
     def at_end(self) -> bool:
-        """Whether all has been read that is there now."""
+        """Whether everything that is there now has been read."""
         return all(
             position >= self._consumer.get_watermark_offsets(TopicPartition(*at), _REQUEST_SECONDS)[1]
             for at, position in self._next.items()

@@ -1,7 +1,7 @@
 """Objects that are nothing but their attributes, in a `__dict__`, in slots or in the fields of a Struct.
 
-Slots are quicker for a state that is read at every commit: reading a `__dict__` makes one that stays, and
-from then on user code finds each attribute one object further away.
+Slots are faster for a state that is read at every commit: reading `__dict__` creates a dict that stays, and
+every later access to an attribute goes through it.
 """
 
 import copyreg

@@ -1,4 +1,4 @@
-"""Where the class of a stored object is known from: the declaration of its store, or the message itself."""
+"""How the class of a stored object is known: its store declares it, or the message names it."""
 
 import pickle
 from collections.abc import Callable
@@ -18,8 +18,8 @@ class ClassFromStore:
 
     # What errors call the bytes.
     subject = "a stored state"
-    # Built-in types with a format of their own; of a state that is one, version 0.1 reads the pickle only.
-    short: frozenset[type] = frozenset()
+    # Built-in types with a format of their own; none for states, which version 0.1 reads as pickles only.
+    built_in_types: frozenset[type] = frozenset()
 
     def __init__(self, initial: Callable[[], Any], pickles: RestrictedPickle) -> None:
         self._initial = initial
@@ -30,7 +30,7 @@ class ClassFromStore:
         return self._initial if isinstance(self._initial, type) else type(self._initial())
 
     def header_of(self, kind: type) -> bytes | None:
-        """What stands between tag and payload; None if objects of this class are pickled whole."""
+        """The bytes between tag and payload; None if objects of this class are pickled whole."""
         return b"" if kind is self._kind else None
 
     def split(self, data: bytes) -> tuple[bytes, bytes]:
@@ -51,7 +51,7 @@ class ClassFromStore:
 
         def pickle_attributes(attributes: dict[str, Any]) -> bytes | None:
             made = dumps(attributes)
-            # An object of this class in it may be the state itself, which must not come back as two.
+            # An object of this class among them may be the state itself, which must not come back as two.
             return None if name in made else made
 
         return pickle_attributes
@@ -61,7 +61,7 @@ class ClassFromMessage:
     """The class of a message stands in front of it; it has to be one that may be named."""
 
     subject = "an internal record"
-    short: frozenset[type] = frozenset({dict, str, bytes})
+    built_in_types: frozenset[type] = frozenset({dict, str, bytes})
 
     def __init__(self, pickles: RestrictedPickle) -> None:
         self._pickles = pickles
@@ -90,7 +90,7 @@ class ClassFromMessage:
         return self._pickle_attributes
 
     def _pickle_attributes(self, attributes: dict[str, Any]) -> bytes | None:
-        # What names classes is pickled with its object at once, not tried without it first.
+        # Attributes that would name classes are pickled with their object.
         if not NAMELESS.issuperset(map(type, attributes.values())):
             return None
         made = self._pickles.dumps(attributes)

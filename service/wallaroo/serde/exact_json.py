@@ -18,7 +18,7 @@ _encode, _encode_lines = msgspec.json.Encoder().encode, msgspec.json.Encoder().e
 _decode, _decode_lines = msgspec.json.Decoder().decode, msgspec.json.Decoder().decode_lines
 _EXACT = frozenset({int, str, bool, NoneType})
 _EXACT_IF_FINITE = _EXACT | {float}
-# Longer than this, an integer in it may have too many digits to be read back.
+# In longer JSON, an integer may have too many digits to be read back.
 _LONGEST_BYTES = 4000
 # Of these, values that are equal are the same.
 _SIMPLE = _EXACT_IF_FINITE | {bytes}
@@ -38,7 +38,7 @@ def exact_json(values: Mapping[str, Any]) -> bytes | None:
     for name, value in values.items():
         kind = type(value)
         if kind is float:
-            # JSON has no infinity and no not-a-number: only these do not differ from themselves by 0.
+            # JSON has no infinity and no NaN: only these do not differ from themselves by 0.
             if value - value != 0:
                 return None
         elif kind not in _EXACT:
@@ -73,7 +73,7 @@ def exact_json_lines(mappings: Sequence[dict[str, Any]], prefix: bytes) -> list[
     # msgspec writes null for a float that is not finite.
     if b"null" in made and not all(map(_is_finite, chain.from_iterable(map(dict.values, mappings)))):
         return None
-    # All prefixes at once, which is quicker than one by one; there is one too many, behind the last line.
+    # All prefixes at once, which is faster than one by one; there is one too many, behind the last line.
     # A prefix may have a line feed in it; JSON has no zero byte.
     lines = (prefix + made.replace(b"\n", b"\0" + prefix)).split(b"\0")
     del lines[-1]
@@ -101,9 +101,9 @@ def read_json_lines(data: Sequence[bytes], prefix: bytes) -> list[dict[str, Any]
 
 
 def model_dump(kind: type[BaseModel]) -> Callable[[Any], bytes | None] | None:
-    """What makes JSON of models of this class; None if they are more than their fields.
+    """Return the function that dumps models of this class; None if they are more than their fields.
 
-    It returns None for a model that would come back changed.
+    The function returns None for a model that would come back changed.
     """
     excluded = any(field.exclude for field in kind.model_fields.values())
     if kind.__private_attributes__ or excluded:
@@ -133,7 +133,7 @@ def _scalar_dump(types: Mapping[str, frozenset[type]]) -> Callable[[Any], bytes 
         try:
             for name, value in fields.items():
                 kind = type(value)
-                # JSON has no infinity and no not-a-number.
+                # JSON has no infinity and no NaN.
                 if kind not in types[name] or (kind is float and value - value != 0):
                     return _dump_and_compare(model)
             made = _encode(fields)

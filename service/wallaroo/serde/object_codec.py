@@ -2,7 +2,7 @@
 
 A value is `<tag><payload>`; `formats.py` lists the tags. The class of a state is known from its store. In a
 message, where values may be of any class, `<module>:<class>` and a line feed follow the tag of objects and
-models. A state that is a dict, a str or bytes is pickled, as it always was.
+models. A state that is a dict, a str or bytes is pickled: version 0.1 reads nothing else.
 
 Reading never trusts the bytes: StoredValueError is all that a damaged or forged value can cause.
 """
@@ -36,7 +36,7 @@ from wallaroo.serde.formats import (
 )
 from wallaroo.serde.pickle import RestrictedPickle
 
-_BEFORE_CLASS = frozenset({ATTRIBUTES_JSON, ATTRIBUTES_PICKLE, MODEL_JSON})
+_TAGS_BEFORE_CLASS = frozenset({ATTRIBUTES_JSON, ATTRIBUTES_PICKLE, MODEL_JSON})
 
 Encode = Callable[[Any], bytes]
 Decode = Callable[[bytes], Any]
@@ -71,22 +71,22 @@ def message_codec(pickles: RestrictedPickle) -> "ObjectCodec":
 
 
 class ObjectCodec:
-    """`encode` and `decode` are each other's inverse for every value."""
+    """A codec for values of any class, whose encoder and reader are made at the first value of the class."""
 
     def __init__(self, classes: ClassFromStore | ClassFromMessage, pickles: RestrictedPickle) -> None:
         self._classes = classes
         self._pickles = pickles
         self._encoders: dict[type, Encode] = {}
-        # By class: what reads the rows of JSON that its objects are, and what stands in front of each.
+        # By class: the function that returns its objects as rows of JSON, and the prefix of each row.
         self._rows: dict[type, tuple[Callable[[Sequence[Any]], Sequence[dict[str, Any]]], bytes]] = {}
-        # By what stands in front of the payload: the tag, or tag and class.
+        # By the prefix of the payload: the tag, or tag and class.
         self._readers: dict[bytes, Decode] = {
             DICT_JSON: read_json,
             TEXT: lambda payload: payload.decode("utf-8", "surrogatepass"),
             BYTES: bytes,
             PICKLE: pickles.loads,
         }
-        # By tag, class and line feed: what makes an object of its attributes.
+        # By tag, class and line feed: the function that makes an object of its attributes.
         self._makers: dict[bytes, Callable[[dict[str, Any]], Any]] = {}
 
     def encode(self, value: Any) -> bytes:
@@ -94,7 +94,7 @@ class ObjectCodec:
         return (self._encoders.get(kind) or self._new_encoder(kind))(value)
 
     def encode_all(self, values: Sequence[Any]) -> list[bytes]:
-        """As if each were encoded by itself, at a third of the price if all are flat and of one class."""
+        """`encode` of each, at a third of the cost if all are flat and of one class."""
         kinds = {*map(type, values)}
         if len(kinds) != 1:
             return [*map(self.encode, values)]
@@ -123,7 +123,7 @@ class ObjectCodec:
             raise StoredValueError(f"{subject} cannot be read: {data[:80]!r}: {error!r}") from error
 
     def decode_all(self, data: Sequence[bytes]) -> list[Any]:
-        """As if each were decoded by itself; StoredValueError if one cannot be."""
+        """`decode` of each; StoredValueError if one cannot be decoded."""
         if not data:
             return []
         is_dict = data[0].startswith(DICT_JSON)
@@ -139,8 +139,8 @@ class ObjectCodec:
         return encode
 
     def _encoder_of(self, kind: type) -> Encode:
-        if kind in self._classes.short:
-            return self._short_encoder(kind)
+        if kind in self._classes.built_in_types:
+            return self._built_in_encoder(kind)
         header = self._classes.header_of(kind)
         if header is None:
             return self._encode_whole
@@ -151,7 +151,7 @@ class ObjectCodec:
         dump = model_dump(kind) if issubclass(kind, BaseModel) else None
         return self._encode_whole if dump is None else self._json_encoder(MODEL_JSON + header, dump)
 
-    def _short_encoder(self, kind: type) -> Encode:
+    def _built_in_encoder(self, kind: type) -> Encode:
         if kind is str:
             return lambda text: TEXT + text.encode("utf-8", "surrogatepass")
         if kind is bytes:
@@ -184,13 +184,13 @@ class ObjectCodec:
         return PICKLE + self._pickles.dumps(value)
 
     def _read_new(self, data: bytes) -> Any:
-        """The value by a reader that is not at hand yet; StoredValueError if tag or class do not fit."""
+        """Make the reader of a tag and class, and read with it; StoredValueError if they do not fit."""
         tag = data[:2]
-        if tag not in _BEFORE_CLASS:
+        if tag not in _TAGS_BEFORE_CLASS:
             raise StoredValueError(unknown_format(self._classes.subject, data))
         prefix, payload = self._classes.split(data)
         kind = self._classes.class_in(prefix[2:])
-        # There may be any number of other names for one class: those are not kept.
+        # A class can have any number of other names: their readers are not kept.
         is_its_name = prefix[2:] == self._classes.header_of(kind)
         if tag == MODEL_JSON:
             read: Decode = partial(load_model, kind)

@@ -68,10 +68,10 @@ class RestrictedPickle:
         except StoredValueError:
             raise
         except Exception as error:  # damaged pickles raise nearly anything
-            # An error may hold part of a value, whose text has no end or is made by code of the class.
-            told = all(type(each) in (str, int) for each in error.args)
-            text = repr(error) if told else type(error).__name__
-            raise StoredValueError(f"a pickled value cannot be read: {text}") from error if told else None
+            # An error may hold part of a value, whose text is endless or made by code of its class.
+            is_plain = all(type(each) in (str, int) for each in error.args)
+            text = repr(error) if is_plain else type(error).__name__
+            raise StoredValueError(f"a pickled value cannot be read: {text}") from error if is_plain else None
 
     def knows(self, kind: type) -> bool:
         """Whether a class can be loaded again by its name."""
@@ -107,7 +107,7 @@ class RestrictedPickle:
 
     def _is_own(self, module: str | None) -> bool:
         package = str(module).partition(".")[0]
-        return package in self._own_packages or _is_a_persons_file(sys.modules.get(str(module)))
+        return package in self._own_packages or _is_user_module(sys.modules.get(str(module)))
 
 
 _PROTOCOLS = (pickle.PROTO + b"\x04", pickle.PROTO + b"\x05")
@@ -190,7 +190,7 @@ _LIBRARY_FOLDERS = ("site-packages", "dist-packages")
 _STANDARD_LIBRARY = (sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"))
 
 
-def _is_a_persons_file(module: ModuleType | None) -> bool:
+def _is_user_module(module: ModuleType | None) -> bool:
     """Whether a module lies outside the standard library, the installed libraries and this package."""
     file = getattr(module, "__file__", None)
     if module is None or not file or module.__name__.partition(".")[0] == "wallaroo":

@@ -31,7 +31,7 @@ _BUILT_IN = {bytearray, complex, dict, float, frozenset, int, list, range, set, 
 _COLLECTIONS = {Counter, OrderedDict, defaultdict, deque}
 # TzInfo is the time zone of every datetime that pydantic reads.
 _TIMES = {date, datetime, time, timedelta, timezone, ZoneInfo, TzInfo}
-# A value like any other: nothing is drawn from it here.
+# A value type: no random number is drawn from it here.
 _RANDOM: type = import_module("random").Random
 _OTHERS = {Decimal, Fraction, _RANDOM, UUID, SafeUUID}
 VALUE_TYPES: frozenset[type] = frozenset().union(_BUILT_IN, _COLLECTIONS, _TIMES, _OTHERS)

@@ -1,4 +1,4 @@
-"""The port of a store: keyed state of one stage in one partition, whatever keeps it.
+"""The interface of a store: the keyed state of one stage in one partition.
 
 A key has bytes, as they were last committed, and once it is touched a live object, which user code changes.
 Everything outside of `state/` goes through these methods.
@@ -11,7 +11,7 @@ from wallaroo.serde.object_codec import Codec
 
 
 class KeyedStore(Protocol):
-    """The number of committed keys is its length; an empty store is falsy, so compare with None."""
+    """`len` is the number of committed keys; an empty store is falsy, so compare with None."""
 
     @property
     def name(self) -> str: ...
@@ -29,16 +29,16 @@ class KeyedStore(Protocol):
         """Replace the object of a key."""
 
     def live(self, key: bytes) -> Any:
-        """The live object of a key, dirty or not; None where nobody has touched it."""
+        """The live object of a key, dirty or not; None if it was not touched."""
 
     def current(self, key: bytes) -> bytes | None:
-        """The bytes of a key as it is now, committed or not; None where it has nothing."""
+        """The bytes of a key as it is now, committed or not; None if it has none."""
 
     def get(self, key: bytes) -> bytes | None:
         """The committed bytes of a key."""
 
     def peek(self, key: bytes) -> Any:
-        """A copy of the committed state of a key; KeyError where there is none."""
+        """A copy of the committed state of a key; KeyError if there is none."""
 
     def items(self) -> Iterable[tuple[bytes, bytes]]:
         """Every committed key and its bytes."""
@@ -47,7 +47,7 @@ class KeyedStore(Protocol):
         """Take over one record of the changelog; None removes the key."""
 
     def collect(self) -> Mapping[bytes, bytes | None]:
-        """Freeze the dirty keys; StateError, with nothing changed, where one cannot be encoded."""
+        """Freeze the dirty keys; StateError, with nothing changed, if one cannot be encoded."""
 
     def commit(self) -> None:
         """What was collected last has been committed."""

@@ -1,4 +1,4 @@
-"""What a task is connected to: its application, its stores, and what its compiled steps use."""
+"""Dependencies of a task: its application, its stores, and what its compiled steps use."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -40,7 +40,7 @@ class StageError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class TaskContext:
-    """What the steps of one task are connected to; `writers` are by repartition topic.
+    """Dependencies of a task's compiled steps; `writers` are by repartition topic.
 
     Batch mode pays nothing for failures. Replay mode knows which stage failed, and can restore the state that
     a failing record changed.

@@ -35,7 +35,7 @@ class FailureHandler:
         *,
         internal: bool = False,
     ) -> None:
-        """`internal`: values are of our own wire format, whose tag a dead letter does without."""
+        """`internal`: values are in the format of internal topics, whose tag is left out of a dead letter."""
         self._policy = policy
         self._topic = topic
         self._partition = partition

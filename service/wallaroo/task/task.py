@@ -93,7 +93,7 @@ class Task:
         return None
 
     def collect(self) -> Batch | Rewind | None:
-        """Freeze what has been done since the last call; StateError where no single record is to blame."""
+        """Freeze what has been done since the last call; StateError if no single record is to blame."""
         if not self.pending_records:
             return None
         controls = self.timeline.collect(self._records, self._outputs.append)

@@ -42,7 +42,7 @@ from wallaroo.topology.steps import (
     UpdateMulti,
     Window,
 )
-from wallaroo.topology.timing import keep_time
+from wallaroo.topology.timing import with_timing
 
 # Nanoseconds, so that a sum with a timestamp fits into a signed 64-bit integer.
 _LONGEST = 2**62
@@ -92,7 +92,7 @@ def compile_topology(
         application=application.name,
         application_id=identity,
         dead_letters=compiler.names.dead_letters(),
-        sub_topologies=keep_time(finished, compiler.names),
+        sub_topologies=with_timing(finished, compiler.names),
         deliveries=(*compiler.deliveries, *remote),
         ingests=distinct_ports(w for w in compiler.writers if isinstance(w, Ingest)),
         generators=tuple(w for w in compiler.writers if isinstance(w, Generator)),

@@ -9,8 +9,8 @@ from wallaroo.topology.names import Names
 from wallaroo.topology.steps import Store, Window
 
 
-def keep_time(subs: Sequence[SubTopology], names: Names) -> tuple[SubTopology, ...]:
-    """Add to the sub-topologies what they need for watermarks."""
+def with_timing(subs: Sequence[SubTopology], names: Names) -> tuple[SubTopology, ...]:
+    """Return the sub-topologies with the timing and the routes that watermarks need."""
     routes = _Routes(subs)
     return tuple(_timed(sub, routes, names) for sub in subs)
 

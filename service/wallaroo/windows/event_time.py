@@ -1,8 +1,7 @@
 """Event time: how a record gets it, how it moves the clock of a source, and how it crosses a topic.
 
-What is composed at the beginning of a sub-topology depends on what is needed; where nothing asks for event
-time, that is nothing. A record of a repartition topic has whole milliseconds in its timestamp, and a header
-for the rest.
+Only what is needed is put in front of a sub-topology: nothing if nothing asks for event time. A record of a
+repartition topic has whole milliseconds in its timestamp, and a header for the rest.
 """
 
 from collections.abc import Callable
@@ -22,11 +21,11 @@ _HEADER = "event-time"
 _nanoseconds = Struct(">q")
 
 # (message, its record): nanoseconds since the Unix epoch.
-EventTime = Callable[[Any, Any], int]
+ReadEventTime = Callable[[Any, Any], int]
 Advance = Callable[[int], None]
 
 
-def with_event_time(read: Input, time: TimeContext, internal: EventTime, emit: Emit) -> Emit:
+def with_event_time(read: Input, time: TimeContext, internal: ReadEventTime, emit: Emit) -> Emit:
     """Put in front of `emit` what the records of an input need of event time.
 
     `internal` returns the event time of a record of a repartition topic.
@@ -42,14 +41,14 @@ def with_event_time(read: Input, time: TimeContext, internal: EventTime, emit: E
     return compose(time.clock, time.advance, event_time, emit)
 
 
-def _stamp(event_time: EventTime, emit: Emit) -> Emit:
+def _stamp(event_time: ReadEventTime, emit: Emit) -> Emit:
     def stamp_event_time(message: Any, key: bytes | None, record: Any) -> None:
         emit(message, key, Moment(event_time(message, record)))
 
     return stamp_event_time
 
 
-def _advance(clock: SourceClock, advance: Advance, event_time: EventTime, emit: Emit) -> Emit:
+def _advance(clock: SourceClock, advance: Advance, event_time: ReadEventTime, emit: Emit) -> Emit:
     def advance_clock(message: Any, key: bytes | None, record: Any) -> None:
         emit(message, key, record)
         at = event_time(message, record)
@@ -59,7 +58,7 @@ def _advance(clock: SourceClock, advance: Advance, event_time: EventTime, emit: 
     return advance_clock
 
 
-def _stamp_and_advance(clock: SourceClock, advance: Advance, event_time: EventTime, emit: Emit) -> Emit:
+def _stamp_and_advance(clock: SourceClock, advance: Advance, event_time: ReadEventTime, emit: Emit) -> Emit:
     def stamp_and_advance_clock(message: Any, key: bytes | None, record: Any) -> None:
         at = event_time(message, record)
         emit(message, key, Moment(at))
@@ -78,7 +77,7 @@ def _of_record(_message: Any, record: Any) -> int:
     )
 
 
-def _declared(source: str, function: Callable[[Any], Any]) -> EventTime:
+def _declared(source: str, function: Callable[[Any], Any]) -> ReadEventTime:
     def declared_event_time(message: Any, _record: Any) -> int:
         at = function(message)
         if type(at) is int and 0 <= at < _LATEST:

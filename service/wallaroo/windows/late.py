@@ -1,6 +1,6 @@
 """Late messages of range windows: those whose every window is past due when they arrive.
 
-The policies are the original's, by their names: `drop`, `fire-per-message` (the message makes an output
+The policies are Wallaroo's: `drop`, `fire-per-message` (the message makes an output
 of its own, at once) and `place-in-oldest-window`.
 """
 

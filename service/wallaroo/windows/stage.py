@@ -69,7 +69,7 @@ class WindowKind:
 
 
 class DueWindow(NamedTuple):
-    """A window that is due, to be fired by itself; where it fails, the record that becomes a dead letter.
+    """A window that is due, to be fired by itself; if it fails, it is the record that becomes a dead letter.
 
     Its value is everything that the key holds, as it is stored; `at` is the offset that made it due.
     """
