@@ -58,7 +58,7 @@ class Loop:
         self._processing_since: float | None = None
         self._metrics_updated = clock.monotonic()
         self._ends = EndOffsets(self._topic, clock)
-        reset: OffsetReset = "earliest" if sub.input.is_ours else settings.auto_offset_reset
+        reset: OffsetReset = "earliest" if sub.input.is_internal else settings.auto_offset_reset
         self._member = GroupMember(self._topic, settings, reset, self, {"sub_topology": sub.name})
 
     def stop(self) -> None:

@@ -88,5 +88,5 @@ class OwnTopics:
 
 def only_readers(topology: Topology) -> Mapping[str, str]:
     """The topics that only one group of ours reads, each with that group."""
-    inputs = {read.topic: s.group for s in topology.sub_topologies for read in s.inputs if read.is_ours}
+    inputs = {read.topic: s.group for s in topology.sub_topologies for read in s.inputs if read.is_internal}
     return inputs | {delivery.outbox: delivery.group for delivery in topology.deliveries}

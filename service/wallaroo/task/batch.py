@@ -43,7 +43,7 @@ class BatchExecutor:
     ) -> None:
         source, codec = sub_topology.input, context.values
         self._decode = source.decode or codec.decode
-        self._decode_all = codec.decode_all if source.internal else None
+        self._decode_all = codec.decode_all if source.has_internal_format else None
         self._by_slice = source.by_slice
         self._emit, emits = compose(sub_topology, context)
         self._emit_all = _batch_emit(sub_topology, context, self._emit, emits)

@@ -48,7 +48,7 @@ class Task:
         append = self._outputs.append
         on_error, dead_letters = application.on_error, application.dead_letters
         self._failures = FailureHandler(
-            on_error, dead_letters, partition, append, internal=self._input.internal
+            on_error, dead_letters, partition, append, internal=self._input.has_internal_format
         )
         self.timeline = timeline_of(sub_topology, partition, stores, application.partitions)
         batch_time, replay_time = self.timeline.contexts(self._failures.late, self._failures.dropped)
@@ -214,7 +214,7 @@ class Task:
             self.timeline.on_control_record(record.value())
             fire(record.offset())
             self._records -= 1
-        elif self._input.internal:
+        elif self._input.has_internal_format:
             raise unreadable_record(self.partition, record.offset(), error) from error
         else:
             self._failures.reject(record, self._input.name, error)

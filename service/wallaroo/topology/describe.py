@@ -36,7 +36,7 @@ def _text(topology: Topology) -> Iterator[str]:
     for sub in topology.sub_topologies:
         yield f"  Sub-topology {sub.name}"
         yield f"    group    {sub.group}"
-        yield f"    reads    {sub.input.topic}{' (internal)' if sub.input.is_ours else ''}"
+        yield f"    reads    {sub.input.topic}{' (internal)' if sub.input.is_internal else ''}"
         for step in sub.steps:
             yield f"    stage    {step.name} ({step.kind}){_state(step)}"
         if sub.timing is not None:
@@ -81,7 +81,7 @@ def _sub_topology_to_jsonable(sub: SubTopology) -> dict[str, Any]:
     return {
         "name": sub.name,
         "group": sub.group,
-        "reads": {"topic": sub.input.topic, "internal": sub.input.is_ours},
+        "reads": {"topic": sub.input.topic, "internal": sub.input.is_internal},
         "stages": [{"name": step.name, "kind": step.kind} for step in sub.steps],
         "stores": [{"name": store.name, "changelog": store.changelog} for store in sub.stores],
         "writes": [{"topic": t.topic, "kind": t.kind, "by": t.name} for t in sub.targets],

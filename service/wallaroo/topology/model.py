@@ -102,19 +102,19 @@ class Input:
     by_slice: bool = False
 
     @property
-    def internal(self) -> bool:
+    def has_internal_format(self) -> bool:
         """Whether the values are in the format of internal topics."""
         return self.decode is None
 
     @property
     def is_source(self) -> bool:
         """Whether messages get their event time here; otherwise sub-topologies write the topic."""
-        return self.ingest or not self.internal
+        return self.ingest or not self.has_internal_format
 
     @property
-    def is_ours(self) -> bool:
+    def is_internal(self) -> bool:
         """Whether only this application writes and reads the topic."""
-        return self.ingest or self.internal
+        return self.ingest or self.has_internal_format
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ def run_loop(consumer, write, list_size, clock, **settings):
     """Until the consumer's script is over and it runs dry."""
     settings = Settings(consume_batch=list_size, commit_interval_ms=20, **settings)
     clients = Clients(consumer, None, write)
-    sub = SimpleNamespace(name="sub", input=SimpleNamespace(topic=TOPIC, is_source=True, is_ours=True))
+    sub = SimpleNamespace(name="sub", input=SimpleNamespace(topic=TOPIC, is_source=True, is_internal=True))
     loop = Loop(
         sub, settings, lambda at, start, _: FakeTask(at, start), FakeRestorer(), lambda: clients, clock
     )

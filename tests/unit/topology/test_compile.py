@@ -57,8 +57,8 @@ def test_a_key_change_ends_a_sub_topology():
 
 def test_a_topic_between_sub_topologies_is_internal_and_a_source_is_not():
     first, second = compiled(source().key_by(user)).sub_topologies
-    assert not first.input.internal
-    assert second.input.internal
+    assert not first.input.has_internal_format
+    assert second.input.has_internal_format
 
 
 def test_every_state_stage_has_a_store_of_its_own():

@@ -61,7 +61,7 @@ def test_a_tcp_source_is_a_port_that_writes_a_topic_and_a_sub_topology_that_read
         topic,
         decode_text.decode,
     )
-    assert (sub.input.is_source, sub.input.is_ours, sub.input.internal) == (True, True, False)
+    assert (sub.input.is_source, sub.input.is_internal, sub.input.has_internal_format) == (True, True, False)
 
 
 def test_a_generator_source_is_a_generator_and_a_sub_topology_that_reads_our_own_format():
@@ -72,7 +72,7 @@ def test_a_generator_source_is_a_generator_and_a_sub_topology_that_reads_our_own
     )
     (sub,) = topology.sub_topologies
     assert sub.input.topic == "my-app-numbers-ingest"
-    assert (sub.input.is_source, sub.input.is_ours, sub.input.internal) == (True, True, True)
+    assert (sub.input.is_source, sub.input.is_internal, sub.input.has_internal_format) == (True, True, True)
 
 
 def test_a_generator_s_topic_is_a_source_and_no_repartition_topic():
