@@ -15,6 +15,7 @@ NANOSECONDS_PER_SECOND = 1_000_000_000
 # One pending output record, in the order of the arguments of confluent-kafka's `produce`:
 # (topic, value, key, partition), or (topic, value, key, partition, None, None, timestamp_ms[, headers]).
 Output = tuple[Any, ...]
+Append = Callable[[Output], None]
 
 
 class Origin(Protocol):

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from wallaroo.errors import StoredValueError
-from wallaroo.record import Emit, Origin, Output
+from wallaroo.record import Append, Emit, Origin
 from wallaroo.serde.object_codec import Codec, TopicCodec
 from wallaroo.state.memory import MemoryStore
 from wallaroo.state.store import Access, KeyedStore, StoreFormat
@@ -46,7 +46,7 @@ class TaskContext:
     a failing record changed.
     """
 
-    append: Callable[[Output], None]
+    append: Append
     stores: Mapping[str, KeyedStore]
     partition: int
     partitions: Mapping[str, int]

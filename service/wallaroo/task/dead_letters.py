@@ -5,12 +5,12 @@ from collections.abc import Callable
 from enum import StrEnum
 
 from wallaroo.errors import StopProcessing, StoredValueError
-from wallaroo.record import ANY_PARTITION, Output, Partition, RawRecord
+from wallaroo.record import ANY_PARTITION, Append, Output, Partition, RawRecord
 from wallaroo.serde.formats import strip_format_tag
 from wallaroo.task.record_size import RecordSizeLimits, shortened
 
 # The names that Kafka Streams gives these headers (KIP-1034), and one more for the stage.
-_HEADER = "__streams.errors."
+REASON_PREFIX = "__streams.errors."
 _MAX_TEXT = 8_000
 _MAX_CHAIN = 20
 
@@ -31,7 +31,7 @@ class FailureHandler:
         policy: OnError,
         topic: str,
         partition: Partition,
-        append: Callable[[Output], None],
+        append: Append,
         *,
         internal: bool = False,
     ) -> None:
@@ -76,12 +76,14 @@ class FailureHandler:
             "offset": str(record.offset()),
             "stage": stage,
         }
-        encoded = [(_HEADER + name, text.encode(errors="backslashreplace")) for name, text in reasons.items()]
+        encoded = [
+            (REASON_PREFIX + name, text.encode(errors="backslashreplace")) for name, text in reasons.items()
+        ]
         headers = [*(record.headers() or ()), *encoded]
         value = strip_format_tag(record.value()) if self._internal else record.value()
         timestamp = record.timestamp()[1]
         letter = (self._topic, value, record.key(), ANY_PARTITION, None, None, timestamp, headers)
-        return letter if self._max_bytes is None else shortened(letter, self._max_bytes, _HEADER)
+        return letter if self._max_bytes is None else shortened(letter, self._max_bytes, REASON_PREFIX)
 
 
 def unreadable_record(partition: Partition, offset: int, error: Exception) -> StoredValueError:

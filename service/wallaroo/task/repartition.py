@@ -8,7 +8,7 @@ Rules for whoever edits this file:
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from wallaroo.record import Output
+from wallaroo.record import Append, Output
 from wallaroo.task.record_batch import MILLISECONDS, NANOSECONDS, BatchFormat, Entry, encode_batch
 from wallaroo.task.record_size import size
 from wallaroo.topology.model import Repartition, Target
@@ -16,8 +16,6 @@ from wallaroo.topology.model import Repartition, Target
 # Larger batches save next to nothing more. A batch is also the least that a slow reader can commit.
 _MAX_BYTES = 64_000
 _MAX_ENTRIES = 100
-
-Append = Callable[[Output], None]
 
 
 class RepartitionWriter:

@@ -11,11 +11,10 @@ from typing import Self
 from zlib import crc32
 
 from wallaroo.record import ANY_PARTITION, Batch, Output, Partition
+from wallaroo.task.dead_letters import REASON_PREFIX
 from wallaroo.task.record_batch import decode_batch, is_batch
 
 Headers = Sequence[tuple[str, bytes]]
-
-_REASON_PREFIX = "__streams.errors."
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +52,9 @@ class DeadLetter:
     def of(cls, record: Record) -> Self:
         """Read a record of the dead-letter topic. Raises KeyError if it is not one."""
         reasons = {
-            name.removeprefix(_REASON_PREFIX): value.decode()
+            name.removeprefix(REASON_PREFIX): value.decode()
             for name, value in record.headers
-            if name.startswith(_REASON_PREFIX)
+            if name.startswith(REASON_PREFIX)
         }
         return cls(
             value=record.value,

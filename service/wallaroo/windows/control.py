@@ -14,13 +14,11 @@ from collections.abc import Callable, Iterable
 from struct import Struct
 
 from wallaroo.errors import StoredValueError
-from wallaroo.record import Output
+from wallaroo.record import Append, Output
 from wallaroo.serde.formats import CONTROL
 from wallaroo.windows.watermark import NEVER, OutputWatermark, WatermarkStatus
 
 _header = Struct(">2s?q")
-
-Append = Callable[[Output], None]
 
 
 def upstream_id(sub_topology: str, partition: int) -> str:

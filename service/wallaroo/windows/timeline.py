@@ -15,11 +15,11 @@ from dataclasses import replace
 from functools import partial
 from heapq import heappop
 
-from wallaroo.record import Partition
+from wallaroo.record import Append, Partition
 from wallaroo.state.store import KeyedStore
 from wallaroo.topology.model import Repartition, SubTopology
 from wallaroo.topology.steps import Window
-from wallaroo.windows.control import Append, WatermarkReports, clamp, decode_report, upstream_id
+from wallaroo.windows.control import WatermarkReports, clamp, decode_report, upstream_id
 from wallaroo.windows.kinds import due_times_of, kind_of
 from wallaroo.windows.stage import DueWindow, TimeContext, WindowTrigger
 from wallaroo.windows.timers import Timers
