@@ -24,7 +24,7 @@ class Origin(Protocol):
     def timestamp(self) -> Any: ...
 
 
-# (value, key, what it came from): hand a result on. Its time is asked for where it is written.
+# (value, key, origin): pass a result on. The origin's timestamp is read only when the result is written.
 Emit = Callable[[Any, bytes | None, Origin], None]
 
 

@@ -72,7 +72,7 @@ class Task:
     def process(self, records: Sequence[RawRecord]) -> Rewind | None:
         """Take a slice, in offset order; the answer to a Rewind is `rollback`.
 
-        Raises StoredValueError for undecodable bytes of our own, StopProcessing where the policy says so.
+        Raises StoredValueError for undecodable bytes of our own, StopProcessing if the policy is to stop.
         """
         if records[0].offset() < self.next_offset:
             records = [record for record in records if record.offset() >= self.next_offset]
@@ -135,7 +135,7 @@ class Task:
         return self._committed_offset
 
     def advance_wall_clock(self, now_ms: int, *, caught_up: bool) -> Rewind | None:
-        """Fire whatever a clock that never goes back makes due; `caught_up`: nothing is left to read.
+        """Fire the windows due at this time of a monotonic clock; `caught_up`: nothing is left to read.
 
         The answer to a Rewind is `rollback`.
         """

@@ -260,7 +260,7 @@ class ApplicationDriver:
             raise
 
     def _update_event_time(self) -> None:
-        """Let tasks find out which partitions are empty or idle, which no record says."""
+        """Let tasks notice which partitions are empty or idle: no record says it."""
         if any(group.keeps_time for group in self._groups.values()):
             self._advance_wall_clock()
             self.commit()

@@ -82,7 +82,7 @@ class Group:
         return processed.records
 
     def advance_wall_clock(self, now_ms: int) -> None:
-        """Advance the wall clock of every task, if this sub-topology keeps time; of a rewound one again."""
+        """Advance the wall clock of every task, if this sub-topology keeps time; twice if one was rewound."""
         if not self.keeps_time:
             return
         for at in self._partitions:

@@ -3,11 +3,11 @@
     1C<idle><watermark><upstream>     without a key; the watermark in nanoseconds, big-endian
 
 Rules for whoever edits this file:
-1. A report follows everything that it speaks of, in the same transaction: at most one per partition and
+1. A report follows all records that it covers, in the same transaction: at most one per partition and
    commit.
 2. The exception is a record so far out of order that a window has ended between its time and the watermark:
-   the report goes in front of it. So it is late behind the repartition topic where it was late before it,
-   wherever commits fall.
+   the report goes in front of it. So a record that is late before the repartition topic is late behind it,
+   too, wherever commits fall.
 """
 
 from collections.abc import Callable, Iterable
@@ -49,7 +49,7 @@ def decode_report(value: bytes) -> tuple[str, WatermarkStatus]:
 class WatermarkReports:
     """Sends the reports of one task to a topic that leads to windows.
 
-    `output` is how far the results of the task had come before the current record;
+    `output` is the watermark of the task's results before the current record;
     `has_missed(event_time, watermark)` says of those windows whether one that covers a moment is past due.
     """
 

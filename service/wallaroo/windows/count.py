@@ -1,4 +1,4 @@
-"""Count windows: every so many messages of a key make one output.
+"""Count windows: a fixed number of messages of a key makes one output.
 
     1N<count><accumulator>
 

@@ -35,7 +35,7 @@ class WindowTrigger(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class TimeContext:
-    """The event time of one task, as its composed stages use it; empty where event time means nothing.
+    """The event time of one task, as its composed stages use it; empty if nothing asks for event time.
 
     `timers` are by store. `triggers` fills up as stages are composed, the last stage first. `clock` is that
     of a source; `advance` is called with an event time that is ahead of it. `late` counts late messages by

@@ -102,7 +102,7 @@ class Timeline:
         return self.clock.awaits_end
 
     def advance_wall_clock(self, now_ms: int, position: int, *, caught_up: bool) -> None:
-        """Take the time of a clock that never goes back; `caught_up`: nothing is left to read."""
+        """Take the time of a monotonic clock; `caught_up`: nothing is left to read."""
         self.clock.advance_wall_clock(now_ms, position, caught_up=caught_up)
 
     def on_control_record(self, value: bytes) -> None:
@@ -160,7 +160,7 @@ class Timeline:
         return WatermarkStatus(self.clock.watermark, self.clock.idle)
 
     def _should_report(self, moved: int) -> bool:
-        """Whether the clock has moved by so much since the last report, or become idle, or woken up."""
+        """Whether since the last report the clock has moved this far, become idle, or woken up."""
         now, reported = self._status, self._stored.own
         return now.idle != reported.idle or (not now.idle and now.watermark - reported.watermark >= moved)
 

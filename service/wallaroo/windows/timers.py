@@ -1,7 +1,7 @@
 """Timers: when the windows of one stage in one task are due, whatever their key.
 
 Rules for whoever edits this file:
-1. An entry of the heap may be out of date: what counts is what the store says when the entry comes up.
+1. An entry of the heap may be out of date: what counts is what the store says when the entry is popped.
 2. After a restore or a rollback the entries are read off stored bytes; nothing is decoded for them.
 """
 

@@ -2,7 +2,7 @@
 
 Rules for whoever edits this file:
 1. A watermark never goes back.
-2. The wall clock moves a watermark only where nothing is left to read. A backlog, a slow worker or a dead
+2. The wall clock moves a watermark only if nothing is left to read. A backlog, a slow worker or a dead
    one closes no window.
 3. An upstream that says nothing holds everything back. Only the upstream itself can say that it is idle.
 
@@ -84,7 +84,7 @@ class SourceClock:
         self.watermark = own.watermark
         self.idle = False
         self._idle_at = position if own.idle else None
-        # Where nothing is read again, the idle time so far still counts.
+        # If nothing is read again, the idle time so far still counts.
         if position != self._position:
             self._base = own.watermark
             self._position = position
