@@ -261,7 +261,7 @@ class ApplicationDriver:
 
     def _update_event_time(self) -> None:
         """Let tasks notice which partitions are empty or idle: no record says it."""
-        if any(group.keeps_time for group in self._groups.values()):
+        if any(group.sub.timing is not None for group in self._groups.values()):
             self._advance_wall_clock()
             self.commit()
 

@@ -51,10 +51,6 @@ class Group:
         self._in_progress: list[Batch] = []
 
     @property
-    def keeps_time(self) -> bool:
-        return self.sub.timing is not None
-
-    @property
     def ready(self) -> list[Partition]:
         """The partitions with records that have not been read."""
         return [at for at, position in self._positions.items() if self._logs.has_from(at, position)]
@@ -82,8 +78,8 @@ class Group:
         return processed.records
 
     def advance_wall_clock(self, now_ms: int) -> None:
-        """Advance the wall clock of every task, if this sub-topology keeps time; twice if one was rewound."""
-        if not self.keeps_time:
+        """Advance the wall clock of every task, if event time is tracked; twice for a rewound task."""
+        if self.sub.timing is None:
             return
         for at in self._partitions:
             task = self._task(at)
