@@ -27,14 +27,18 @@ _POINTER_BYTES = tuple.__itemsize__
 
 @dataclass(frozen=True, slots=True)
 class Attributes:
-    """Reads the attributes of objects of one class, and makes an object of attributes.
+    """Reads the attributes of objects of one class, and makes objects of attributes.
 
-    `make` raises StoredValueError if the class does not take them.
+    Making raises StoredValueError if the class does not take them.
     """
 
     of: Callable[[Any], dict[str, Any]]
     of_all: Callable[[Sequence[Any]], list[dict[str, Any]]]
-    make: Callable[[dict[str, Any]], Any]
+    make_all: Callable[[Sequence[dict[str, Any]]], list[Any]]
+
+    def make(self, attributes: dict[str, Any]) -> Any:
+        [made] = self.make_all([attributes])
+        return made
 
 
 @cache
@@ -64,20 +68,20 @@ def in_dict(kind: Any) -> Attributes:
         made.__dict__.update(attributes)
         return made
 
-    return Attributes(read, lambda values: [*map(read, values)], make_with_dict)
+    return Attributes(read, lambda values: [*map(read, values)], lambda rows: [*map(make_with_dict, rows)])
 
 
 def _in_struct(kind: type) -> Attributes:
     """Fields of a Struct, which is made by its constructor, as pickle would do."""
     read = msgspec.structs.asdict
 
-    def make_struct(attributes: dict[str, Any]) -> Any:
+    def make_structs(rows: Sequence[dict[str, Any]]) -> list[Any]:
         try:
-            return kind(**attributes)
+            return [kind(**attributes) for attributes in rows]
         except TypeError as error:
             raise StoredValueError(f"a stored {kind.__qualname__} cannot be made: {error}") from error
 
-    return Attributes(read, lambda values: [*map(read, values)], make_struct)
+    return Attributes(read, lambda values: [*map(read, values)], make_structs)
 
 
 def _in_slots(kind: Any, names: Sequence[str]) -> Attributes:
@@ -102,7 +106,9 @@ def _in_slots(kind: Any, names: Sequence[str]) -> Attributes:
             object.__setattr__(made, name, held)
         return made
 
-    return Attributes(lambda value: read_slots([value])[0], read_slots, make_with_slots)
+    return Attributes(
+        lambda value: read_slots([value])[0], read_slots, lambda rows: [*map(make_with_slots, rows)]
+    )
 
 
 def _slots(kind: type) -> list[str] | None:

@@ -6,6 +6,7 @@ These are flat mappings with keys of text, and pydantic models by field name.
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from itertools import chain
+from operator import itemgetter
 from types import NoneType, UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
@@ -83,16 +84,15 @@ def exact_json_lines(mappings: Sequence[dict[str, Any]], prefix: bytes) -> list[
 def read_json_lines(data: Sequence[bytes], prefix: bytes) -> list[dict[str, Any]] | None:
     """What `exact_json_lines` was given; None if a line may be anything else.
 
-    JSON has no zero byte, so one here stands between two lines. It becomes a line feed, which between braces
-    stands between two objects, as JSON escapes those of a text. Each line is at least one object therefore,
-    and exactly one if there are as many objects as lines.
+    A line feed between braces stands between two objects, as JSON escapes those of a text. So each line is at
+    least one object, and exactly one if there are as many objects as lines.
     """
-    opening, joined, breaks = prefix + b"{", b"\0".join(data), len(data) - 1
-    if not joined.startswith(opening) or joined.count(b"\0") != breaks:
+    opening, breaks = prefix + b"{", len(data) - 1
+    if {*map(itemgetter(slice(len(opening))), data)} != {opening}:
         return None
-    if joined.count(b"}\0" + opening) != breaks:
+    lines = b"\n".join(map(itemgetter(slice(len(prefix), None)), data))
+    if not lines.count(b"}\n{") == lines.count(b"\n") == breaks:
         return None
-    lines = joined[len(prefix) :].replace(b"\0" + prefix, b"\n")
     try:
         found: list[dict[str, Any]] = _decode_lines(lines)
     except (msgspec.DecodeError, UnicodeDecodeError):

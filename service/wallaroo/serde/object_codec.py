@@ -86,8 +86,8 @@ class ObjectCodec:
             BYTES: bytes,
             PICKLE: pickles.loads,
         }
-        # By tag, class and line feed: the function that makes an object of its attributes.
-        self._makers: dict[bytes, Callable[[dict[str, Any]], Any]] = {}
+        # By tag, class and line feed: the function that makes objects of their attributes.
+        self._makers: dict[bytes, Callable[[Sequence[dict[str, Any]]], list[Any]]] = {}
 
     def encode(self, value: Any) -> bytes:
         kind = type(value)
@@ -131,7 +131,7 @@ class ObjectCodec:
         if is_dict or prefix in self._makers:
             rows = read_json_lines(data, prefix)
             if rows is not None:
-                return rows if is_dict else [*map(self._makers[prefix], rows)]
+                return rows if is_dict else self._makers[prefix](rows)
         return [self.decode(each) for each in data]
 
     def _new_encoder(self, kind: type) -> Encode:
@@ -195,10 +195,10 @@ class ObjectCodec:
         if tag == MODEL_JSON:
             read: Decode = partial(load_model, kind)
         else:
-            make = self._classes.attributes_of(kind).make
+            attributes = self._classes.attributes_of(kind)
             if tag == ATTRIBUTES_JSON and is_its_name:
-                self._makers[prefix] = make
-            read = self._attributes_reader(tag, kind, make)
+                self._makers[prefix] = attributes.make_all
+            read = self._attributes_reader(tag, kind, attributes.make)
         if is_its_name:
             self._readers[prefix.removesuffix(b"\n")] = read
         return read(payload)
