@@ -29,11 +29,12 @@ _POINTER_BYTES = tuple.__itemsize__
 class Attributes:
     """Reads the attributes of objects of one class, and makes objects of attributes.
 
-    Making raises StoredValueError if the class does not take them.
+    `rows` returns what to encode as JSON in the place of objects. Making raises StoredValueError if the class
+    does not take the attributes.
     """
 
     of: Callable[[Any], dict[str, Any]]
-    of_all: Callable[[Sequence[Any]], list[dict[str, Any]]]
+    rows: Callable[[Sequence[Any]], Sequence[Any]]
     make_all: Callable[[Sequence[dict[str, Any]]], list[Any]]
 
     def make(self, attributes: dict[str, Any]) -> Any:
@@ -71,7 +72,7 @@ def in_dict(kind: Any) -> Attributes:
     return Attributes(read, lambda values: [*map(read, values)], lambda rows: [*map(make_with_dict, rows)])
 
 
-def _in_struct(kind: type) -> Attributes:
+def _in_struct(kind: Any) -> Attributes:
     """Fields of a Struct, which is made by its constructor, as pickle would do."""
     read = msgspec.structs.asdict
 
@@ -81,6 +82,10 @@ def _in_struct(kind: type) -> Attributes:
         except TypeError as error:
             raise StoredValueError(f"a stored {kind.__qualname__} cannot be made: {error}") from error
 
+    config = kind.__struct_config__
+    is_plain = not (config.array_like or config.omit_defaults or config.tag)
+    if is_plain and kind.__struct_encode_fields__ == kind.__struct_fields__:
+        return Attributes(read, lambda values: values, make_structs)
     return Attributes(read, lambda values: [*map(read, values)], make_structs)
 
 

@@ -3,7 +3,7 @@
 These are flat mappings with keys of text, and pydantic models by field name.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import chain
 from operator import itemgetter
@@ -61,18 +61,20 @@ def read_json(payload: bytes) -> dict[str, Any]:
     return found
 
 
-def exact_json_lines(mappings: Sequence[dict[str, Any]], prefix: bytes) -> list[bytes] | None:
-    """`exact_json` of each behind a prefix; None if it is None for one of them."""
-    if not _EXACT_IF_FINITE.issuperset(map(type, chain.from_iterable(map(dict.values, mappings)))):
+def exact_json_lines(rows: Sequence[Any], prefix: bytes) -> list[bytes] | None:
+    """`exact_json` of each behind a prefix, of dicts or of Structs; None if it is None for one of them."""
+    are_dicts = type(rows[0]) is dict
+    values_of: Callable[[Any], Iterable[Any]] = dict.values if are_dicts else msgspec.structs.astuple
+    if not _EXACT_IF_FINITE.issuperset(map(type, chain.from_iterable(map(values_of, rows)))):
         return None
-    if not {str}.issuperset(map(type, chain.from_iterable(mappings))):
+    if are_dicts and not {str}.issuperset(map(type, chain.from_iterable(rows))):
         return None
     try:
-        made = _encode_lines(mappings)
+        made = _encode_lines(rows)
     except (ValueError, TypeError, OverflowError):
         return None
     # msgspec writes null for a float that is not finite.
-    if b"null" in made and not all(map(_is_finite, chain.from_iterable(map(dict.values, mappings)))):
+    if b"null" in made and not all(map(_is_finite, chain.from_iterable(map(values_of, rows)))):
         return None
     # All prefixes at once, which is faster than one by one; there is one too many, behind the last line.
     # A prefix may have a line feed in it; JSON has no zero byte.

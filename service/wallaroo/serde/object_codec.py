@@ -78,7 +78,7 @@ class ObjectCodec:
         self._pickles = pickles
         self._encoders: dict[type, Encode] = {}
         # By class: the function that returns its objects as rows of JSON, and the prefix of each row.
-        self._rows: dict[type, tuple[Callable[[Sequence[Any]], Sequence[dict[str, Any]]], bytes]] = {}
+        self._rows: dict[type, tuple[Callable[[Sequence[Any]], Sequence[Any]], bytes]] = {}
         # By the prefix of the payload: the tag, or tag and class.
         self._readers: dict[bytes, Decode] = {
             DICT_JSON: read_json,
@@ -146,7 +146,7 @@ class ObjectCodec:
             return self._encode_whole
         attributes = attributes_of(kind)
         if attributes is not None:
-            self._rows[kind] = attributes.of_all, ATTRIBUTES_JSON + header
+            self._rows[kind] = attributes.rows, ATTRIBUTES_JSON + header
             return self._attributes_encoder(kind, header, attributes)
         dump = model_dump(kind) if issubclass(kind, BaseModel) else None
         return self._encode_whole if dump is None else self._json_encoder(MODEL_JSON + header, dump)

@@ -155,10 +155,10 @@ def test_an_object_is_made_again_of_what_its_slots_hold(value, attributes):
 
 def test_many_are_read_as_each_of_them_is():
     values = [filled(shapes.Slots(), a=n, b=-n) for n in range(3)]
-    assert attributes_of(shapes.Slots).of_all(values) == [{"a": n, "b": -n} for n in range(3)]
+    assert attributes_of(shapes.Slots).rows(values) == [{"a": n, "b": -n} for n in range(3)]
     values.append(filled(shapes.Slots(), b=7))
-    assert attributes_of(shapes.Slots).of_all(values)[2:] == [{"a": 2, "b": -2}, {"b": 7}]
-    assert attributes_of(Nothing).of_all([Nothing(), Nothing()]) == [{}, {}]
+    assert attributes_of(shapes.Slots).rows(values)[2:] == [{"a": 2, "b": -2}, {"b": 7}]
+    assert attributes_of(Nothing).rows([Nothing(), Nothing()]) == [{}, {}]
 
 
 def test_a_setattr_of_its_own_does_not_keep_an_object_from_being_made_again():
