@@ -232,3 +232,26 @@ def test_structs_cross_a_topic_are_a_state_and_become_json():
         b'{"user":"rex","amount":"2"}',
         b'{"user":"rex","amount":1e999}',
     ]
+
+
+class Second(msgspec.Struct):
+    """As long a name as another class has, and the same fields."""
+
+    user: Any
+    total: Any = 0
+
+
+def test_lines_of_two_classes_are_each_read_as_their_own():
+    some = [Amount("a", 1), Second("b", 2)]
+    data = [VALUES.encode(made) for made in some]
+    for _ in range(2):
+        assert VALUES.decode_all(data) == some
+
+
+def test_an_object_that_goes_on_in_the_next_line_is_refused():
+    """Though there are as many objects as lines, and each line begins like one."""
+    header = b"1Jtests.unit.serde.test_structs:Amount\n"
+    VALUES.decode(VALUES.encode(Amount("a")))
+    forged = [b'{"user":', b'{"a":1},"total":2}', b'{"user":3}{"user":4}']
+    with pytest.raises(StoredValueError):
+        VALUES.decode_all([header + line for line in forged])
