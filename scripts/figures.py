@@ -27,10 +27,10 @@ from scripts.ways import Function, Ways
 
 LIMITS = {
     "modules": 130,
-    "lines": 15_600,
-    "lines without public docstrings": 15_000,
+    "lines": 16_000,
+    "lines without public docstrings": 15_300,
     "small modules with one importer": 10,
-    "largest import fan-out": 12,
+    "largest import fan-out": 13,
     "functions on a record's way": 12,
     "files on a record's way": 6,
     "functions on a commit's way": 10,

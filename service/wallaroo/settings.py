@@ -4,9 +4,9 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import BeforeValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError as UnreadableVariableError
 
@@ -56,6 +56,14 @@ class Settings(BaseSettings):
     )
     idle_timeout_ms: int | None = Field(
         None, ge=1, le=2**53, description="How long a source partition without input holds windows open"
+    )
+    max_future_ms: Annotated[int | None, BeforeValidator(lambda given: None if given == "off" else given)] = (
+        Field(
+            1_800_000,
+            ge=1_000,
+            le=2**53,
+            description="How far event time may be ahead of the wall clock where windows lie ahead, or off",
+        )
     )
     auto_offset_reset: Literal["earliest", "latest"] = Field(
         "earliest",

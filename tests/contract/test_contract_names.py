@@ -153,14 +153,17 @@ def test_a_class_derives_from_its_base(derived, base):
         (wallaroo.DefaultKafkaSinkCLIParser, "(encoder, name='kafka_sink')"),
         (
             wallaroo.DefaultKafkaSourceCLIParser,
-            "(decoder, name='kafka_source', *, partitioned_by=None, event_time=None)",
+            "(decoder, name='kafka_source', *, partitioned_by=None, event_time=None, max_future=None)",
         ),
         (wallaroo.CustomKafkaSinkCLIParser, "(args, encoder)"),
-        (wallaroo.CustomKafkaSourceCLIParser, "(args, decoder, *, partitioned_by=None, event_time=None)"),
+        (
+            wallaroo.CustomKafkaSourceCLIParser,
+            "(args, decoder, *, partitioned_by=None, event_time=None, max_future=None)",
+        ),
         (
             wallaroo.KafkaSourceConfig,
             "(topic, brokers=None, log_level='Warn', decoder=None, *, "
-            "name=None, partitioned_by=None, event_time=None)",
+            "name=None, partitioned_by=None, event_time=None, max_future=None)",
         ),
         (
             wallaroo.KafkaSinkConfig,

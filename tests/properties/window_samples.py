@@ -201,9 +201,9 @@ def send(driver, sent, partition_of=None, topic="in"):
         driver.send(topic, value, message.key, timestamp_ms=time, partition=partition)
 
 
-def run_through(application, sent, script=(), pace=None, partitions=4, partition_of=None):
+def run_through(application, sent, script=(), pace=None, partitions=4, partition_of=None, **options):
     """A driver that has been through a script, and then through all that was left."""
-    driver = ApplicationDriver(application, partitions, pace=pace)
+    driver = ApplicationDriver(application, partitions, pace=pace, **options)
     waiting = list(sent)
     for name, count in script:
         if name == "send":

@@ -12,6 +12,9 @@ from wallaroo.errors import WallarooParameterError
 # Returns the time of a decoded message, in nanoseconds since the Unix epoch.
 EventTime = Callable[[Any], int]
 
+# Clocks differ by a moment anyway: less would only refuse honest records.
+_SHORTEST_FUTURE = 1_000_000_000
+
 # The documented signature puts `decoder` behind parameters with defaults; None is refused.
 _REQUIRED = cast(Decoder, None)
 
@@ -101,7 +104,9 @@ class KafkaSourceConfig:
     `brokers` is a list of (host, port), or None for the cluster of the settings; `log_level` has no effect.
     `partitioned_by` promises that the record keys are those of this extractor, so that a `key_by` with it
     needs no repartition topic. `event_time` is a function of the decoded message that returns nanoseconds
-    since the Unix epoch; without it the record's timestamp counts.
+    since the Unix epoch; without it the record's timestamp counts. `max_future` is how many nanoseconds that
+    may lie ahead of the wall clock, at least a second, for example `wallaroo.hours(48)`; None leaves it to
+    the setting `max_future_ms`. Where windows lie ahead, a record beyond it becomes a dead letter.
 
     Raises WallarooParameterError if a value is malformed or `decoder` is not decorated.
 
@@ -122,13 +127,14 @@ class KafkaSourceConfig:
     name: str | None = None
     partitioned_by: KeyExtractor | None = None
     event_time: EventTime | None = None
+    max_future: int | None = None
 
     def __post_init__(self) -> None:
         what = f"KafkaSourceConfig({self.topic!r})"
         checks.check_topic(what, self.topic)
         checks.check_log_level(what, self.log_level)
         _check_decoder(what, self.decoder)
-        _check_promises(what, self.partitioned_by, self.event_time)
+        _check_promises(what, self.partitioned_by, self.event_time, self.max_future)
         object.__setattr__(self, "brokers", checks.normal_brokers(what, self.brokers))
 
     def to_tuple(self) -> tuple[Any, ...]:
@@ -152,6 +158,7 @@ class CustomKafkaSourceCLIParser(KafkaSourceConfig):
         *,
         partitioned_by: KeyExtractor | None = None,
         event_time: EventTime | None = None,
+        max_future: int | None = None,
     ) -> None:
         name, topic, brokers, log_level = kafka_parse_source_options(args)
         checks.check_topic("CustomKafkaSourceCLIParser", topic, "--kafka_source_topic")
@@ -163,6 +170,7 @@ class CustomKafkaSourceCLIParser(KafkaSourceConfig):
             name=name,
             partitioned_by=partitioned_by,
             event_time=event_time,
+            max_future=max_future,
         )
 
 
@@ -187,11 +195,12 @@ class DefaultKafkaSourceCLIParser:
     _: KW_ONLY
     partitioned_by: KeyExtractor | None = None
     event_time: EventTime | None = None
+    max_future: int | None = None
 
     def __post_init__(self) -> None:
         what = f"DefaultKafkaSourceCLIParser({checks.check_name('DefaultKafkaSourceCLIParser', self.name)!r})"
         _check_decoder(what, self.decoder)
-        _check_promises(what, self.partitioned_by, self.event_time)
+        _check_promises(what, self.partitioned_by, self.event_time, self.max_future)
 
     def resolve(self, args: Sequence[str]) -> KafkaSourceConfig:
         """Return the source that the command line describes.
@@ -208,6 +217,7 @@ class DefaultKafkaSourceCLIParser:
             name=name,
             partitioned_by=self.partitioned_by,
             event_time=self.event_time,
+            max_future=self.max_future,
         )
 
     def to_tuple(self) -> tuple[Any, ...]:
@@ -223,7 +233,7 @@ def _check_decoder(what: str, decoder: object) -> None:
     checks.check_instance(f"{what}: the decoder", decoder, Decoder, advice)
 
 
-def _check_promises(what: str, partitioned_by: object, event_time: object) -> None:
+def _check_promises(what: str, partitioned_by: object, event_time: object, max_future: object) -> None:
     if partitioned_by is not None:
         advice = "it needs a function decorated with @wallaroo.key_extractor"
         checks.check_instance(f"{what}: partitioned_by", partitioned_by, KeyExtractor, advice)
@@ -232,3 +242,6 @@ def _check_promises(what: str, partitioned_by: object, event_time: object) -> No
             f"{what}: event_time must be a plain function of the decoded message that returns nanoseconds "
             f"since the Unix epoch, not {event_time!r}"
         )
+    if max_future is not None:
+        advice = "write whole nanoseconds, for example wallaroo.hours(48)"
+        checks.check_whole(f"{what}: max_future", max_future, _SHORTEST_FUTURE, advice)

@@ -17,7 +17,7 @@ from wallaroo.engine.end_offsets import EndOffsets
 from wallaroo.engine.metrics import LoopMetrics
 from wallaroo.engine.pacing import CommitPacing, PollSize
 from wallaroo.engine.restore import Restorer
-from wallaroo.engine.task_group import NewTask, TaskGroup
+from wallaroo.engine.task_group import TaskFactory, TaskGroup
 from wallaroo.kafka.errors import Event, classify_event
 from wallaroo.kafka.group_member import GroupMember, OffsetReset
 from wallaroo.observability.health import LoopStatus
@@ -40,7 +40,7 @@ class Loop:
         self,
         sub: SubTopology,
         settings: Settings,
-        new_task: NewTask,
+        new_task: TaskFactory,
         restorer: Restorer,
         open_clients: Callable[[], Clients],
         clock: Clock,
@@ -49,6 +49,8 @@ class Loop:
         self.metrics = LoopMetrics(sub.name)
         self.restorer = restorer
         self.tasks = TaskGroup(new_task, self._seek, self._await_commit, has_batches=not sub.input.is_source)
+        self._future = new_task.future
+        self._is_timed = sub.timing is not None
         self._topic = sub.input.topic
         self._settings = settings
         self._clock = clock
@@ -98,6 +100,8 @@ class Loop:
         self.tasks.rewound.clear()
         size = self._poll_size.value
         messages = self._poll(size)
+        if self._is_timed:
+            self._future.update(self._clock.now_ms())
         dry = len(messages) < size
         events = [message for message in messages if message.error() is not None]
         if events:
@@ -138,6 +142,8 @@ class Loop:
     def _start_restored(self) -> None:
         """Make tasks of the partitions whose stores have been restored, and let them be read."""
         restored = self.restorer.take_restored()
+        if restored:
+            self._future.update(self._clock.now_ms())
         for restoration in restored:
             self.tasks.start(restoration.partition, restoration.start, restoration.stores)
             self.metrics.restored(restoration)

@@ -10,17 +10,32 @@ Rules for whoever edits this file:
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from wallaroo.record import Batch, Partition, RawRecord, Rewind
 from wallaroo.state.store import KeyedStore
+from wallaroo.task.context import ApplicationContext
 from wallaroo.task.record_batch import expand_batches
 from wallaroo.task.record_size import RecordSizeLimits
 from wallaroo.task.task import Task
+from wallaroo.topology.model import SubTopology
+from wallaroo.windows.future import FutureBound
 
 _log = logging.getLogger(__name__)
 
 NewTask = Callable[[Partition, int, Mapping[str, KeyedStore]], Task]
+
+
+class TaskFactory:
+    """Makes the tasks of a sub-topology; whoever drives them keeps the wall clock of `future` up to date."""
+
+    def __init__(self, sub: SubTopology, application: ApplicationContext) -> None:
+        self.future = FutureBound(None if sub.timing is None else sub.timing.max_future)
+        self._sub = sub
+        self._application = replace(application, future=self.future)
+
+    def __call__(self, partition: Partition, start: int, stores: Mapping[str, KeyedStore]) -> Task:
+        return Task(self._sub, partition, start, stores, self._application)
 
 
 @dataclass(frozen=True, slots=True)

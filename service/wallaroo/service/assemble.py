@@ -7,14 +7,14 @@ from wallaroo.clock import Clock, SystemClock
 from wallaroo.engine.clients import open_clients
 from wallaroo.engine.loop import Loop
 from wallaroo.engine.restore import Restorer
+from wallaroo.engine.task_group import TaskFactory
 from wallaroo.engine.transaction import Probe, no_probe
 from wallaroo.kafka.clients import WorkerIdentity, restore_consumer
 from wallaroo.service.application import Loaded
 from wallaroo.service.protocol import WorkerSpec
 from wallaroo.task.context import ApplicationContext, new_stores
 from wallaroo.task.dead_letters import OnError
-from wallaroo.task.task import Task
-from wallaroo.topology.timing import with_idle_timeout
+from wallaroo.topology.timing import with_idle_timeout, with_max_future
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,7 @@ def build_loops(worker: WorkerContext) -> list[Loop]:
     loops = []
     for declared in loaded.topology.sub_topologies:
         sub = with_idle_timeout(declared, settings.idle_timeout_ms)
+        sub = with_max_future(sub, settings.max_future_ms)
         member_id = worker.identity.member_id(sub.name)
         restorer = Restorer(
             {store.name: store.changelog for store in sub.stores},
@@ -51,6 +52,5 @@ def build_loops(worker: WorkerContext) -> list[Loop]:
             probe,
         )
         clients = partial(open_clients, sub, context, settings, member_id, probe)
-        new_task = partial(Task, sub, application=context)
-        loops.append(Loop(sub, settings, new_task, restorer, clients, worker.clock))
+        loops.append(Loop(sub, settings, TaskFactory(sub, context), restorer, clients, worker.clock))
     return loops

@@ -13,6 +13,7 @@ from wallaroo.task.dead_letters import OnError
 from wallaroo.task.repartition import RepartitionWriter
 from wallaroo.topology.model import SubTopology
 from wallaroo.topology.steps import Stateful, Window
+from wallaroo.windows.future import FutureBound
 from wallaroo.windows.kinds import kind_of
 from wallaroo.windows.stage import TimeContext
 from wallaroo.windows.watermark import WATERMARKS
@@ -25,6 +26,7 @@ class ApplicationContext:
     """What all tasks of an application share.
 
     `max_bytes` is the largest record that each topic takes: filled and updated as the cluster is asked.
+    `future` is that of the tasks of one sub-topology; whoever drives them keeps its wall clock up to date.
     """
 
     values: TopicCodec
@@ -32,6 +34,7 @@ class ApplicationContext:
     dead_letters: str
     on_error: OnError = OnError.DEAD_LETTER
     max_bytes: dict[str, int] = field(default_factory=dict)
+    future: FutureBound = field(default_factory=FutureBound)
 
 
 class StageError(Exception):

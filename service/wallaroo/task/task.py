@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
-from wallaroo.errors import StateError, StopProcessing, StoredValueError
+from wallaroo.errors import RecordError, StateError, StopProcessing, StoredValueError
 from wallaroo.record import Batch, Changes, Output, Partition, RawRecord, Rewind
 from wallaroo.state.store import KeyedStore
 from wallaroo.task.batch import BatchExecutor
@@ -46,11 +46,10 @@ class Task:
         self._records = 0
         self._outputs: list[Output] = []
         append = self._outputs.append
-        on_error, dead_letters = application.on_error, application.dead_letters
-        self._failures = FailureHandler(
-            on_error, dead_letters, partition, append, internal=self._input.has_internal_format
-        )
-        self.timeline = timeline_of(sub_topology, partition, stores, application.partitions)
+        internal, letters = self._input.has_internal_format, application.dead_letters
+        self._failures = FailureHandler(application.on_error, letters, partition, append, internal=internal)
+        partitions, future = application.partitions, application.future
+        self.timeline = timeline_of(sub_topology, partition, stores, partitions, future)
         batch_time, replay_time = self.timeline.contexts(self._failures.late, self._failures.dropped)
         context = TaskContext(
             append,
@@ -59,7 +58,7 @@ class Task:
             application.partitions,
             application.values,
             repartition_writers(sub_topology.targets, append, application.partitions, application.max_bytes),
-            batch_time,
+            replace(batch_time, refuse=self._on_untimely),
         )
         self._writers = context.writers.values()
         on_undecodable = partial(self._on_undecodable, lambda _offset: self.timeline.fire())
@@ -207,6 +206,10 @@ class Task:
 
     def _on_filtered(self) -> None:
         self._failures.dropped[self._input.name, "filtered"] += 1
+
+    def _on_untimely(self, record: RawRecord, error: RecordError) -> None:
+        """Reject a record without a usable event time, with which nothing has been done."""
+        self._failures.reject(record, self._input.name, error)
 
     def _on_undecodable(self, fire: Callable[[int], None], record: RawRecord, error: Exception) -> None:
         """Obey a control record, which never reaches user code; reject any other record."""

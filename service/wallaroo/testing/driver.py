@@ -8,7 +8,7 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 from wallaroo.api.pipeline import Application
-from wallaroo.clock import ManualClock
+from wallaroo.clock import ManualClock, SystemClock
 from wallaroo.errors import WallarooError, WallarooParameterError
 from wallaroo.record import ANY_PARTITION, Partition
 from wallaroo.serde.codecs import codecs_of
@@ -18,6 +18,7 @@ from wallaroo.testing.sources import Sources
 from wallaroo.testing.topology_lookup import outbox_of, partition_counts, stage_of
 from wallaroo.topology.compile import compile_topology
 from wallaroo.topology.describe import Format, describe
+from wallaroo.topology.timing import with_idle_timeout, with_max_future
 
 Text = str | bytes | None
 
@@ -61,10 +62,13 @@ class Pace:
 class ApplicationDriver:
     """Runs an application on in-memory topics, without a broker, threads or sleep.
 
-    `partitions` is the number for every topic, or a mapping for some of them; the others have 4. `on_error`
-    and `idle_timeout_ms` are the settings of these names. `module` is that of `application_setup`, if it has
-    a `serialize` and `deserialize`; `args` is what the `...CLIParser` configurations read. The model is the
-    `TopologyTestDriver` of Kafka Streams, with partitions, commits and crashes.
+    `partitions` is the number for every topic, or a mapping for some of them; the others have 4. `on_error`,
+    `idle_timeout_ms` and `max_future_ms` are the settings of these names; with None for the last, any time in
+    the future is taken. The clock of the driver begins at 0. How far ahead an event time is, is measured
+    against the time of day, in milliseconds since the Unix epoch, by default that of the machine when the
+    driver is made; `time_of_day_ms` sets it, and `advance` moves it. `module` is that of `application_setup`,
+    if it has a `serialize` and `deserialize`; `args` is what the `...CLIParser` configurations read. The
+    model is the `TopologyTestDriver` of Kafka Streams, with partitions, commits and crashes.
 
     Raises TopologyError if the application cannot be compiled, WallarooParameterError for an unknown topic.
 
@@ -96,6 +100,8 @@ class ApplicationDriver:
         args: Sequence[str] = (),
         *,
         idle_timeout_ms: int | None = None,
+        max_future_ms: int | None = 1_800_000,
+        time_of_day_ms: int | None = None,
     ) -> None:
         codecs = codecs_of(module)
         self.topology = compile_topology(application, args=args)
@@ -103,7 +109,13 @@ class ApplicationDriver:
         self._clock = ManualClock()
         self._logs = Logs(partition_counts(self.topology, partitions))
         self._sources = Sources(self.topology, codecs, self._logs, self._clock)
-        self._groups = new_groups(self.topology, self._logs, codecs, on_error, idle_timeout_ms)
+        subs = [
+            with_max_future(with_idle_timeout(sub, idle_timeout_ms), max_future_ms)
+            for sub in self.topology.sub_topologies
+        ]
+        self._groups = new_groups(self.topology, subs, self._logs, codecs, on_error)
+        self._time_of_day = ManualClock(SystemClock().now_ms() if time_of_day_ms is None else time_of_day_ms)
+        self._update_time_of_day()
 
     def send(
         self,
@@ -197,6 +209,8 @@ class ApplicationDriver:
         """Move the clock, which closes windows of idle partitions; the next commit writes their output."""
         self._advance_wall_clock()
         self._clock.advance(milliseconds)
+        self._time_of_day.advance(milliseconds)
+        self._update_time_of_day()
         self._advance_wall_clock()
 
     def read(self, sink: str) -> list[bytes | None]:
@@ -264,6 +278,10 @@ class ApplicationDriver:
         if any(group.sub.timing is not None for group in self._groups.values()):
             self._advance_wall_clock()
             self.commit()
+
+    def _update_time_of_day(self) -> None:
+        for group in self._groups.values():
+            group.update_time_of_day(self._time_of_day.now_ms())
 
     def _advance_wall_clock(self) -> None:
         with self._worker():

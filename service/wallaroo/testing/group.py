@@ -4,10 +4,10 @@ Only a commit writes to the logs: outputs, changelogs and offsets at once. The `
 uses, too, drives the tasks.
 """
 
-from functools import partial
+from collections.abc import Iterable
 from typing import Any
 
-from wallaroo.engine.task_group import TaskGroup
+from wallaroo.engine.task_group import TaskFactory, TaskGroup
 from wallaroo.record import Batch, Partition
 from wallaroo.serde.codecs import Codecs
 from wallaroo.task.context import ApplicationContext, StateCodecs, new_stores
@@ -17,16 +17,14 @@ from wallaroo.task.task import Task
 from wallaroo.testing.logs import Logs
 from wallaroo.topology.model import SubTopology, Topology
 from wallaroo.topology.steps import Stateful
-from wallaroo.topology.timing import with_idle_timeout
 from wallaroo.windows.kinds import open_state
 
 
 def new_groups(
-    topology: Topology, logs: Logs, codecs: Codecs, on_error: str, idle_timeout_ms: int | None
+    topology: Topology, subs: Iterable[SubTopology], logs: Logs, codecs: Codecs, on_error: str
 ) -> dict[str, "Group"]:
-    """The groups of a topology's sub-topologies, by name."""
+    """The groups of these sub-topologies of a topology, by name."""
     context = ApplicationContext(codecs.values, logs.partitions, topology.dead_letters, OnError(on_error))
-    subs = [with_idle_timeout(sub, idle_timeout_ms) for sub in topology.sub_topologies]
     return {sub.name: Group(sub, logs, codecs.state, context) for sub in subs}
 
 
@@ -39,8 +37,10 @@ class Group:
         self.sub = sub
         self._logs = logs
         self._state_codecs = state_codecs
+        new_task = TaskFactory(sub, application_context)
+        self._future = new_task.future
         self._tasks = TaskGroup(
-            partial(Task, sub, application=application_context),
+            new_task,
             self._seek,
             self.finish_commit,
             has_batches=not sub.input.is_source,
@@ -76,6 +76,10 @@ class Group:
         if processed.rewind is not None:
             self._tasks.rewind(processed.rewind)
         return processed.records
+
+    def update_time_of_day(self, now_ms: int) -> None:
+        """Take the time of day, which says what is in the future."""
+        self._future.update(now_ms)
 
     def advance_wall_clock(self, now_ms: int) -> None:
         """Advance the wall clock of every task, if event time is tracked; twice for a rewound task."""

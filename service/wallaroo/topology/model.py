@@ -87,7 +87,8 @@ class Input:
     """The one topic that a sub-topology reads; without `decode`, values are in the format of internal topics.
 
     `ingest` says that a TCP port or a generator of this application writes the topic. `event_time` returns
-    the time of a message in nanoseconds; without it the record's timestamp counts. `upstreams` are the
+    the time of a message in nanoseconds; without it the record's timestamp counts. `max_future` is how many
+    nanoseconds it may be ahead of the wall clock; None means that the setting counts. `upstreams` are the
     sub-topologies that send watermarks. `by_slice` says that a slice may be decoded before its first message
     is processed, because `decode` is not the user's and makes a new object each time.
     """
@@ -100,6 +101,7 @@ class Input:
     event_time: Callable[[Any], Any] | None = None
     upstreams: tuple[Upstream, ...] = ()
     by_slice: bool = False
+    max_future: int | None = None
 
     @property
     def has_internal_format(self) -> bool:
@@ -122,12 +124,16 @@ class Timing:
     """How a sub-topology tracks event time: `store` holds its watermarks; times are nanoseconds.
 
     The watermark of a source partition without input follows the wall clock after `idle_timeout`; after
-    `horizon` the partition holds no window open.
+    `horizon` the partition holds no window open. Event time may be `max_future` ahead of the wall clock: the
+    largest of the `source_bounds`, those of the sources that lead here, of which None is the setting's. If it
+    is None, there is no bound.
     """
 
     store: Store
     idle_timeout: int
     horizon: int
+    source_bounds: tuple[int | None, ...] = ()
+    max_future: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

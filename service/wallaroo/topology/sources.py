@@ -59,7 +59,9 @@ def distinct_ports(ingests: Iterable[Ingest]) -> tuple[Ingest, ...]:
 
 def _kafka(source: str, name: str, config: KafkaSourceConfig) -> CompiledSource:
     brokers = tuple(config.brokers or ())
-    read = Input(source, config.topic, brokers=brokers, event_time=config.event_time)
+    read = Input(
+        source, config.topic, brokers=brokers, event_time=config.event_time, max_future=config.max_future
+    )
     return CompiledSource(name, _read_by(config.decoder, read), partitioned_by=config.partitioned_by)
 
 

@@ -22,6 +22,16 @@ def with_idle_timeout(sub: SubTopology, milliseconds: int | None) -> SubTopology
     return replace(sub, timing=replace(sub.timing, idle_timeout=milliseconds * NANOSECONDS_PER_MS))
 
 
+def with_max_future(sub: SubTopology, milliseconds: int | None) -> SubTopology:
+    """Return the sub-topology with this bound, None being none, for sources that have none of their own."""
+    if sub.timing is None:
+        return sub
+    setting = None if milliseconds is None else milliseconds * NANOSECONDS_PER_MS
+    bounds = [setting if bound is None else bound for bound in sub.timing.source_bounds]
+    max_future = max((bound for bound in bounds if bound is not None), default=None)
+    return replace(sub, timing=replace(sub.timing, max_future=None if None in bounds else max_future))
+
+
 class _Routes:
     """Which windows lie ahead of a sub-topology; several may lead into one, but none splits."""
 
@@ -40,10 +50,18 @@ class _Routes:
         return self.windows(self._readers[target.topic])
 
     def upstreams(self, read: Input) -> tuple[Upstream, ...]:
+        return tuple(Upstream(sub.name, sub.input.topic) for sub in self._writers(read))
+
+    def source_bounds(self, read: Input) -> tuple[int | None, ...]:
+        """Return how far ahead each source that leads to an input may be, by its own declaration."""
         if read.is_source:
-            return ()
-        writers = (sub for sub in self.subs if any(t.topic == read.topic for t in sub.targets))
-        return tuple(Upstream(sub.name, sub.input.topic) for sub in writers)
+            return (read.max_future,)
+        return tuple(bound for sub in self._writers(read) for bound in self.source_bounds(sub.input))
+
+    def _writers(self, read: Input) -> list[SubTopology]:
+        if read.is_source:
+            return []
+        return [sub for sub in self.subs if any(t.topic == read.topic for t in sub.targets)]
 
 
 def _timed(sub: SubTopology, routes: _Routes, names: Names) -> SubTopology:
@@ -56,7 +74,7 @@ def _timed(sub: SubTopology, routes: _Routes, names: Names) -> SubTopology:
         sub,
         inputs=tuple(replace(read, upstreams=routes.upstreams(read)) for read in sub.inputs),
         targets=tuple(_leading_on(target, routes) for target in sub.targets),
-        timing=Timing(store, idle_timeout=max(durations), horizon=sum(durations)),
+        timing=Timing(store, max(durations), sum(durations), routes.source_bounds(sub.input)),
     )
 
 

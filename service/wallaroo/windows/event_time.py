@@ -1,7 +1,8 @@
 """Event time: how a record gets it, how it moves the clock of a source, and how it crosses a topic.
 
 Only what is needed is put in front of a sub-topology: nothing if nothing asks for event time. A record of a
-repartition topic has whole milliseconds in its timestamp, and a header for the rest.
+repartition topic has whole milliseconds in its timestamp, and a header for the rest. A record of a source
+without a usable event time is refused before anything is done with it.
 """
 
 from collections.abc import Callable
@@ -11,18 +12,15 @@ from typing import Any
 from wallaroo.errors import RecordError, StoredValueError
 from wallaroo.record import NANOSECONDS_PER_MS, Emit, Moment, Origin
 from wallaroo.topology.model import Input
-from wallaroo.windows.stage import TimeContext
+from wallaroo.windows.future import END_OF_TIME, FutureBound
+from wallaroo.windows.stage import Refuse, TimeContext
 from wallaroo.windows.watermark import SourceClock
-
-# Nearly a century and a half after the epoch: clocks and windows have room for twice that.
-_LATEST = 2**62
 
 _HEADER = "event-time"
 _nanoseconds = Struct(">q")
 
 # (message, its record): nanoseconds since the Unix epoch.
 ReadEventTime = Callable[[Any, Any], int]
-Advance = Callable[[int], None]
 
 
 def with_event_time(read: Input, time: TimeContext, internal: ReadEventTime, emit: Emit) -> Emit:
@@ -32,35 +30,53 @@ def with_event_time(read: Input, time: TimeContext, internal: ReadEventTime, emi
     """
     event_time = internal
     if read.is_source:
-        event_time = _of_record if read.event_time is None else _declared(read.name, read.event_time)
+        own = read.event_time
+        event_time = _of_record(time.future) if own is None else _declared(read.name, own, time.future)
     leads_on = not read.is_source and time.reports is not None
     stamped = bool(time.timers) or read.event_time is not None or leads_on
     if time.clock is None:
-        return _stamp(event_time, emit) if stamped else emit
+        return _stamp(event_time, time.refuse, emit) if stamped else emit
     compose = _stamp_and_advance if stamped else _advance
-    return compose(time.clock, time.advance, event_time, emit)
+    return compose(time, time.clock, event_time, emit)
 
 
-def _stamp(event_time: ReadEventTime, emit: Emit) -> Emit:
+def _stamp(event_time: ReadEventTime, refuse: Refuse, emit: Emit) -> Emit:
     def stamp_event_time(message: Any, key: bytes | None, record: Any) -> None:
-        emit(message, key, Moment(event_time(message, record)))
+        try:
+            at = event_time(message, record)
+        except RecordError as error:
+            refuse(record, error)
+            return
+        emit(message, key, Moment(at))
 
     return stamp_event_time
 
 
-def _advance(clock: SourceClock, advance: Advance, event_time: ReadEventTime, emit: Emit) -> Emit:
+def _advance(time: TimeContext, clock: SourceClock, event_time: ReadEventTime, emit: Emit) -> Emit:
+    advance, refuse = time.advance, time.refuse
+
     def advance_clock(message: Any, key: bytes | None, record: Any) -> None:
+        try:
+            at = event_time(message, record)
+        except RecordError as error:
+            refuse(record, error)
+            return
         emit(message, key, record)
-        at = event_time(message, record)
         if at > clock.watermark:
             advance(at)
 
     return advance_clock
 
 
-def _stamp_and_advance(clock: SourceClock, advance: Advance, event_time: ReadEventTime, emit: Emit) -> Emit:
+def _stamp_and_advance(time: TimeContext, clock: SourceClock, event_time: ReadEventTime, emit: Emit) -> Emit:
+    advance, refuse = time.advance, time.refuse
+
     def stamp_and_advance_clock(message: Any, key: bytes | None, record: Any) -> None:
-        at = event_time(message, record)
+        try:
+            at = event_time(message, record)
+        except RecordError as error:
+            refuse(record, error)
+            return
         emit(message, key, Moment(at))
         if at > clock.watermark:
             advance(at)
@@ -68,20 +84,27 @@ def _stamp_and_advance(clock: SourceClock, advance: Advance, event_time: ReadEve
     return stamp_and_advance_clock
 
 
-def _of_record(_message: Any, record: Any) -> int:
-    at: int = record.timestamp()[1] * NANOSECONDS_PER_MS
-    if 0 <= at < _LATEST:
-        return at
-    raise RecordError(
-        f"the record's timestamp is {at // NANOSECONDS_PER_MS} ms, which is no time to count by"
-    )
+def _of_record(future: FutureBound) -> ReadEventTime:
+    def event_time_of_record(_message: Any, record: Any) -> int:
+        at: int = record.timestamp()[1] * NANOSECONDS_PER_MS
+        if 0 <= at <= future.latest:
+            return at
+        if 0 <= at < END_OF_TIME:
+            raise future.refusal("the record's timestamp", at)
+        raise RecordError(
+            f"the record's timestamp is {at // NANOSECONDS_PER_MS} ms, which is no time to count by"
+        )
+
+    return event_time_of_record
 
 
-def _declared(source: str, function: Callable[[Any], Any]) -> ReadEventTime:
+def _declared(source: str, function: Callable[[Any], Any], future: FutureBound) -> ReadEventTime:
     def declared_event_time(message: Any, _record: Any) -> int:
         at = function(message)
-        if type(at) is int and 0 <= at < _LATEST:
+        if type(at) is int and 0 <= at <= future.latest:
             return at
+        if type(at) is int and 0 <= at < END_OF_TIME:
+            raise future.refusal(f"what event_time of the source {source!r} returned, {at},", at)
         raise RecordError(
             f"event_time of the source {source!r} returned {at!r}; return whole nanoseconds since the Unix "
             "epoch, as an int"

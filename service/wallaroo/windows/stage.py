@@ -12,13 +12,22 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from wallaroo.api.windows import Windows
-from wallaroo.record import Emit, Moment
+from wallaroo.errors import RecordError
+from wallaroo.record import Emit, Moment, RawRecord
 from wallaroo.serde.object_codec import Codec
 from wallaroo.state.store import Access, StoreFormat
 from wallaroo.topology.steps import Window
 from wallaroo.windows.control import WatermarkReports
+from wallaroo.windows.future import FutureBound
 from wallaroo.windows.timers import DueTimes, Timers
 from wallaroo.windows.watermark import SourceClock
+
+# (record, error): deal with a record that has no usable event time.
+Refuse = Callable[[RawRecord, RecordError], None]
+
+
+def refuse_by_raising(_record: RawRecord, error: RecordError) -> None:
+    raise error
 
 
 class WindowTrigger(NamedTuple):
@@ -39,7 +48,8 @@ class TimeContext:
 
     `timers` are by store. `triggers` fills up as stages are composed, the last stage first. `clock` is that
     of a source; `advance` is called with an event time that is ahead of it. `late` counts late messages by
-    stage, `dropped` what is discarded by (stage, reason).
+    stage, `dropped` what is discarded by (stage, reason). `refuse` gets the records of a source whose event
+    time cannot be used, or is beyond `future`.
     """
 
     timers: Mapping[str, Timers] = field(default_factory=dict)
@@ -49,6 +59,8 @@ class TimeContext:
     reports: WatermarkReports | None = None
     late: Counter[str] = field(default_factory=Counter)
     dropped: Counter[tuple[str, str]] = field(default_factory=Counter)
+    future: FutureBound = field(default_factory=FutureBound)
+    refuse: Refuse = refuse_by_raising
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from wallaroo.state.store import KeyedStore
 from wallaroo.topology.model import Repartition, SubTopology
 from wallaroo.topology.steps import Window
 from wallaroo.windows.control import WatermarkReports, clamp, decode_report, upstream_id
+from wallaroo.windows.future import FutureBound
 from wallaroo.windows.kinds import due_times_of, kind_of
 from wallaroo.windows.stage import DueWindow, TimeContext, WindowTrigger
 from wallaroo.windows.timers import Timers
@@ -49,8 +50,10 @@ class Timeline:
         timers: Mapping[str, Timers],
         output: OutputWatermark,
         reports: WatermarkReports | None,
+        future: FutureBound,
     ) -> None:
         self.clock = clock
+        self._future = future
         self.timers = timers
         self._reports = reports
         self._stored = stored
@@ -66,6 +69,7 @@ class Timeline:
         clock = self.clock if isinstance(self.clock, SourceClock) else None
         move = partial(setattr, self.clock, "watermark")
         replay = TimeContext(self.timers, self._replay_triggers, clock, move, self._reports, late, dropped)
+        replay = replace(replay, future=self._future)
         advance = self._advance_and_fire if self.timers else move
         return replace(replay, triggers=self._triggers, advance=advance), replay
 
@@ -207,7 +211,11 @@ class _DelayedWatermark:
 
 
 def timeline_of(
-    sub: SubTopology, partition: Partition, stores: Mapping[str, KeyedStore], partitions: Mapping[str, int]
+    sub: SubTopology,
+    partition: Partition,
+    stores: Mapping[str, KeyedStore],
+    partitions: Mapping[str, int],
+    future: FutureBound,
 ) -> Timeline | Untimed:
     """The timeline of one task over its stores; `partitions` are those of every topic."""
     timing = sub.timing
@@ -225,7 +233,7 @@ def timeline_of(
     timers = _timers(sub, stores)
     output: OutputWatermark = _DelayedWatermark() if timers else clock
     stored = WatermarkStore(stores[timing.store.name], own)
-    return Timeline(clock, stored, timers, output, _reports(own, sub, partitions, output))
+    return Timeline(clock, stored, timers, output, _reports(own, sub, partitions, output), future)
 
 
 def _timers(sub: SubTopology, stores: Mapping[str, KeyedStore]) -> dict[str, Timers]:

@@ -10,6 +10,7 @@ from tests.unit.engine.fake_group import TOPIC, FakeConsumer, FakeRestorer, Fake
 from wallaroo.engine.commit_cycle import Clients
 from wallaroo.engine.loop import Loop
 from wallaroo.settings import Settings
+from wallaroo.windows.future import FutureBound
 
 ENDS = {0: 60, 1: 40}
 strikes = lists(one_of(none(), none(), none(), sampled_from([0, 1])), max_size=80)
@@ -29,14 +30,20 @@ class TickingClock:
         return next(self._ticks)
 
 
+def new_task(partition, start, _stores):
+    return FakeTask(partition, start)
+
+
+new_task.future = FutureBound()
+
+
 def run_loop(consumer, write, list_size, clock, **settings):
     """Until the consumer's script is over and it runs dry."""
     settings = Settings(consume_batch=list_size, commit_interval_ms=20, **settings)
     clients = Clients(consumer, None, write)
-    sub = SimpleNamespace(name="sub", input=SimpleNamespace(topic=TOPIC, is_source=True, is_internal=True))
-    loop = Loop(
-        sub, settings, lambda at, start, _: FakeTask(at, start), FakeRestorer(), lambda: clients, clock
-    )
+    read = SimpleNamespace(topic=TOPIC, is_source=True, is_internal=True)
+    sub = SimpleNamespace(name="sub", timing=None, input=read)
+    loop = Loop(sub, settings, new_task, FakeRestorer(), lambda: clients, clock)
     consumer.on_end = loop.stop
     loop.run()
 
