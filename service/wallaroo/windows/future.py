@@ -8,7 +8,7 @@ Rules for whoever edits this file:
 """
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -53,18 +53,18 @@ class FutureBound:
         )
 
 
-def warn_of_watermarks(task: str, names: Iterable[str], furthest: int, now: int) -> None:
-    """Log that watermarks in the state of a task, `<sub-topology>/<partition>`, have been set back."""
+def warn_of_set_back(task: str, stored: Mapping[str, WatermarkStatus], now: int) -> None:
+    """Log that these watermarks in the state of a task, `<sub-topology>/<partition>`, have been set back."""
     sub_topology, _, partition = task.rpartition("/")
     _log.warning(
         "watermark set back",
         extra={
             "sub_topology": sub_topology,
             "partition": partition,
-            "of": sorted(names),
-            "from": as_date(furthest),
+            "of": sorted(stored),
+            "from": as_date(max(status.watermark for status in stored.values())),
             "to": as_date(now),
-            "reason": "it was further ahead of the wall clock than max_future_ms allows",
+            "reason": "further ahead of the wall clock than max_future_ms allows",
         },
     )
 

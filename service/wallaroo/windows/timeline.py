@@ -20,7 +20,7 @@ from wallaroo.state.store import KeyedStore
 from wallaroo.topology.model import Repartition, SubTopology
 from wallaroo.topology.steps import Window
 from wallaroo.windows.control import WatermarkReports, clamp, decode_report, upstream_id
-from wallaroo.windows.future import FutureBound
+from wallaroo.windows.future import FutureBound, warn_of_set_back
 from wallaroo.windows.kinds import due_times_of, kind_of
 from wallaroo.windows.stage import DueWindow, TimeContext, WindowTrigger
 from wallaroo.windows.timers import Timers
@@ -75,14 +75,16 @@ class Timeline:
 
     def restore(self, position: int) -> None:
         """Reset to the state committed at this offset."""
-        self._stored.restore()
+        set_back = self._stored.restore(self._future.set_back)
         self.clock.restore(self._stored.own, self._stored.upstreams, position)
         for timers in self.timers.values():
             timers.rebuild(self.clock.watermark)
         self._output.watermark = self.clock.watermark - self._total_delay
         if self._reports is not None:
             self._reports.restore()
-        self._changed = False
+        self._changed = bool(set_back)
+        if set_back:
+            warn_of_set_back(self._stored.own_name, set_back, self._future.now)
 
     @property
     def pending(self) -> bool:
@@ -113,7 +115,7 @@ class Timeline:
         """Take a control record; StoredValueError if it cannot be read."""
         upstream, status = decode_report(value)
         if isinstance(self.clock, UpstreamClock):
-            self.clock.update(upstream, status)
+            self.clock.update(upstream, self._future.set_back(status))
         self._changed = True
         self._control_records += 1
 

@@ -1,7 +1,7 @@
 """Watermarks: how far event time has come, as one task knows it. Pure: time is passed in.
 
 Rules for whoever edits this file:
-1. A watermark never goes back.
+1. A watermark never goes back, except at a restore, from beyond what may be ahead of the wall clock.
 2. The wall clock moves a watermark only if nothing is left to read. A backlog, a slow worker or a dead
    one closes no window.
 3. An upstream that says nothing holds everything back. Only the upstream itself can say that it is idle.
@@ -13,7 +13,7 @@ Event times and watermarks are nanoseconds since the Unix epoch, wall times mill
 is what is stored of a watermark, big-endian.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from struct import Struct
 from typing import Protocol
@@ -176,24 +176,29 @@ class WatermarkStore:
 
     def __init__(self, store: KeyedStore, own: str) -> None:
         self._store = store
-        self._own = own
+        self.own_name = own
         self._known: dict[str, WatermarkStatus] = {}
 
     @property
     def own(self) -> WatermarkStatus:
-        return self._known.get(self._own, NO_WATERMARK)
+        return self._known.get(self.own_name, NO_WATERMARK)
 
     @property
     def upstreams(self) -> Mapping[str, WatermarkStatus]:
-        return {name: status for name, status in self._known.items() if name != self._own}
+        return {name: status for name, status in self._known.items() if name != self.own_name}
 
-    def restore(self) -> None:
-        """Reset to what is committed."""
-        self._known = {key.decode(): self._store.peek(key) for key, _ in self._store.items()}
+    def restore(self, set_back: Callable[[WatermarkStatus], WatermarkStatus]) -> dict[str, WatermarkStatus]:
+        """Reset to what is committed, each status set back; returns the statuses that this changes."""
+        stored = {key.decode(): self._store.peek(key) for key, _ in self._store.items()}
+        self._known = {name: set_back(status) for name, status in stored.items()}
+        changed = {name: status for name, status in stored.items() if status != self._known[name]}
+        for name in changed:
+            self._store.put(name.encode(), self._known[name])
+        return changed
 
     def save(self, own: WatermarkStatus, upstreams: Mapping[str, WatermarkStatus]) -> None:
         """Put what has changed into the store."""
-        for name, status in {**upstreams, self._own: own}.items():
+        for name, status in {**upstreams, self.own_name: own}.items():
             if self._known.get(name) != status:
                 self._known[name] = status
                 self._store.put(name.encode(), status)

@@ -10,6 +10,7 @@ from wallaroo.task.task import Task
 from wallaroo.testing.logs import Message, Record
 from wallaroo.topology.compile import compile_topology
 from wallaroo.windows.control import encode_report
+from wallaroo.windows.future import FutureBound
 from wallaroo.windows.watermark import NEVER, WatermarkStatus
 
 S = 1_000_000_000
@@ -78,13 +79,16 @@ def compiled(*windows, upstreams=1):
 class Stage:
     """A task that reads what it is told to; everything it writes is committed at once."""
 
-    def __init__(self, *windows, upstreams=1, on_error=OnError.DEAD_LETTER):
+    def __init__(self, *windows, upstreams=1, on_error=OnError.DEAD_LETTER, future=None):
         (_, sub), partitions = compiled(*windows, upstreams=upstreams)
         codecs = codecs_of(None)
         self.sub = sub
         self.stores = new_stores(sub, codecs.state)
         self._values = codecs.values
-        self._surroundings = ApplicationContext(codecs.values, {**partitions, "dlq": 1}, "dlq", on_error)
+        self.future = future or FutureBound()
+        self._surroundings = ApplicationContext(
+            codecs.values, {**partitions, "dlq": 1}, "dlq", on_error, future=self.future
+        )
         self.batches = []
         self.start(0)
 
