@@ -69,6 +69,7 @@ ADDED_NAMES = [
     "KafkaSourceConfig",
     "LateDataPolicy",
     "WallarooError",
+    "days",
     "json_decoder",
     "json_encoder",
 ]
@@ -131,6 +132,7 @@ def test_a_class_derives_from_its_base(derived, base):
         (wallaroo.count_windows, "(wcount)"),
         (wallaroo.RangeWindowsBuilder, "(wrange)"),
         (wallaroo.RangeWindowsBuilder.with_slide, "(self, slide)"),
+        (wallaroo.RangeWindowsBuilder.with_offset, "(self, offset)"),
         (wallaroo.RangeWindowsBuilder.with_delay, "(self, delay)"),
         (wallaroo.RangeWindowsBuilder.with_late_data_policy, "(self, policy)"),
         (wallaroo.RangeWindowsBuilder.over, "(self, aggregation)"),
@@ -142,7 +144,8 @@ def test_a_class_derives_from_its_base(derived, base):
         (wallaroo.seconds, "(x)"),
         (wallaroo.minutes, "(x)"),
         (wallaroo.hours, "(x)"),
-        (wallaroo.RangeWindows, "(range, slide, delay, aggregation, late_data_policy=drop)"),
+        (wallaroo.days, "(x)"),
+        (wallaroo.RangeWindows, "(range, slide, delay, aggregation, late_data_policy=drop, offset=0)"),
         (wallaroo.CountWindows, "(count, aggregation)"),
         (wallaroo.GenSourceConfig, "(name, gen_instance)"),
         (

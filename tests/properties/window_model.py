@@ -1,7 +1,8 @@
 """What windows must do, in the simplest words there are: every window is a list, and all are looked at.
 
 A stream is a list of messages and watermarks. A source puts a watermark behind each of its messages: the
-latest event time so far. Times are whole numbers of any unit; window k covers [k*slide, k*slide + range).
+latest event time so far. Times are whole numbers of any unit; window k covers
+[k*slide + offset, k*slide + offset + range).
 """
 
 from dataclasses import dataclass, field
@@ -40,6 +41,7 @@ class RangeWindows:
     slide: int
     delay: int = 0
     policy: str = DROP
+    offset: int = 0
     watermark: float = float("-inf")
     open: dict[tuple[int, str], list[Any]] = field(default_factory=dict)
     late: int = 0
@@ -79,14 +81,14 @@ class RangeWindows:
 
     def near(self, time):
         """All windows that could have anything to do with a time, oldest first."""
-        reach = (self.range + self.delay) // self.slide + 2
+        reach = (self.range + self.delay + abs(self.offset)) // self.slide + 2
         return range(int(time // self.slide) - reach, int(time // self.slide) + reach)
 
     def covers(self, k, time):
-        return k * self.slide <= time < self.end(k)
+        return self.end(k) - self.range <= time < self.end(k)
 
     def end(self, k):
-        return k * self.slide + self.range
+        return k * self.slide + self.offset + self.range
 
     def past_due(self, k):
         return self.end(k) + self.delay <= self.watermark

@@ -4,7 +4,7 @@ A message is the text `key:value:time`; times are in milliseconds.
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hypothesis import strategies as st
 
@@ -116,16 +116,16 @@ class Shape:
     delay: int = 0
     policy: str = "drop"
     unit: int = MS
+    offset: int = 0
 
     def declared(self, aggregation=Gather):
         windows = wallaroo.range_windows(self.range * self.unit).with_slide(self.slide * self.unit)
         windows = windows.with_delay(self.delay * self.unit).with_late_data_policy(self.policy)
-        return windows.over(aggregation)
+        return windows.with_offset(self.offset * self.unit).over(aggregation)
 
     def modelled(self):
-        return RangeWindows(
-            self.range * self.unit, self.slide * self.unit, self.delay * self.unit, str(self.policy)
-        )
+        spans = (self.range * self.unit, self.slide * self.unit, self.delay * self.unit)
+        return RangeWindows(*spans, str(self.policy), self.offset * self.unit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +145,13 @@ def shapes(policies=POLICIES, least_delay=0):
     """Slides that divide the range and slides that do not, tumbling windows among them."""
     delays = st.integers(least_delay, least_delay + 12)
     spans = st.integers(1, 12).flatmap(lambda r: st.tuples(st.just(r), st.integers(1, r) | st.just(r)))
-    return st.builds(lambda span, *rest: Shape(*span, *rest), spans, delays, st.sampled_from(policies))
+    policy = st.sampled_from(policies)
+    plain = st.builds(lambda span, *rest: Shape(*span, *rest), spans, delays, policy)
+    return plain | plain.flatmap(_with_any_offset)
+
+
+def _with_any_offset(shape):
+    return st.integers(1 - shape.slide, shape.slide - 1).map(lambda offset: replace(shape, offset=offset))
 
 
 def countings():

@@ -10,6 +10,9 @@ from wallaroo.api.checks import check_whole
 from wallaroo.errors import WallarooParameterError
 
 _UNITS = "write whole nanoseconds, for example wallaroo.seconds(9) or wallaroo.milliseconds(500)"
+# Windows of a day that begin every second are 86,400; every one of them makes an output.
+_MOST_WINDOWS_PER_MESSAGE = 100_000
+_LONGEST_DELAY = 366 * 24 * 3_600_000_000_000
 _SHOWN_UNITS = {
     "h": 3_600_000_000_000,
     "min": 60_000_000_000,
@@ -58,12 +61,14 @@ class WindowsBuilder:
 
 @dataclass(frozen=True, slots=True)
 class RangeWindows(Windows):
-    """Windows over spans of event time; window k covers [k * slide, k * slide + range).
+    """Windows over spans of event time; window k covers [k * slide + offset, k * slide + offset + range).
 
     Made by `range_windows(...).over(...)`. Times are nanoseconds since the Unix epoch, to which windows are
-    aligned; Wallaroo's began anywhere.
+    aligned but for the offset; Wallaroo's began anywhere.
 
-    Raises WallarooParameterError if a time is not a whole positive number or the slide exceeds the range.
+    Raises WallarooParameterError if a time is not a whole positive number, the slide exceeds the range, the
+    offset is not shorter than the slide, a message would be in more than 100,000 windows, or the delay is
+    longer than a year.
     """
 
     range: int
@@ -71,6 +76,7 @@ class RangeWindows(Windows):
     delay: int
     aggregation: Any
     late_data_policy: LateDataPolicy = LateDataPolicy.DROP
+    offset: int = 0
 
     def __post_init__(self) -> None:
         check_whole("range_windows: the range", self.range, 1, _UNITS)
@@ -81,6 +87,7 @@ class RangeWindows(Windows):
                 f"with_slide: the slide {self.slide} is longer than the range {self.range}, so messages "
                 "between two windows would be in none; make it at most the range"
             )
+        self._check_extent()
         try:
             policy = LateDataPolicy(str(self.late_data_policy).replace("_", "-"))
         except ValueError:
@@ -90,12 +97,34 @@ class RangeWindows(Windows):
             ) from None
         object.__setattr__(self, "late_data_policy", policy)
 
+    def _check_extent(self) -> None:
+        whole = isinstance(self.offset, int) and not isinstance(self.offset, bool)
+        if not whole or abs(self.offset) >= self.slide:
+            raise WallarooParameterError(
+                f"with_offset: the offset must be an int of less than {self.slide} either way, not "
+                f"{self.offset!r}: windows begin every {self.slide} nanoseconds anyway; {_UNITS}"
+            )
+        windows = -(-self.range // self.slide)
+        if windows > _MOST_WINDOWS_PER_MESSAGE:
+            raise WallarooParameterError(
+                f"with_slide: with a slide of {format_duration(self.slide)} every message would be in "
+                f"{windows:,} windows of {format_duration(self.range)}, and {_MOST_WINDOWS_PER_MESSAGE:,} is "
+                "the limit; durations are nanoseconds: use wallaroo.milliseconds(...), wallaroo.seconds(...)"
+            )
+        if self.delay > _LONGEST_DELAY:
+            raise WallarooParameterError(
+                f"with_delay: a delay of {format_duration(self.delay)} would hold every result back for more "
+                "than a year; durations are nanoseconds, and wallaroo.seconds(...) and its like return them"
+            )
+
     @property
     def kind(self) -> str:
         """What `wallaroo describe` shows of them."""
         every = "" if self.slide == self.range else f" every {format_duration(self.slide)}"
+        offset = f", offset {format_duration(self.offset)}" if self.offset else ""
         delay = f", delay {format_duration(self.delay)}" if self.delay else ""
-        return f"windows of {format_duration(self.range)}{every}{delay}, late: {self.late_data_policy}"
+        span = format_duration(self.range)
+        return f"windows of {span}{every}{offset}{delay}, late: {self.late_data_policy}"
 
     @property
     def duration(self) -> int:
@@ -174,15 +203,33 @@ class RangeWindowsBuilder(WindowsBuilder):
     def with_slide(self, slide: int) -> Self:
         """Begin a window every `slide` nanoseconds, which is at most the range.
 
-        Raises WallarooParameterError if the slide is longer or malformed, or was given before.
+        Raises WallarooParameterError if the slide is longer or malformed, or so short that a message would be
+        in more than 100,000 windows, or was given before.
         """
         self._options = _with_option(self._options, "slide", slide)
+        return self
+
+    def with_offset(self, offset: int) -> Self:
+        """Shift the begin of every window by `offset` nanoseconds, which may be negative.
+
+        Without it windows are aligned to the Unix epoch, so that days begin at midnight UTC. The offset is
+        fixed: it knows no summer time. An offset that is changed gives other windows: the stage then needs a
+        new name, as for another range or slide.
+
+        Raises WallarooParameterError if the offset is not shorter than the slide or malformed, or was given
+        before.
+
+        Example:
+
+        >>> in_utc_plus_9 = wallaroo.range_windows(wallaroo.days(1)).with_offset(wallaroo.hours(-9))
+        """
+        self._options = _with_option(self._options, "offset", offset)
         return self
 
     def with_delay(self, delay: int) -> Self:
         """Keep a window open for exactly `delay` nanoseconds after its end; Wallaroo rounded it up.
 
-        Raises WallarooParameterError if the delay is malformed or was given before.
+        Raises WallarooParameterError if the delay is malformed, longer than a year, or was given before.
         """
         self._options = _with_option(self._options, "delay", delay)
         return self
@@ -262,6 +309,16 @@ def minutes(x: int) -> int:
 def hours(x: int) -> int:
     """Return `x` hours in nanoseconds. Raises WallarooParameterError if `x` is not a number."""
     return _span("hours", x, 3_600_000_000_000)
+
+
+def days(x: int) -> int:
+    """Return `x` days of 24 hours in nanoseconds.
+
+    Windows of days begin at midnight UTC; `with_offset` gives those of another zone.
+
+    Raises WallarooParameterError if `x` is not a number.
+    """
+    return _span("days", x, 24 * 3_600_000_000_000)
 
 
 def _span(unit: str, x: int, size_nanoseconds: int) -> int:

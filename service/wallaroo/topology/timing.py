@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from wallaroo.errors import TopologyError
 from wallaroo.record import NANOSECONDS_PER_MS
 from wallaroo.topology.model import Input, Repartition, SubTopology, Target, Timing, Upstream
 from wallaroo.topology.names import Names
@@ -52,11 +53,11 @@ class _Routes:
     def upstreams(self, read: Input) -> tuple[Upstream, ...]:
         return tuple(Upstream(sub.name, sub.input.topic) for sub in self._writers(read))
 
-    def source_bounds(self, read: Input) -> tuple[int | None, ...]:
-        """Return how far ahead each source that leads to an input may be, by its own declaration."""
+    def sources(self, read: Input) -> tuple[Input, ...]:
+        """Return the sources that lead to an input."""
         if read.is_source:
-            return (read.max_future,)
-        return tuple(bound for sub in self._writers(read) for bound in self.source_bounds(sub.input))
+            return (read,)
+        return tuple(source for sub in self._writers(read) for source in self.sources(sub.input))
 
     def _writers(self, read: Input) -> list[SubTopology]:
         if read.is_source:
@@ -68,14 +69,32 @@ def _timed(sub: SubTopology, routes: _Routes, names: Names) -> SubTopology:
     durations = [window.declared.duration or 0 for window in routes.windows(sub)]
     if not durations:
         return sub
+    sources = routes.sources(sub.input)
+    if all(source.event_time is None for source in sources):
+        _check_milliseconds(sub)
     name = f"{sub.name}-watermarks"
     store = Store(name, names.claim(name, "changelog", f"the watermarks of {sub.name!r}"), dict)
     return replace(
         sub,
         inputs=tuple(replace(read, upstreams=routes.upstreams(read)) for read in sub.inputs),
         targets=tuple(_leading_on(target, routes) for target in sub.targets),
-        timing=Timing(store, max(durations), sum(durations), routes.source_bounds(sub.input)),
+        timing=Timing(store, max(durations), sum(durations), tuple(each.max_future for each in sources)),
     )
+
+
+def _check_milliseconds(sub: SubTopology) -> None:
+    """Refuse spans that can only be a slip of units where times are the timestamps of records."""
+    for step in sub.steps:
+        if not isinstance(step, Window):
+            continue
+        for name in ("range", "slide", "delay", "offset"):
+            span = getattr(step.declared, name, 0)
+            if 0 < abs(span) < NANOSECONDS_PER_MS:
+                raise TopologyError(
+                    f"{step.name!r}: a {name} of {span} nanoseconds is shorter than a millisecond, and "
+                    "timestamps of records are whole milliseconds; durations are nanoseconds: use "
+                    "wallaroo.milliseconds(...), wallaroo.seconds(...), or give the source an event_time"
+                )
 
 
 def _leading_on(target: Target, routes: _Routes) -> Target:

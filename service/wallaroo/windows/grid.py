@@ -1,8 +1,8 @@
 """Range windows over event time: which panes and windows a moment belongs to, and what a key holds in them.
 
-Window k covers [k * slide, k * slide + range), counted from the Unix epoch; it is due `delay` after its
-end, which is when it fires. A pane is the longest span that no window begins or ends inside of, so a
-window is a whole number of panes and a message belongs to exactly one. All times are nanoseconds.
+Window k covers [k * slide + offset, k * slide + offset + range), counted from the Unix epoch; it is due
+`delay` after its end, which is when it fires. A pane is the longest span that no window begins or ends inside
+of, so a window is a whole number of panes and a message belongs to exactly one. All times are nanoseconds.
 """
 
 from collections.abc import Iterator
@@ -16,11 +16,12 @@ from wallaroo.windows.aggregate import Aggregation
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """Windows of `range` that begin every `slide`."""
+    """Windows of `range` that begin every `slide`, shifted by `offset`, which is in [0, slide)."""
 
     range: int
     slide: int
     delay: int
+    offset: int = 0
     pane: int = field(init=False)
     # Panes per window, and panes per slide.
     width: int = field(init=False)
@@ -31,6 +32,10 @@ class Grid:
         object.__setattr__(self, "pane", pane)
         object.__setattr__(self, "width", self.range // pane)
         object.__setattr__(self, "step", self.slide // pane)
+
+    def pane_of(self, event_time: int) -> int:
+        """The pane that a moment belongs to."""
+        return (event_time - self.offset) // self.pane
 
     def oldest_window(self, pane: int) -> int:
         """The first window that a pane belongs to."""
@@ -43,29 +48,33 @@ class Grid:
     def first_pane(self, window: int) -> int:
         return window * self.step
 
+    def begin(self, window: int) -> int:
+        """The first moment that a window covers."""
+        return window * self.slide + self.offset
+
     def end(self, window: int) -> int:
         """The first moment that a window no longer covers."""
-        return window * self.slide + self.range
+        return window * self.slide + self.offset + self.range
 
     def due(self, window: int) -> int:
         """The watermark at which a window fires."""
-        return window * self.slide + self.range + self.delay
+        return window * self.slide + self.offset + self.range + self.delay
 
     def newest_past_due(self, watermark: int) -> int:
         """The last window that has fired, or would have."""
-        return (watermark - self.range - self.delay) // self.slide
+        return (watermark - self.offset - self.range - self.delay) // self.slide
 
     def is_late(self, event_time: int, watermark: int) -> bool:
         """Whether every window that covers a moment is past due."""
-        return self.due(event_time // self.slide) <= watermark
+        return self.due((event_time - self.offset) // self.slide) <= watermark
 
     def has_missed(self, event_time: int, watermark: int) -> bool:
         """Whether any window that covers a moment is past due."""
-        return self.due(self.oldest_window(event_time // self.pane)) <= watermark
+        return self.due(self.oldest_window(self.pane_of(event_time))) <= watermark
 
 
 def grid_of(windows: RangeWindows) -> Grid:
-    return Grid(windows.range, windows.slide, windows.delay)
+    return Grid(windows.range, windows.slide, windows.delay, windows.offset % windows.slide)
 
 
 @dataclass(slots=True, eq=False)

@@ -2,8 +2,8 @@
 
     1W<due><grid><window>{<P or X><index><size><accumulator>}
 
-is what is stored of the windows of a key, numbers big-endian: when the next is due, a checksum of slide and
-pane, the next window, then the panes and extras. The accumulators are in the application's own format.
+is what is stored of the windows of a key, numbers big-endian: when the next is due, a checksum of slide, pane
+and offset, the next window, then the panes and extras. The accumulators are in the application's own format.
 Reading never trusts the bytes: StoredValueError is all that a damaged or forged value can cause.
 """
 
@@ -46,8 +46,8 @@ def window_reader(grid: Grid) -> Callable[[bytes], int]:
         _, _, stored, window = _header.unpack_from(data)
         if stored != identity:
             raise StoredValueError(
-                "stored windows have another range or slide than those declared: give the stage a new name, "
-                "so that it begins anew, or bring the old numbers back"
+                "stored windows have another range or slide than those declared, or another offset: give the "
+                "stage a new name, so that it begins anew, or bring the old numbers back"
             )
         return int(window)
 
@@ -55,7 +55,9 @@ def window_reader(grid: Grid) -> Callable[[bytes], int]:
 
 
 def _identity(grid: Grid) -> int:
-    return crc32(b"%d/%d" % (grid.slide, grid.pane))
+    text = b"%d/%d" % (grid.slide, grid.pane)
+    # Without an offset as it was before there were any.
+    return crc32(b"%b/%d" % (text, grid.offset) if grid.offset else text)
 
 
 class ContentsCodec:
@@ -141,7 +143,7 @@ def _compose(step: Window, access: Access, time: TimeContext, emit: Emit) -> Emi
         contents = find(key)
         if contents is None:
             contents = touch(key)
-        pane = event_time // grid.pane
+        pane = grid.pane_of(event_time)
         if pane not in contents.panes:
             window = max(grid.oldest_window(pane), grid.newest_past_due(timers.watermark) + 1)
             if contents.opens(window):
@@ -182,7 +184,7 @@ def _open_state(step: Window, contents: Contents) -> dict[int, Any] | None:
     """Accumulators by the beginning of their window."""
     grid = grid_of(step.declared)
     windows = contents.open_windows(grid)
-    return {w * grid.slide: contents.fold(w, grid, step.declared.aggregation) for w in windows} or None
+    return {grid.begin(w): contents.fold(w, grid, step.declared.aggregation) for w in windows} or None
 
 
 KIND = WindowKind(RangeWindows, _store_format, _compose, _open_state, due_times)

@@ -43,6 +43,61 @@ def test_a_slide_as_long_as_the_range_is_tumbling():
     assert wallaroo.range_windows(9).with_slide(9).over(Count).slide == 9
 
 
+@pytest.mark.parametrize("offset", [9, -9, 1.5, "1", None, True])
+def test_an_offset_is_an_int_that_is_shorter_than_the_slide(offset):
+    with refused(f"the offset must be an int of less than 9 either way, not {offset!r}"):
+        wallaroo.range_windows(9).with_offset(offset)
+
+
+@pytest.mark.parametrize("offset", [8, -8, 0])
+def test_an_offset_may_be_negative(offset):
+    assert wallaroo.range_windows(9).with_offset(offset).over(Count).offset == offset
+
+
+def test_a_slide_that_is_no_longer_than_the_offset_is_refused():
+    with refused("the offset must be an int of less than 3 either way"):
+        wallaroo.range_windows(9).with_offset(5).with_slide(3)
+
+
+TEN_SECONDS, DAY = wallaroo.seconds(10), wallaroo.days(1)
+
+
+@pytest.mark.parametrize(
+    ("length", "slide", "windows"),
+    [
+        (TEN_SECONDS, 1, "10,000,000,000"),
+        (TEN_SECONDS, 1_000, "10,000,000"),
+        (DAY, wallaroo.milliseconds(1), "86,400,000"),
+        (100_001, 1, "100,001"),
+        (100_001 * 7 - 1, 7, "100,001"),
+    ],
+)
+def test_a_slide_that_puts_a_message_into_very_many_windows_is_refused(length, slide, windows):
+    with refused(
+        f"in {windows} windows of .* 100,000 is the limit; durations are nanoseconds: use wallaroo.mi"
+    ):
+        wallaroo.range_windows(length).with_slide(slide)
+    with refused(f"in {windows} windows"):
+        wallaroo.RangeWindows(length, slide, 0, Count())
+
+
+@pytest.mark.parametrize(
+    ("length", "slide"), [(DAY, wallaroo.seconds(1)), (100_000, 1), (TEN_SECONDS, wallaroo.milliseconds(1))]
+)
+def test_as_many_windows_as_seconds_in_a_day_are_none_too_many(length, slide):
+    assert wallaroo.range_windows(length).with_slide(slide).over(Count).slide == slide
+
+
+@pytest.mark.parametrize("delay", [wallaroo.days(366) + 1, wallaroo.seconds(wallaroo.seconds(1))])
+def test_a_delay_of_years_is_refused(delay):
+    with refused("would hold every result back for more than a year; durations are nanoseconds"):
+        wallaroo.range_windows(DAY).with_delay(delay)
+
+
+def test_a_delay_of_a_year_is_not():
+    assert wallaroo.range_windows(9).with_delay(wallaroo.days(366)).over(Count).delay == wallaroo.days(366)
+
+
 @pytest.mark.parametrize(
     ("numbers", "match"),
     [
@@ -76,7 +131,8 @@ def test_an_unknown_late_data_policy_is_refused(policy):
 
 
 @pytest.mark.parametrize(
-    ("method", "value"), [("with_slide", 3), ("with_delay", 0), ("with_late_data_policy", "drop")]
+    ("method", "value"),
+    [("with_slide", 3), ("with_offset", 3), ("with_delay", 0), ("with_late_data_policy", "drop")],
 )
 def test_each_specification_is_made_once(method, value):
     builder = getattr(wallaroo.range_windows(9), method)(value)

@@ -7,18 +7,20 @@ from hypothesis import strategies as st
 from wallaroo.windows.grid import Grid
 
 spans = st.integers(1, 40).flatmap(lambda length: st.tuples(st.just(length), st.integers(1, length)))
-grids = st.builds(lambda span, delay: Grid(*span, delay), spans, st.integers(0, 50))
+shifts = st.just(0) | st.integers(0, 100)
+grids = st.builds(lambda span, delay, n: Grid(*span, delay, n % span[1]), spans, st.integers(0, 50), shifts)
 moments = st.integers(-200, 200)
 SOME = range(-300, 300)
 
 
 def covering(grid, moment):
-    return [k for k in SOME if k * grid.slide <= moment < k * grid.slide + grid.range]
+    begins = {k: k * grid.slide + grid.offset for k in SOME}
+    return [k for k, begin in begins.items() if begin <= moment < begin + grid.range]
 
 
 @given(grids, moments)
 def test_a_moment_lies_in_the_windows_of_its_pane(grid, moment):
-    pane = moment // grid.pane
+    pane = grid.pane_of(moment)
     oldest, newest = grid.oldest_window(pane), grid.newest_window(pane)
     assert list(range(oldest, newest + 1)) == covering(grid, moment)
 
@@ -26,9 +28,9 @@ def test_a_moment_lies_in_the_windows_of_its_pane(grid, moment):
 @given(grids, moments)
 def test_a_window_is_a_whole_number_of_panes(grid, window):
     first = grid.first_pane(window)
-    assert first * grid.pane == window * grid.slide
-    assert (first + grid.width) * grid.pane == grid.end(window)
-    assert grid.end(window) - grid.range == window * grid.slide
+    assert first * grid.pane + grid.offset == grid.begin(window)
+    assert (first + grid.width) * grid.pane + grid.offset == grid.end(window)
+    assert grid.end(window) - grid.range == grid.begin(window) == window * grid.slide + grid.offset
 
 
 @given(grids, moments)

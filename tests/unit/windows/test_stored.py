@@ -67,8 +67,8 @@ def test_windows_of_another_delay_can_be_read():
     assert other.decode(CODEC.encode(contents({4: [1]}))).panes == {4: [1]}
 
 
-@pytest.mark.parametrize("grid", [Grid(9, 9, 1), Grid(10, 3, 1), Grid(18, 6, 1)])
-def test_windows_of_another_range_or_slide_are_refused(grid):
+@pytest.mark.parametrize("grid", [Grid(9, 9, 1), Grid(10, 3, 1), Grid(18, 6, 1), Grid(9, 3, 1, 1)])
+def test_windows_of_another_range_slide_or_offset_are_refused(grid):
     data = CODEC.encode(contents({4: [1]}))
     with pytest.raises(StoredValueError, match="another range or slide"):
         window_reader(grid)(data)
@@ -169,3 +169,10 @@ def test_a_forged_accumulator_runs_nothing():
     size = struct.pack(">I", len(forged))
     with pytest.raises(StoredValueError, match="Struct"):
         CODEC.decode(bytes(data[: 2 + 8 + 4 + 8 + 9]) + size + forged)
+
+
+def test_an_offset_that_is_taken_away_again_is_refused_as_well():
+    data = ContentsCodec(Grid(9, 3, 1, 2), INNER.encode, INNER.decode).encode(contents({4: [1]}))
+    with pytest.raises(StoredValueError, match="or another offset"):
+        window_reader(GRID)(data)
+    assert window_reader(Grid(9, 3, 5, 2))(data) == window_reader(GRID)(CODEC.encode(contents({4: [1]})))

@@ -137,6 +137,23 @@ def test_spans_that_no_clock_can_hold_are_refused():
         subs_of(source().key_by(by_key).to(windows))
 
 
+@pytest.mark.parametrize(
+    ("builder", "span"),
+    [
+        (wallaroo.range_windows(10), "range of 10"),
+        (wallaroo.range_windows(MS - 1), "range of 999999"),
+        (wallaroo.range_windows(10 * MS).with_slide(1_000), "slide of 1000"),
+        (wallaroo.range_windows(10 * MS).with_delay(500), "delay of 500"),
+        (wallaroo.range_windows(10 * MS).with_offset(-9), "offset of -9"),
+    ],
+)
+def test_spans_below_a_millisecond_are_refused_where_timestamps_count(builder, span):
+    windows = builder.over(Gather)
+    with pytest.raises(TopologyError, match=rf"'Gather': a {span} nanoseconds.*wallaroo.milliseconds"):
+        subs_of(source().key_by(by_key).to(windows))
+    assert subs_of(source(declared_time=True).key_by(by_key).to(windows))
+
+
 def test_windows_are_described():
     text = describe(compile_topology(finished(two_hops())))
     assert "stage    Gather (windows of 10 ms every 5 ms, delay 3 ms, late: drop)" in text
