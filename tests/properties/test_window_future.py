@@ -1,11 +1,12 @@
 """Bad clocks against the model: with them, windows are what they are without the records beyond the bound."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.properties.streams import paces, scripts
 from tests.properties.test_windows import expected_of_partitions
-from tests.properties.window_model import Message, source
+from tests.properties.window_model import END, Message, Watermark, results, source
 from tests.properties.window_samples import (
     KEYS,
     MS,
@@ -13,11 +14,14 @@ from tests.properties.window_samples import (
     behind_a_hop,
     close_all,
     expected,
+    in_milliseconds,
     read,
     run_through,
+    send,
     shapes,
     without_hop,
 )
+from wallaroo.testing import ApplicationDriver
 
 NOW, BOUND = 1_790_000_000_000, 1_000
 ahead = st.sampled_from((BOUND + 1, BOUND + 10, 3_600_000, 86_400_000, 30 * 86_400_000, 2_000_000_000_000))
@@ -54,3 +58,39 @@ def test_windows_over_windows_behind_a_hop(sent, first, second, script, pace, de
     driver = run(application, sent, script, pace, {"in": 1})
     assert read(driver) == expected(source(within(sent)), first, second)
     assert sorted(letter.value for letter in driver.dead_letters()) == refused(sent)
+
+
+MONTH = 30 * 86_400_000
+around_now = st.lists(st.tuples(st.sampled_from(KEYS), st.integers(-20, 40)), max_size=20).map(
+    lambda made: [Message(key, n, (NOW + at) * MS) for n, (key, at) in enumerate(made)]
+)
+
+
+def from_now_on(sent):
+    """One partition whose watermark has been set back to now."""
+    latest = NOW * MS
+    yield Watermark(latest)
+    for message in sent:
+        yield message
+        latest = max(latest, message.time)
+        yield Watermark(latest)
+    yield END
+
+
+@pytest.mark.parametrize("application_of", [without_hop, behind_a_hop])
+@given(around_now, shapes(), paces())
+def test_after_a_watermark_was_set_back_windows_are_those_from_now_on(application_of, sent, shape, pace):
+    options = {"max_future_ms": BOUND, "time_of_day_ms": NOW + MONTH, "pace": pace}
+    driver = ApplicationDriver(application_of(shape.declared()), {"in": 1}, **options)
+    send(driver, [Message("the bad clock", 0, (NOW + MONTH) * MS)])
+    driver.run()
+    driver.advance(-MONTH)
+    driver.crash()
+    send(driver, sent)
+    driver.run()
+    # What the bad clock sent stays in its window, a month ahead.
+    driver.advance(10_000)
+    driver.run()
+    made = read(driver)
+    made.pop("the bad clock", None)
+    assert made == in_milliseconds(results(shape.modelled()(from_now_on(sent))))

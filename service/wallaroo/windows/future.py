@@ -73,7 +73,7 @@ def as_date(event_time: int) -> str:
     """An event time as ISO 8601 in UTC."""
     seconds, rest = divmod(min(event_time, END_OF_TIME), NANOSECONDS_PER_SECOND)
     date = datetime.fromtimestamp(seconds, UTC) + timedelta(microseconds=rest // 1_000)
-    return date.isoformat().replace("+00:00", "Z")
+    return date.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _duration(nanoseconds: int) -> str:

@@ -88,7 +88,7 @@ def test_its_dead_letter_says_how_far_ahead_it_was_and_what_the_bound_is():
     [letter] = driver.dead_letters()
     assert letter.stage == "in"
     assert letter.exception.endswith("RecordError")
-    assert "the record's timestamp is 2026-09-22T14:13:20Z, 1 day, 0:00:00 ahead of the" in letter.message
+    assert "the record's timestamp is 2026-09-22T14:13:20.000Z, 1 day, 0:00:00 ahead of the" in letter.message
     assert "max_future_ms allows 0:30:00" in letter.message
 
 

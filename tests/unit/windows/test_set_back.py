@@ -90,7 +90,7 @@ def test_one_warning_names_the_sub_topology_the_partition_and_both_times(caplog)
     driver.run()
     [warning] = watermarks(caplog)
     assert (warning.levelno, warning.sub_topology, warning.partition) == (logging.WARNING, "in", "0")
-    assert (getattr(warning, "from"), warning.to) == ("2026-10-21T14:13:20Z", "2026-09-21T14:13:20Z")
+    assert (getattr(warning, "from"), warning.to) == ("2026-10-21T14:13:20.000Z", "2026-09-21T14:13:20.000Z")
 
 
 def test_what_was_set_back_is_stored_so_that_the_next_start_says_nothing(caplog):
