@@ -19,7 +19,7 @@ with atheris.instrument_imports():
     from wallaroo.windows.range import ContentsCodec, window_reader
     from wallaroo.windows.watermark import WatermarkCodec, WatermarkStatus
 
-GRIDS = (Grid(10, 10, 0), Grid(9, 3, 4), Grid(7, 5, 1))
+GRIDS = (Grid(10, 10, 0), Grid(9, 3, 4), Grid(7, 5, 1), Grid(9, 3, 4, 2))
 MARKS = WatermarkCodec()
 VALUES = codecs_of(None).values
 WHOLE = tuple(ContentsCodec(grid, VALUES.encode, VALUES.decode) for grid in GRIDS)

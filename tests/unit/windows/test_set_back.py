@@ -69,6 +69,22 @@ def test_honest_records_are_counted_again_after_a_restart(application_of):
     assert [time for _, time in made] == [NOON + 9, NOON + 19]
 
 
+@each_route
+def test_so_are_they_where_the_partition_was_idle_meanwhile(application_of):
+    driver = a_month_ahead(application_of(TENS.declared()))
+    driver.advance(15)
+    driver.run()
+    driver.advance(15)
+    driver.run()
+    set_time_of_day(driver, NOON)
+    driver.crash()
+    driver.run()
+    driver.advance(1)
+    set_time_of_day(driver, NOON)
+    send(driver, 1, 2, 15, 40)
+    assert [time for _, time in read(driver)["a"]][-2:] == [NOON + 9, NOON + 19]
+
+
 def test_without_the_way_back_they_would_all_be_late():
     driver = a_month_ahead(behind_a_hop(TENS.declared()))
     send(driver, 1, 2, 15, 40)

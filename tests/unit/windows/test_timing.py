@@ -126,6 +126,16 @@ def test_a_worker_keeps_the_idle_timeout_of_its_settings(monkeypatch):
     assert made == [(7, 53), (7, 53), (7, 40)]
 
 
+def test_a_worker_keeps_the_bound_of_the_future_of_its_settings(monkeypatch):
+    made = []
+    monkeypatch.setattr(build, "Loop", lambda sub, *_rest: made.append(sub.timing.max_future))
+    loaded = Loaded(compile_topology(finished(two_hops())), codecs_of(None))
+    for given in ({}, {"max_future_ms": "60000"}, {"max_future_ms": "off"}):
+        spec = WorkerSpec(0, "here", "app", ("app",), "app", load_settings(given), {})
+        build.build_loops(build.WorkerContext(spec, loaded))
+    assert made == [1_800_000 * MS] * 3 + [60_000 * MS] * 3 + [None] * 3
+
+
 def test_windows_without_a_key_are_one_sequence_for_the_whole_stream():
     subs = subs_of(source().to(FIRST.declared()))
     assert subs["in"].targets[0].key == b"collect"
