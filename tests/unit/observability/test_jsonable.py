@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import json
+import threading
+from collections import deque
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
 from enum import Enum
+from types import MappingProxyType, SimpleNamespace
+from typing import NamedTuple
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -47,6 +54,76 @@ class Slotted:
     __slots__ = ()
 
 
+class Slots:
+    __slots__ = ("__hidden", "empty", "total")
+
+    def __init__(self, total, hidden=None):
+        self.total = total
+        self.__hidden = hidden
+
+
+class SlotsAndMore(Slots):
+    def __init__(self, total, more):
+        super().__init__(total)
+        self.more = more
+
+
+class WithAddress(Slots):
+    __slots__ = ()
+
+    def __repr__(self):
+        return f"state: {super().__repr__()}"
+
+
+class Struct(msgspec.Struct):
+    total: int
+    inner: object = None
+
+
+class Named(NamedTuple):
+    total: int
+    inner: object
+
+
+class Attrs:
+    """As attrs makes them: a text of their own, and the fields in a tuple."""
+
+    __slots__ = ("total",)
+    __attrs_attrs__ = (SimpleNamespace(name="total"),)
+
+    def __init__(self, total):
+        self.total = total
+
+    def __repr__(self):
+        return f"Attrs({self.total})"
+
+
+class LooseModel(BaseModel, extra="allow"):
+    total: float
+
+
+class Text(str):
+    """A text that only its own process could unpickle."""
+
+
+class Odd:
+    def __repr__(self):
+        return Text("odd")
+
+
+class RudeSlots:
+    __slots__ = ("total",)
+
+    def __getattribute__(self, name):
+        raise RuntimeError("no")
+
+
+def ring():
+    made = Struct(1)
+    made.inner = Slots(2, made)
+    return made
+
+
 @pytest.mark.parametrize(
     ("value", "shown"),
     [
@@ -68,6 +145,29 @@ class Slotted:
         (ValueError("bad"), "ValueError('bad')"),
         ([10**5000], [hex(10**5000)]),
         (Rude(), "<Rude>"),
+        (Slots(5), {"_Slots__hidden": None, "total": 5}),
+        (Slots(5, [Slots(6)]), {"_Slots__hidden": [{"_Slots__hidden": None, "total": 6}], "total": 5}),
+        (
+            SlotsAndMore(5, Struct(1)),
+            {"_Slots__hidden": None, "total": 5, "more": {"total": 1, "inner": None}},
+        ),
+        (WithAddress(5), {"_Slots__hidden": None, "total": 5}),
+        (
+            Struct(1, Named(2, Slots(3))),
+            {"total": 1, "inner": {"total": 2, "inner": {"_Slots__hidden": None, "total": 3}}},
+        ),
+        (Attrs(Total(1)), {"total": {"total": 1}}),
+        (LooseModel(total=1, more=Total(2)), {"total": 1.0, "more": {"total": 2}}),
+        (deque([Total(1)]), [{"total": 1}]),
+        (SimpleNamespace(a=Total(1)), {"a": {"total": 1}}),
+        (MappingProxyType({"a": 1}), {"a": 1}),
+        (memoryview(b"rex"), "rex"),
+        (Decimal("1.50"), "1.50"),
+        (datetime(2026, 1, 31, tzinfo=UTC), "2026-01-31T00:00:00+00:00"),
+        ({1: "a", "1": "b"}, {"1": "a", "1 (str)": "b"}),
+        ({(1, "a"): 2, Named(1, 2): 3}, {'[1,"a"]': 2, '{"total":1,"inner":2}': 3}),
+        (object(), "<object>"),
+        (ring(), {"total": 1, "inner": {"_Slots__hidden": "...", "total": 2}}),
     ],
 )
 def test_a_value_is_shown_as_json_can_write_it(value, shown):
@@ -75,7 +175,10 @@ def test_a_value_is_shown_as_json_can_write_it(value, shown):
     assert json.loads(to_json(value)) == shown
 
 
-@pytest.mark.parametrize("value", [Slotted(), Point, print, RudeDict(a=1), {Rude(): Rude()}])
+@pytest.mark.parametrize(
+    "value",
+    [Slotted(), Point, print, len, lambda: 1, threading.Lock(), iter([]), RudeDict(a=1), {Rude(): Rude()}],
+)
 def test_whatever_has_no_better_form_is_shown_as_text(value):
     assert json.loads(to_json(value))
 
@@ -84,6 +187,30 @@ def test_a_value_that_contains_itself_ends():
     endless: list[object] = []
     endless.append(endless)
     assert "..." in to_json(endless)
+
+
+def test_an_object_that_lets_nobody_look_is_shown_by_its_class():
+    assert to_jsonable([RudeSlots()]) == ["<RudeSlots>"]
+
+
+def test_a_value_that_contains_itself_many_times_ends():
+    endless: list[object] = []
+    endless += [endless] * 100
+    assert to_jsonable(endless) == ["..."] * 100
+
+
+def test_a_value_that_shares_its_parts_ends():
+    shared: list[object] = [1]
+    for _ in range(9):
+        shared = [shared] * 10
+    assert len(to_json(shared)) < 1_000_000
+
+
+def test_what_is_shown_is_of_classes_that_every_process_knows():
+    shown = to_jsonable([Text("a"), {Text("b"): Odd()}])
+    [text, mapping] = shown
+    assert type(text) is str
+    assert [type(each) for pair in mapping.items() for each in pair] == [str, str]
 
 
 anything = st.recursive(
