@@ -11,6 +11,7 @@ class StateFound:
     partition: int
     worker: int
     value: Any
+    instance: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +23,7 @@ class NoSuchStage:
 
 @dataclass(frozen=True, slots=True)
 class NoSuchKey:
-    """The stage has no state for this key."""
+    """The stage has no state for this key, said by whoever owns its partition."""
 
 
 @dataclass(frozen=True, slots=True)

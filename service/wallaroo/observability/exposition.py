@@ -38,7 +38,10 @@ class SnapshotCollector(Collector):
 
     def render(self, accept: str) -> tuple[str, bytes]:
         """From an Accept header to (content type, body)."""
-        encode, content_type = choose_encoder(accept)
+        try:
+            encode, content_type = choose_encoder(accept)
+        except (TypeError, ValueError):  # a version that is no version
+            encode, content_type = choose_encoder("")
         return content_type, encode(self._registry)
 
     def collect(self) -> Iterator[Family]:
@@ -53,10 +56,15 @@ class SnapshotCollector(Collector):
         rows: defaultdict[str, list[Row]] = defaultdict(list)
         for worker, snapshot in sorted(dict(self._snapshots).items()):
             for (name, labels), value in snapshot.items():
-                rows[name].append(([str(worker), *labels], value))
+                rows[name].append(([str(worker), *map(_printable, labels)], value))
         for worker, restarts in sorted(dict(self._restarts).items()):
             rows[WORKER_RESTARTS.name].append(([str(worker)], restarts))
         return rows
+
+
+def _printable(label: str) -> str:
+    """What UTF-8 can hold: a name in Python may have halves of characters."""
+    return label if label.isascii() else label.encode(errors="backslashreplace").decode()
 
 
 def _family(metric: Metric, rows: list[Row]) -> Family:

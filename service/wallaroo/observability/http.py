@@ -6,6 +6,7 @@ from typing import Literal, TypeAlias, assert_never, get_args
 from urllib.parse import unquote_to_bytes
 
 from starlette.applications import Starlette
+from starlette.convertors import Convertor, register_url_convertor
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
@@ -24,6 +25,10 @@ from wallaroo.observability.jsonable import to_json
 
 TopologyFormat: TypeAlias = Literal["json", "text", "mermaid"]
 TOPOLOGY_FORMATS: tuple[TopologyFormat, ...] = get_args(TopologyFormat)
+
+# Asks for what this instance knows by itself, and says in a header which instance answers.
+OWN = "own"
+INSTANCE = "wallaroo-instance"
 
 ENDPOINTS = {
     "/metrics": "metrics of all workers, for Prometheus",
@@ -45,19 +50,49 @@ class PageSources:
     topology: Callable[[TopologyFormat], str]
     state: Callable[[str, bytes], StateAnswer]
     """From the name of a stage and a key."""
+    own_state: Callable[[str, bytes], StateAnswer] | None = None
+    """The same, without asking another instance; None if `state` asks none either."""
+    instance: str = ""
+    """Who answers: the header that tells another instance whether it has asked the right one."""
+
+
+class _Anything(Convertor[str]):
+    """The rest of a path, whatever is in it: starlette's own `path` ends at a line feed."""
+
+    regex = "(?s:.*)"
+
+    def convert(self, value: str) -> str:
+        return value
+
+    def to_string(self, value: str) -> str:
+        return value
+
+
+register_url_convertor("anything", _Anything())
 
 
 def build_app(sources: PageSources) -> Starlette:
     """Return the application that serves the endpoints."""
+
+    # Not in a thread of their own, which slow pages could leave none of: these two never wait.
+    async def healthy(_: Request) -> Response:
+        return _verdict(sources.health(), "healthy", "not healthy")
+
+    async def ready(_: Request) -> Response:
+        return _verdict(sources.readiness(), "ready", "not ready")
+
     routes = [
         Route("/", _index),
         Route("/metrics", lambda request: _metrics(sources, request)),
-        Route("/healthz", lambda _: _verdict(sources.health(), "healthy", "not healthy")),
-        Route("/readyz", lambda _: _verdict(sources.readiness(), "ready", "not ready")),
+        Route("/healthz", healthy),
+        Route("/readyz", ready),
         Route("/topology", lambda request: _topology(sources, request)),
-        Route("/state/{stage}/{key:path}", lambda request: _state(sources, request)),
+        Route("/state/{rest:anything}", lambda request: _state(sources, request)),
     ]
-    return Starlette(routes=routes, exception_handlers={HTTPException: _refused})
+    app = Starlette(routes=routes, exception_handlers={HTTPException: _refused})
+    # To where a redirect leads would be made of the Host header, which may be anything.
+    app.router.redirect_slashes = False
+    return app
 
 
 def _index(_: Request) -> Response:
@@ -89,13 +124,23 @@ def _accepted_format(accept: str) -> str:
 
 def _state(sources: PageSources, request: Request) -> Response:
     # Of the raw path, because a key may hold %2F, and bytes that are no UTF-8.
-    stage_part, key_part = request.scope["raw_path"].split(b"/", 3)[2:]
-    stage, key = unquote_to_bytes(stage_part).decode("utf-8", "replace"), unquote_to_bytes(key_part)
-    answer = sources.state(stage, key)
+    _, page, *parts = request.scope["raw_path"].split(b"/", 3)
+    if page != b"state" or len(parts) != 2:  # noqa: PLR2004 - stage and key
+        raise HTTPException(
+            404, "no such page: a slash in the name of a stage is written %2F, one before the key is not"
+        )
+    stage, key = unquote_to_bytes(parts[0]).decode("utf-8", "replace"), unquote_to_bytes(parts[1])
+    ask = sources.own_state if OWN in request.query_params else None
+    response = _state_page((ask or sources.state)(stage, key), stage, key)
+    response.headers[INSTANCE] = sources.instance
+    return response
+
+
+def _state_page(answer: StateAnswer, stage: str, key: bytes) -> Response:
     match answer:
-        case StateFound(partition, worker, value):
-            body = {"stage": stage, "key": key, "partition": partition, "worker": worker, "value": value}
-            return _json(body, 200)
+        case StateFound(partition, worker, value, instance):
+            where = {"partition": partition, "worker": worker} | ({"instance": instance} if instance else {})
+            return _json({"stage": stage, "key": key, **where, "value": value}, 200)
         case NoSuchStage(stages):
             return _error(404, f"no stage {stage!r} with state; there is {', '.join(stages) or 'none'}")
         case NoSuchKey():
@@ -113,7 +158,10 @@ def _state(sources: PageSources, request: Request) -> Response:
 def _refused(request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         raise error
-    problem = {"error": f"{request.method} {request.url.path}: {error.detail}", "endpoints": list(ENDPOINTS)}
+    problem = {
+        "error": f"{request.method} {request.scope['path']}: {error.detail}",
+        "endpoints": list(ENDPOINTS),
+    }
     return _json(problem, error.status_code, error.headers)
 
 
