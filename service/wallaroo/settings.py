@@ -113,8 +113,20 @@ class Settings(BaseSettings):
         False, description="The brokers are librdkafka's mock cluster: for the demo only"
     )
 
+    sender_idle_timeout_ms: int = Field(
+        30_000,
+        ge=100,
+        le=2**53,
+        description="How long a TCP sender may send no whole frame while others wait for its connection",
+    )
+
     http_host: str = Field("127.0.0.1", description="Address on which HTTP is served; 0.0.0.0 in a container")
     http_port: int = Field(8080, ge=0, le=65_535, description="Port on which HTTP is served")
+    advertised_http: str | None = Field(
+        None,
+        pattern=r"^https?://[^\s/?#@]+(/[^\s?#@]*)?$",
+        description="URL at which other instances reach the pages of this one, to ask it for a state",
+    )
     expose_state: bool = Field(True, description="Whether /state/STAGE/KEY is answered")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="Lowest level that is logged: DEBUG, INFO, WARNING or ERROR"

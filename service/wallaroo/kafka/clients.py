@@ -18,6 +18,8 @@ _FETCH_BACKOFF_MS = 5
 # While the broker writes the markers of a transaction, for a few milliseconds, it refuses the next one of the
 # same producer (CONCURRENT_TRANSACTIONS). The default wait is 100 ms.
 _RETRY_BACKOFF_MS = 2
+# Between a member's id and the address of its instance: not in any name.
+ADVERTISED = "@"
 # The client's default.
 _LARGEST_BATCH = 1_000_000
 _LARGEST_RECORD = 1_000_000_000
@@ -59,7 +61,7 @@ def group_consumer(settings: Settings, group: str, member_id: str) -> Consumer:
     return _new_client(
         Consumer,
         {
-            **_consumer_config(settings, member_id),
+            **_consumer_config(settings, _findable(settings, member_id)),
             "group.id": group,
             "auto.offset.reset": "error",
             "error_cb": log_client_error,
@@ -67,6 +69,12 @@ def group_consumer(settings: Settings, group: str, member_id: str) -> Consumer:
             **settings.consumer,
         },
     )
+
+
+def _findable(settings: Settings, member_id: str) -> str:
+    """A client id that tells other instances, to whom Kafka shows it, where the pages of this one are."""
+    url = settings.advertised_http
+    return member_id if url is None else f"{member_id}{ADVERTISED}{url}"
 
 
 def _group_protocol(settings: Settings, member_id: str) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from prometheus_client.registry import Collector
 
 from wallaroo.errors import WallarooError
 from wallaroo.observability.measurements import Distribution, Snapshot, Value
-from wallaroo.observability.metrics import BUILD_INFO, METRICS, WORKER_RESTARTS, Metric
+from wallaroo.observability.metrics import BUILD_INFO, METRICS, WORKER_ANSWER_AGE, WORKER_RESTARTS, Metric
 
 Row: TypeAlias = tuple[list[str], Value]
 
@@ -27,6 +27,7 @@ class SnapshotCollector(Collector):
         self._build = [version, application, librdkafka]
         self._snapshots: dict[int, Snapshot] = {}
         self._restarts: dict[int, int] = {}
+        self._answer_ages: dict[int, float] = {}
 
     def update(self, worker: int, snapshot: Snapshot) -> None:
         """Replace what this worker reported before; of several loops, pass their `merged` snapshots."""
@@ -35,6 +36,10 @@ class SnapshotCollector(Collector):
     def set_restarts(self, worker: int, n: int) -> None:
         """How often a worker has been restarted; 0 makes its series appear."""
         self._restarts[worker] = n
+
+    def set_answer_age(self, worker: int, seconds: float) -> None:
+        """How long ago a worker answered last."""
+        self._answer_ages[worker] = seconds
 
     def render(self, accept: str) -> tuple[str, bytes]:
         """From an Accept header to (content type, body)."""
@@ -59,6 +64,8 @@ class SnapshotCollector(Collector):
                 rows[name].append(([str(worker), *map(_printable, labels)], value))
         for worker, restarts in sorted(dict(self._restarts).items()):
             rows[WORKER_RESTARTS.name].append(([str(worker)], restarts))
+        for worker, seconds in sorted(dict(self._answer_ages).items()):
+            rows[WORKER_ANSWER_AGE.name].append(([str(worker)], seconds))
         return rows
 
 

@@ -1,5 +1,6 @@
 """The HTTP pages of a process group; they ask `PageSources` and decide nothing."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, assert_never, get_args
@@ -26,8 +27,9 @@ from wallaroo.observability.jsonable import to_json
 TopologyFormat: TypeAlias = Literal["json", "text", "mermaid"]
 TOPOLOGY_FORMATS: tuple[TopologyFormat, ...] = get_args(TopologyFormat)
 
-# Asks for what this instance knows by itself, and says in a header which instance answers.
+# An instance asks another one about partitions that it owns, and learns from a header whether it is the one.
 OWN = "own"
+_PARTITIONS = re.compile(r"[0-9]{1,9}(,[0-9]{1,9})*")
 INSTANCE = "wallaroo-instance"
 
 ENDPOINTS = {
@@ -50,8 +52,8 @@ class PageSources:
     topology: Callable[[TopologyFormat], str]
     state: Callable[[str, bytes], StateAnswer]
     """From the name of a stage and a key."""
-    own_state: Callable[[str, bytes], StateAnswer] | None = None
-    """The same, without asking another instance; None if `state` asks none either."""
+    own_state: Callable[[str, bytes, frozenset[int]], StateAnswer] | None = None
+    """The same in some partitions of this instance, asked by another one; None if there is no other."""
     instance: str = ""
     """Who answers: the header that tells another instance whether it has asked the right one."""
 
@@ -130,8 +132,12 @@ def _state(sources: PageSources, request: Request) -> Response:
             404, "no such page: a slash in the name of a stage is written %2F, one before the key is not"
         )
     stage, key = unquote_to_bytes(parts[0]).decode("utf-8", "replace"), unquote_to_bytes(parts[1])
-    ask = sources.own_state if OWN in request.query_params else None
-    response = _state_page((ask or sources.state)(stage, key), stage, key)
+    own = request.query_params.get(OWN, "")
+    if sources.own_state is not None and _PARTITIONS.fullmatch(own):
+        answer = sources.own_state(stage, key, frozenset(map(int, own.split(","))))
+    else:
+        answer = sources.state(stage, key)
+    response = _state_page(answer, stage, key)
     response.headers[INSTANCE] = sources.instance
     return response
 

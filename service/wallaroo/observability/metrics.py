@@ -164,6 +164,10 @@ SINK_RECONNECTS: Final = _counter(
 
 # Kept by the supervisor
 WORKER_RESTARTS: Final = _counter("wallaroo_worker_restarts_total", "Restarts of a worker that had died.")
+WORKER_ANSWER_AGE: Final = _gauge(
+    "wallaroo_worker_answer_age_seconds",
+    "Time since a worker answered last; its other series are as old as that.",
+)
 BUILD_INFO: Final = _gauge(
     "wallaroo_build_info", "Always 1; the labels say what is running.", "version", "application", "librdkafka"
 )

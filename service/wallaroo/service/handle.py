@@ -10,7 +10,8 @@ from wallaroo.clock import Clock
 from wallaroo.engine.pacing import Backoff
 from wallaroo.observability.health import WorkerStatus
 from wallaroo.observability.measurements import Snapshot
-from wallaroo.service.protocol import Reply, Request, StatusReply, StatusRequest, WorkerSpec
+from wallaroo.service.protocol import Request, StatusReply, StatusRequest, WorkerSpec
+from wallaroo.service.questions import Answer, Questions
 
 # librdkafka's threads do not survive a fork.
 _processes = multiprocessing.get_context("spawn")
@@ -31,16 +32,15 @@ class WorkerHandle:
         self._start()
 
     def _start(self) -> None:
-        self._connection, theirs = _processes.Pipe()
+        ours, theirs = _processes.Pipe()
+        name = f"wallaroo-worker-{self.spec.index}"
         self.process: SpawnProcess = _processes.Process(
-            target=self._main,
-            args=(self.spec, theirs),
-            name=f"wallaroo-worker-{self.spec.index}",
-            daemon=True,
+            target=self._main, args=(self.spec, theirs), name=name, daemon=True
         )
         self.process.start()
         theirs.close()
-        self._unanswered = 0
+        self._questions = Questions(ours, name)
+        self._status_answer: Answer | None = None
         self._status: StatusReply | None = None
         self.measured: Snapshot = {}
         self._started = self._last_answer = self._clock.monotonic()
@@ -51,8 +51,7 @@ class WorkerHandle:
         now = self._clock.monotonic()
         self.backoff = self.backoff.after_failure(now - self._started)
         self._restart_at = now + self.backoff.seconds
-        with self._asking:
-            self._connection.close()
+        self._questions.end()
 
     @property
     def noted_as_dead(self) -> bool:
@@ -64,44 +63,36 @@ class WorkerHandle:
 
     def restart(self) -> None:
         self.restarts += 1
+        self._start()
+
+    def ask(self, request: Request) -> Answer:
+        """The worker's answer, once it comes; None where there will be none."""
+        return self._questions.ask(request)
+
+    def ask_status(self) -> Answer:
+        """Ask for status and measurements, which are kept; whoever asks before the answer shares it."""
         with self._asking:
-            self._start()
+            answer = self._status_answer
+            if answer is None or answer.done():
+                answer = self._status_answer = self.ask(StatusRequest())
+                answer.add_done_callback(self._keep)
+        return answer
 
-    def ask(self, request: Request, timeout_seconds: float) -> Reply | None:
-        """The worker's answer, or None if it has none in time."""
-        if not self._asking.acquire(timeout=timeout_seconds):
-            return None
-        try:
-            return self._ask(request, self._clock.monotonic() + timeout_seconds)
-        except (OSError, EOFError):
-            return None
-        finally:
-            self._asking.release()
-
-    def _ask(self, request: Request, deadline: float) -> Reply | None:
-        """Answers come in the order of the questions: late ones to earlier questions come first."""
-        while self._unanswered:
-            if self._answer(deadline) is None:
-                # One more question would only fill the pipe of a worker that hangs.
-                return None
-        self._connection.send(request)
-        self._unanswered += 1
-        return self._answer(deadline)
-
-    def _answer(self, deadline: float) -> Reply | None:
-        if not self._connection.poll(max(0.0, deadline - self._clock.monotonic())):
-            return None
-        reply: Reply = self._connection.recv()
-        self._unanswered -= 1
-        return reply
-
-    def refresh(self, timeout_seconds: float) -> None:
-        """Ask for status and measurements, and keep the last answer."""
-        reply = self.ask(StatusRequest(), timeout_seconds)
+    def _keep(self, answer: Answer) -> None:
+        reply = answer.result()
         if isinstance(reply, StatusReply):
             self._status = reply
             self.measured = reply.measured
             self._last_answer = self._clock.monotonic()
+
+    @property
+    def answer_age_seconds(self) -> float:
+        """How long ago the last answer came, or the worker was started if there is none yet."""
+        return self._clock.monotonic() - self._last_answer
+
+    @property
+    def has_answered(self) -> bool:
+        return self._status is not None
 
     def status(self) -> WorkerStatus:
         loops = self._status.loops if self._status else ()

@@ -12,6 +12,7 @@ from contextlib import closing
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from wallaroo.kafka.clients import admin_client, common_config
+from wallaroo.kafka.members import Member, group_members
 from wallaroo.kafka.topics import ensure_topics
 from wallaroo.settings import Settings
 from wallaroo.topology.model import Topology
@@ -20,6 +21,8 @@ _log = logging.getLogger(__name__)
 
 _PURGE_SECONDS = 30.0
 _REQUEST_SECONDS = 10.0
+# A page waits for it.
+_MEMBERS_SECONDS = 2.0
 
 
 class OwnTopics:
@@ -42,6 +45,10 @@ class OwnTopics:
             # The client reports a refused connection or a wrong password only when it is polled.
             self._admin.poll(0)
             raise
+
+    def members(self, group: str) -> list[Member]:
+        """Who is in a group; KafkaException or TimeoutError if Kafka does not say."""
+        return group_members(self._admin, group, _MEMBERS_SECONDS)
 
     def start_purging(self) -> None:
         """Purge in a thread, now and then, until `close`."""

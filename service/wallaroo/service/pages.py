@@ -1,23 +1,33 @@
 """The HTTP pages of a service: what they show is asked of the supervisor and its workers."""
 
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from functools import partial
 from importlib.metadata import version
 
 import confluent_kafka
 
-from wallaroo.observability.answers import StateAnswer, StateHidden
+from wallaroo.kafka.members import Member
+from wallaroo.observability.answers import StateAnswer, StateFound, StateHidden, StateUnavailable
 from wallaroo.observability.exposition import SnapshotCollector
 from wallaroo.observability.http import PageSources, build_app
 from wallaroo.observability.server import HttpServer
-from wallaroo.service.queries import ask_for_state
+from wallaroo.service.owners import OtherInstances
+from wallaroo.service.queries import Elsewhere, ask_for_state, nowhere
 from wallaroo.service.supervisor import Supervisor
 from wallaroo.settings import Settings
 from wallaroo.topology.describe import describe
 from wallaroo.topology.model import Topology
 
+Members = Callable[[str], Iterable[Member]]
+"""From a group to its members."""
 
-def http_server(settings: Settings, topology: Topology, supervisor: Supervisor) -> HttpServer:
+
+def http_server(
+    settings: Settings, topology: Topology, supervisor: Supervisor, instance: str, members: Members
+) -> HttpServer:
     """The server of a service's pages; it does not listen before it is started."""
+    others = OtherInstances(members, topology.application_id, instance)
     collector = SnapshotCollector(
         application=topology.application_id,
         version=version("wallaroo-kafka"),
@@ -29,13 +39,26 @@ def http_server(settings: Settings, topology: Topology, supervisor: Supervisor) 
         for worker in supervisor.workers:
             collector.update(worker.spec.index, worker.measured)
             collector.set_restarts(worker.spec.index, worker.restarts)
+            collector.set_answer_age(worker.spec.index, worker.answer_age_seconds)
         return collector.render(accept)
 
-    def state(stage: str, key: bytes) -> StateAnswer:
+    def ask(stage: str, key: bytes, elsewhere: Elsewhere, among: frozenset[int] | None) -> StateAnswer:
         if not settings.expose_state:
             return StateHidden()
-        return ask_for_state(stage, key, topology, supervisor.workers)
+        if not supervisor.workers:
+            return StateUnavailable("no worker has been started yet; see /readyz")
+        answer = ask_for_state(stage, key, topology, supervisor.workers, elsewhere, among)
+        if isinstance(answer, StateFound) and not answer.instance:
+            return replace(answer, instance=instance)
+        return answer
 
-    topology_page = partial(describe, topology)
-    pages = PageSources(metrics, supervisor.health, supervisor.readiness, topology_page, state)
+    pages = PageSources(
+        metrics,
+        supervisor.health,
+        supervisor.readiness,
+        partial(describe, topology),
+        state=lambda stage, key: ask(stage, key, others.state, None),
+        own_state=lambda stage, key, among: ask(stage, key, nowhere, among),
+        instance=instance,
+    )
     return HttpServer(build_app(pages), settings.http_host, settings.http_port)

@@ -55,8 +55,16 @@ class StateRequest:
     key: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class KeyAbsent:
+    """No state for the key in these partitions; those that are being restored could not be looked into."""
+
+    owned: frozenset[int]
+    restoring: frozenset[int]
+
+
 Request: TypeAlias = StatusRequest | StateRequest
-Reply: TypeAlias = StatusReply | StateAnswer
+Reply: TypeAlias = StatusReply | StateAnswer | KeyAbsent
 
 
 class Runnable(Protocol):

@@ -46,7 +46,7 @@ class Service:
         self.supervisor = Supervisor(
             self._topics.prepare, self._start_workers, self._clock, settings.bootstrap_servers
         )
-        self._http = http_server(settings, topology, self.supervisor)
+        self._http = http_server(settings, topology, self.supervisor, self._lock.name, self._topics.members)
 
     def run(self) -> Exit:
         """Until stopped; the exit code says how it ended."""

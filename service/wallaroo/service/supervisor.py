@@ -3,6 +3,7 @@
 import logging
 import threading
 from collections.abc import Callable, Mapping
+from concurrent.futures import wait
 
 from confluent_kafka import KafkaException
 
@@ -15,9 +16,8 @@ _log = logging.getLogger(__name__)
 
 _TICK_SECONDS = 0.1
 _REFRESH_SECONDS = 0.2
-# Watching must not wait for one worker while another one dies; whoever asks for metrics can wait.
-_WATCH_ANSWER_SECONDS = 0.02
-_ANSWER_SECONDS = 2.0
+# How long a page waits for all workers together.
+ANSWER_SECONDS = 2.0
 _STOP_SECONDS = 30.0
 _KAFKA_RETRY_SECONDS = 2.0
 
@@ -46,6 +46,7 @@ class Supervisor:
         self._retry_seconds = retry_seconds
         self._obstacle = f"Kafka has not answered yet at {cluster}; see bootstrap_servers"
         self._refreshed = 0.0
+        self._silent: set[int] = set()
 
     def stop(self) -> None:
         self._stopping.set()
@@ -71,11 +72,9 @@ class Supervisor:
             return HealthReport(False, (self._obstacle,))
         return readiness([w.status() for w in self.workers])
 
-    def refresh(self, timeout_seconds: float = _ANSWER_SECONDS) -> None:
-        """Ask all workers for measurements and status; those of a busy worker stay as they were."""
-        for worker in self.workers:
-            if worker.process.is_alive():
-                worker.refresh(timeout_seconds)
+    def refresh(self, timeout_seconds: float = ANSWER_SECONDS) -> None:
+        """Ask all workers at once for measurements and status; those of a silent worker stay as they were."""
+        wait([worker.ask_status() for worker in self.workers], timeout_seconds)
 
     def _prepared(self) -> Mapping[str, int] | None:
         """The partitions of all topics, once the cluster is there; None if stopped before."""
@@ -107,9 +106,25 @@ class Supervisor:
                 worker.restart()
                 _log.info("worker restarted", extra={"worker": index, "restarts": worker.restarts})
         if self._clock.monotonic() - self._refreshed >= _REFRESH_SECONDS:
-            self.refresh(_WATCH_ANSWER_SECONDS)
             self._refreshed = self._clock.monotonic()
+            for worker in self.workers:
+                # Not waited for: another worker may die meanwhile.
+                worker.ask_status()
+                self._note_silence(worker)
         return None
+
+    def _note_silence(self, worker: WorkerHandle) -> None:
+        """Log when a worker falls silent, and when it answers again; one that starts may take its time."""
+        index, seconds = worker.spec.index, round(worker.answer_age_seconds, 1)
+        if not worker.has_answered or not worker.process.is_alive():
+            self._silent.discard(index)
+        elif seconds > ANSWER_SECONDS and index not in self._silent:
+            self._silent.add(index)
+            what = "it stands still, or user code does not let it answer"
+            _log.warning("worker does not answer", extra={"worker": index, "seconds": seconds, "what": what})
+        elif seconds <= ANSWER_SECONDS and index in self._silent:
+            self._silent.remove(index)
+            _log.info("worker answers again", extra={"worker": index})
 
     def _stop_workers(self, verdict: Exit) -> Exit:
         alive = [w for w in self.workers if w.process.is_alive()]

@@ -19,7 +19,16 @@ from wallaroo.observability.measurements import merged
 from wallaroo.service.application import load
 from wallaroo.service.assemble import WorkerContext, build_loops
 from wallaroo.service.assemble_connectors import build_deliveries, build_generators, build_ingests
-from wallaroo.service.protocol import Exit, Reply, Request, Runnable, StateRequest, StatusReply, WorkerSpec
+from wallaroo.service.protocol import (
+    Exit,
+    KeyAbsent,
+    Reply,
+    Request,
+    Runnable,
+    StateRequest,
+    StatusReply,
+    WorkerSpec,
+)
 from wallaroo.service.queries import look_up_state
 
 _log = logging.getLogger(__name__)
@@ -63,7 +72,7 @@ class Worker:
     def __init__(
         self,
         loops: Sequence[Runnable],
-        look_up: Callable[[StateRequest], StateAnswer],
+        look_up: Callable[[StateRequest], StateAnswer | KeyAbsent],
         clock: Clock,
         stopped_seconds: float = 25.0,
         failed_seconds: float = 5.0,

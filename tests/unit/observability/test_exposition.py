@@ -38,7 +38,7 @@ def lag(records: int) -> Measurements:
 def one_of_everything() -> Measurements:
     measured = Measurements()
     record = {"counter": measured.count, "gauge": measured.set, "histogram": measured.observe}
-    owned_by_supervisor = (metrics.WORKER_RESTARTS, metrics.BUILD_INFO)
+    owned_by_supervisor = (metrics.WORKER_RESTARTS, metrics.WORKER_ANSWER_AGE, metrics.BUILD_INFO)
     [
         record[metric.kind](metric, 1, *metric.labels)
         for metric in metrics.METRICS

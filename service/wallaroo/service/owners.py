@@ -1,0 +1,100 @@
+"""Owners: which other instance owns a partition, and what it says about a key.
+
+Kafka knows who owns what: the members of the group, with their client ids. These name the instance, and also
+where its pages are if the setting `advertised_http` says so. Otherwise whoever asks is told whom to ask.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from confluent_kafka import KafkaException
+
+from wallaroo.kafka.clients import ADVERTISED
+from wallaroo.kafka.members import Member, reason_of
+from wallaroo.observability.answers import NoSuchKey, StateAnswer, StateUnavailable
+from wallaroo.observability.forward import ask_instance
+from wallaroo.service.queries import Question
+
+_REQUEST_SECONDS = 2.0
+_WEB_ADDRESS = re.compile(r"https?://[^\s/?#@]+(/[^\s?#]*)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Who owns a partition; `url` is where its pages are, empty if it does not say so."""
+
+    instance: str
+    worker: str
+    host: str
+    url: str
+
+
+def owner_of(member: Member, prefix: str) -> Owner:
+    """Read a member's client id, `<prefix><instance>-<worker>`, with or without an address behind it."""
+    name, _, url = member.client_id.partition(ADVERTISED)
+    instance, _, worker = name.removeprefix(prefix).rpartition("-")
+    return Owner(instance or name, worker, member.host, url if _WEB_ADDRESS.fullmatch(url) else "")
+
+
+class OtherInstances:
+    """Answers for the partitions that this instance does not own."""
+
+    def __init__(
+        self,
+        members: Callable[[str], Iterable[Member]],
+        application_id: str,
+        instance: str,
+        ask: Callable[..., StateAnswer] = ask_instance,
+    ) -> None:
+        self._members = members
+        self._application_id = application_id
+        self._instance = instance
+        self._ask = ask
+
+    def state(self, question: Question) -> StateAnswer:
+        """Ask every owner of the partitions; a text that names them if one cannot be asked."""
+        try:
+            members = list(self._members(question.sub.group))
+        except (KafkaException, TimeoutError) as error:
+            return StateUnavailable(
+                f"{_where(question, question.partitions)} is not of this instance, and Kafka does not say "
+                f"whose: {reason_of(error)}; ask the other instances"
+            )
+        answers = [self._ask_owner(question, *found) for found in self._owners(question, members).items()]
+        others = [answer for answer in answers if not isinstance(answer, NoSuchKey)]
+        # The state first, if one has it.
+        others.sort(key=lambda answer: isinstance(answer, StateUnavailable))
+        return others[0] if others else NoSuchKey()
+
+    def _owners(self, question: Question, members: Iterable[Member]) -> dict[Owner | None, set[int]]:
+        prefix, topic = f"{self._application_id}-{question.sub.name}-", question.sub.input.topic
+        by_place = {place: owner_of(member, prefix) for member in members for place in member.partitions}
+        owners: defaultdict[Owner | None, set[int]] = defaultdict(set)
+        for number in sorted(question.partitions):
+            owners[by_place.get((topic, number))].add(number)
+        return owners
+
+    def _ask_owner(self, question: Question, owner: Owner | None, partitions: set[int]) -> StateAnswer:
+        where = _where(question, partitions)
+        if owner is None:
+            return StateUnavailable(f"{where} is moving, and has no owner yet; ask again in a moment")
+        if owner.instance == self._instance:
+            return StateUnavailable(
+                f"{where} is being taken over by worker {owner.worker} of this instance; ask again soon"
+            )
+        if owner.url:
+            return self._ask(
+                owner.url, owner.instance, question.store, question.key, partitions, _REQUEST_SECONDS
+            )
+        return StateUnavailable(
+            f"{where} belongs to instance {owner.instance!r} (worker {owner.worker}, host {owner.host}); ask "
+            "its page, or set advertised_http there, so that it is asked from here"
+        )
+
+
+def _where(question: Question, partitions: Iterable[int]) -> str:
+    numbers = sorted(partitions)
+    named = f"partition {numbers[0]}" if len(numbers) == 1 else f"partitions {', '.join(map(str, numbers))}"
+    return f"{named} of stage {question.store!r}"
