@@ -1,6 +1,6 @@
 """The metrics of a loop: a few numbers per slice and per commit, never per record."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 
 from confluent_kafka import Consumer, TopicPartition
@@ -13,6 +13,11 @@ from wallaroo.observability.measurements import Measurements
 from wallaroo.record import NANOSECONDS_PER_SECOND, Batch
 from wallaroo.task.task import Task
 
+# How many classes of errors have series of their own, by stage; code may make any number of them.
+ERRORS_BY_NAME = 20
+OTHER_ERRORS = "other"
+_LONGEST_ERROR = 100
+
 
 class LoopMetrics:
     """The metrics of one loop, by its name."""
@@ -21,6 +26,7 @@ class LoopMetrics:
         self.values = Measurements()
         self._name = name
         self._records_per_message: dict[int, float] = {}
+        self._errors: defaultdict[str, set[str]] = defaultdict(set)
 
     def slice_done(
         self, topic: str, number: int, messages: int, processed: Processed, seconds: float
@@ -60,9 +66,17 @@ class LoopMetrics:
         self, dead_letters: Mapping[tuple[str, str], int], dropped: Mapping[tuple[str, str], int]
     ) -> None:
         for (stage, error), n in dead_letters.items():
-            self.values.count(metrics.DEAD_LETTERS, n, stage, error)
+            self.values.count(metrics.DEAD_LETTERS, n, stage, self._error_label(stage, error))
         for (stage, reason), n in dropped.items():
             self.values.count(metrics.RECORDS_DROPPED, n, stage, reason)
+
+    def _error_label(self, stage: str, error: str) -> str:
+        """The name of a class, if it is among the first ones of its stage."""
+        known, name = self._errors[stage], error[:_LONGEST_ERROR]
+        if name not in known and len(known) >= ERRORS_BY_NAME:
+            return OTHER_ERRORS
+        known.add(name)
+        return name
 
     def rebalanced(self, partitions: int) -> None:
         self.values.count(metrics.REBALANCES, 1, self._name)

@@ -1,7 +1,8 @@
 """The table of all metrics; docs/metrics.md explains each one, and a test compares the two.
 
 Every series also carries the label `worker`, which the supervisor adds. A label's values are bounded by
-the topology (topics, partitions, stages, stores, sinks) or by code (error classes): never a record key.
+the topology (topics, partitions, stages, stores, sinks) or by code, never a record key. Classes of errors
+may be made while the code runs: `LoopMetrics` counts only so many by name.
 """
 
 from dataclasses import dataclass
@@ -147,7 +148,7 @@ SENDERS_CONNECTED: Final = _gauge(
 )
 SENDERS_CUT_OFF: Final = _counter(
     "wallaroo_senders_cut_off_total",
-    "Connections of a TCP source that broke, ended inside a frame, or were closed for a bad header.",
+    "Connections of a TCP source that broke, ended inside a frame, had a bad header, or had to make room.",
     "source",
 )
 

@@ -16,6 +16,9 @@ from wallaroo.service.questions import Answer, Questions
 # librdkafka's threads do not survive a fork.
 _processes = multiprocessing.get_context("spawn")
 
+# How long a page waits for all workers together.
+ANSWER_SECONDS = 2.0
+
 WorkerMain = Callable[[WorkerSpec, Connection], None]
 
 
@@ -43,7 +46,7 @@ class WorkerHandle:
         self._status_answer: Answer | None = None
         self._status: StatusReply | None = None
         self.measured: Snapshot = {}
-        self._started = self._last_answer = self._clock.monotonic()
+        self._started = self._asked = self._last_answer = self._clock.monotonic()
         self._restart_at: float | None = None
 
     def died(self) -> None:
@@ -74,6 +77,7 @@ class WorkerHandle:
         with self._asking:
             answer = self._status_answer
             if answer is None or answer.done():
+                self._asked = self._clock.monotonic()
                 answer = self._status_answer = self.ask(StatusRequest())
                 answer.add_done_callback(self._keep)
         return answer
@@ -89,6 +93,13 @@ class WorkerHandle:
     def answer_age_seconds(self) -> float:
         """How long ago the last answer came, or the worker was started if there is none yet."""
         return self._clock.monotonic() - self._last_answer
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether it owes an answer for so long that nobody else needs to wait for it."""
+        answer = self._status_answer
+        owes = answer is not None and not answer.done()
+        return owes and self._clock.monotonic() - self._asked >= ANSWER_SECONDS
 
     @property
     def has_answered(self) -> bool:

@@ -82,7 +82,8 @@ class OtherInstances:
             return StateUnavailable(f"{where} is moving, and has no owner yet; ask again in a moment")
         if owner.instance == self._instance:
             return StateUnavailable(
-                f"{where} is being taken over by worker {owner.worker} of this instance; ask again soon"
+                f"{where} belongs to worker {owner.worker} of this instance, which does not answer or is "
+                "still taking it over; ask again in a moment, or look at its log"
             )
         if owner.url:
             return self._ask(

@@ -22,10 +22,12 @@ from wallaroo.observability.jsonable import to_jsonable
 from wallaroo.service.handle import WorkerHandle
 from wallaroo.service.protocol import KeyAbsent, StateRequest
 from wallaroo.service.questions import Answer
-from wallaroo.service.supervisor import ANSWER_SECONDS
 from wallaroo.task.keys import partition_of
 from wallaroo.topology.model import SubTopology, Topology
 from wallaroo.topology.names import slug
+
+# Of the two seconds that a page may take; the rest is for Kafka or for another instance.
+_ANSWER_SECONDS = 1.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +79,12 @@ def ask_for_state(
     if among is not None:
         question = replace(question, partitions=among)
     request = StateRequest(question.store, key)
-    asked = {worker.ask(request): worker.spec.index for worker in workers}
+    asked = {worker.ask(request): worker.spec.index for worker in workers if not worker.is_silent}
     heard = _hear(asked)
     if heard.found is not None:
         return heard.found
-    silent = sorted(index for answer, index in asked.items() if not answer.done() or answer.result() is None)
+    answered = {index for answer, index in asked.items() if answer.done() and answer.result() is not None}
+    silent = [worker.spec.index for worker in workers if worker.spec.index not in answered]
     return _without_state(
         replace(question, partitions=question.partitions - heard.owned), heard, silent, elsewhere
     )
@@ -107,7 +110,7 @@ def _hear(asked: Mapping[Answer, int]) -> _Heard:
     """Take the answers as they come, until one has the state or it is time to go on."""
     heard = _Heard()
     with suppress(TimeoutError):
-        for answer in as_completed(asked, ANSWER_SECONDS):
+        for answer in as_completed(asked, _ANSWER_SECONDS):
             match answer.result():
                 case StateFound() as found:
                     heard.found = replace(found, worker=asked[answer])
@@ -129,12 +132,11 @@ def _without_state(left: Question, heard: _Heard, silent: Sequence[int], elsewhe
         return NoSuchKey()
     if left.partitions & heard.restoring:
         return StateUnavailable(f"{where}: being restored; ask again in a moment")
-    if silent:
+    answer = elsewhere(left)
+    if silent and isinstance(answer, StateUnavailable):
         who = f"worker {silent[0]} does" if len(silent) == 1 else f"workers {_listed(silent)} do"
-        return StateUnavailable(
-            f"{who} not answer and may own {where}; see the log and wallaroo_worker_answer_age_seconds"
-        )
-    return elsewhere(left)
+        return StateUnavailable(f"{who} not answer; {answer.reason}")
+    return answer
 
 
 def _named(partitions: frozenset[int]) -> str:

@@ -9,15 +9,13 @@ from confluent_kafka import KafkaException
 
 from wallaroo.clock import Clock
 from wallaroo.observability.health import HealthReport, health, readiness
-from wallaroo.service.handle import WorkerHandle
+from wallaroo.service.handle import ANSWER_SECONDS, WorkerHandle
 from wallaroo.service.protocol import Exit
 
 _log = logging.getLogger(__name__)
 
 _TICK_SECONDS = 0.1
 _REFRESH_SECONDS = 0.2
-# How long a page waits for all workers together.
-ANSWER_SECONDS = 2.0
 _STOP_SECONDS = 30.0
 _KAFKA_RETRY_SECONDS = 2.0
 
@@ -74,7 +72,7 @@ class Supervisor:
 
     def refresh(self, timeout_seconds: float = ANSWER_SECONDS) -> None:
         """Ask all workers at once for measurements and status; those of a silent worker stay as they were."""
-        wait([worker.ask_status() for worker in self.workers], timeout_seconds)
+        wait([worker.ask_status() for worker in self.workers if not worker.is_silent], timeout_seconds)
 
     def _prepared(self) -> Mapping[str, int] | None:
         """The partitions of all topics, once the cluster is there; None if stopped before."""
@@ -115,14 +113,15 @@ class Supervisor:
 
     def _note_silence(self, worker: WorkerHandle) -> None:
         """Log when a worker falls silent, and when it answers again; one that starts may take its time."""
-        index, seconds = worker.spec.index, round(worker.answer_age_seconds, 1)
+        index = worker.spec.index
         if not worker.has_answered or not worker.process.is_alive():
             self._silent.discard(index)
-        elif seconds > ANSWER_SECONDS and index not in self._silent:
+        elif worker.is_silent and index not in self._silent:
             self._silent.add(index)
             what = "it stands still, or user code does not let it answer"
+            seconds = round(worker.answer_age_seconds, 1)
             _log.warning("worker does not answer", extra={"worker": index, "seconds": seconds, "what": what})
-        elif seconds <= ANSWER_SECONDS and index in self._silent:
+        elif not worker.is_silent and index in self._silent:
             self._silent.remove(index)
             _log.info("worker answers again", extra={"worker": index})
 

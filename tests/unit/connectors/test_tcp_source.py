@@ -18,6 +18,7 @@ from wallaroo.topology.model import Ingest
 
 MAX_SIZE = 50_000
 CONNECTIONS = 3
+IDLE_SECONDS = 2.5
 VOTES = Ingest(
     "ingest",
     "Votes",
@@ -40,7 +41,7 @@ def received():
 
 @pytest.fixture
 def source(clock):
-    made = TcpSource(VOTES, clock.monotonic)
+    made = TcpSource(VOTES, clock.monotonic, IDLE_SECONDS)
     made.open()
     yield made
     made.close()
@@ -180,6 +181,73 @@ def test_beyond_the_limit_of_connections_a_sender_waits_and_gets_its_turn(source
     assert received[CONNECTIONS] == [b"patience"]
 
 
+@pytest.fixture
+def full(source, connect, received):
+    """As many senders as the source takes."""
+    senders = [connect() for _ in range(CONNECTIONS)]
+    receive_until(source, received, lambda: source.connections == CONNECTIONS)
+    return senders
+
+
+@pytest.fixture
+def pass_seconds(source, received, clock):
+    """A function that lets seconds pass while the source is read."""
+
+    def advance_and_receive(seconds):
+        for _ in range(seconds):
+            clock.advance(1000)
+            receive(source, received)
+
+    return advance_and_receive
+
+
+def test_senders_that_send_nothing_make_room_for_one_that_waits(
+    source, connect, received, full, pass_seconds, caplog
+):
+    connect().sendall(framed(b"honest"))
+    pass_seconds(2)
+    assert (source.connections, total(received)) == (CONNECTIONS, 0)
+    pass_seconds(2)
+    receive_until(source, received, lambda: total(received) == 1)
+    assert (source.connections, source.broken) == (CONNECTIONS, 1)
+    waiting, cut = [record for record in caplog.records if record.levelno == logging.WARNING]
+    assert (waiting.message, waiting.source, waiting.connections) == ("senders wait", "Votes", CONNECTIONS)
+    assert cut.reason == "no whole frame for 3 s, while another sender waits"
+
+
+def test_bytes_that_never_make_a_frame_keep_no_connection(source, connect, received, full, pass_seconds):
+    trickling, *others = full
+    connect().sendall(framed(b"honest"))
+    for sender in others:
+        sender.sendall(framed(b"vote"))
+    pass_seconds(2)
+    trickling.sendall(b"\0")
+    for sender in others:
+        sender.sendall(framed(b"vote"))
+    pass_seconds(2)
+    receive_until(
+        source, received, lambda: b"honest" in [each for some in received.values() for each in some]
+    )
+    assert trickling.recv(1) == b""
+    assert total(received) == 5
+
+
+def test_while_nobody_waits_a_sender_may_be_silent_for_ever(source, received, full, pass_seconds, caplog):
+    pass_seconds(60)
+    full[0].sendall(framed(b"late"))
+    receive_until(source, received, lambda: total(received) == 1)
+    assert (source.connections, source.broken) == (CONNECTIONS, 0)
+    assert caplog.records == []
+
+
+def test_time_in_which_nobody_reads_is_no_silence(source, connect, received, full, clock):
+    waiting = connect()
+    clock.advance(3_600_000)
+    receive(source, received)
+    assert (source.connections, source.broken) == (CONNECTIONS, 0)
+    waiting.close()
+
+
 def test_who_is_not_read_has_to_wait_and_loses_nothing(source, connect, received):
     sender = connect()
     sender.setblocking(False)
@@ -221,7 +289,7 @@ def test_without_a_descriptor_left_a_sender_is_accepted_a_moment_later(
 
 
 def test_workers_share_a_port(source, clock):
-    second = TcpSource(replace(VOTES, port=source.port, connections=1), clock.monotonic)
+    second = TcpSource(replace(VOTES, port=source.port, connections=1), clock.monotonic, IDLE_SECONDS)
     second.open()
     assert second.port == source.port
     second.close()

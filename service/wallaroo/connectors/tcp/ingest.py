@@ -54,7 +54,7 @@ class IngestLoop:
         self._deadline = math.inf
         self._lost = self._cut_off = 0
         self._failures: list[KafkaError] = []
-        self._tcp = TcpSource(ingest, clock.monotonic)
+        self._tcp = TcpSource(ingest, clock.monotonic, settings.sender_idle_timeout_ms / 1000)
 
     def stop(self) -> None:
         self._deadline = self._clock.monotonic() + _LAST_SECONDS

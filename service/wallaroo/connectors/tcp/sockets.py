@@ -7,7 +7,7 @@ import errno
 import os
 import select
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from wallaroo.errors import SettingsError
@@ -135,6 +135,14 @@ def accept(listener: socket.socket) -> tuple[socket.socket, str]:
     # A sender whose machine has vanished must not keep its place for ever.
     keep_alive(connection)
     return connection, f"{peer[0]}:{peer[1]}"
+
+
+def someone_waits(listeners: Sequence[socket.socket]) -> bool:
+    """Whether a sender has connected that has not been accepted."""
+    poll = select.poll()
+    for listener in listeners:
+        poll.register(listener, select.POLLIN)
+    return bool(listeners and poll.poll(0))
 
 
 def keep_alive(connection: socket.socket) -> None:

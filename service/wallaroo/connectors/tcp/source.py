@@ -4,7 +4,9 @@ Rules for whoever edits this file:
 1. One thread, and nothing blocks but `poll`, for as long as it is told; it reads each sender that has sent
    something once. Not calling it is back-pressure: the kernel's buffers fill up, and senders wait.
 2. The payloads of a connection come in order, and all complete ones do, whatever ends the connection.
-3. At the limit of connections nobody is accepted: the next sender waits in the backlog.
+3. At the limit of connections nobody is accepted: the next sender waits in the backlog, until one of the
+   others leaves, or has sent no whole frame for so long that it has to make room.
+4. Only time in which senders are read counts as silence: they may not send while Kafka takes nothing.
 """
 
 import logging
@@ -15,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from wallaroo.connectors.tcp.framing import Frames, new_frames
-from wallaroo.connectors.tcp.sockets import accept, listen
+from wallaroo.connectors.tcp.sockets import accept, listen, someone_waits
 from wallaroo.topology.model import Ingest
 
 _log = logging.getLogger(__name__)
@@ -25,24 +27,30 @@ _READ_BYTES = 262_144
 _LAST_READS = 64
 # If the system has no file descriptor left, accepting again at once would only fail again.
 _ACCEPT_PAUSE_SECONDS = 1.0
-
+# Two reads that are further apart had something else in between: waiting for Kafka, say.
+_LONGEST_POLL_SECONDS = 1.0
 
 # The number of a connection, counted from 0, and the payloads that one read of it has completed.
 Received = tuple[int, list[bytes]]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class _Connection:
     number: int
     sock: socket.socket
     peer: str
     frames: Frames
+    last_frame: float
+    """When it sent a whole frame, or was accepted, in seconds of reading."""
 
 
 class TcpSource:
-    """One port of one worker, and the senders connected to it; `broken` counts those that were cut off."""
+    """One port of one worker, and the senders connected to it; `broken` counts those that were cut off.
 
-    def __init__(self, ingest: Ingest, monotonic: Callable[[], float]) -> None:
+    Whoever has sent no whole frame for `idle_seconds` is cut off as soon as another sender waits.
+    """
+
+    def __init__(self, ingest: Ingest, monotonic: Callable[[], float], idle_seconds: float) -> None:
         self.broken = 0
         self._ingest = ingest
         self._monotonic = monotonic
@@ -51,6 +59,11 @@ class TcpSource:
         self._accepting = False
         self._accept_at = 0.0
         self._accepted = 0
+        self._idle_seconds = idle_seconds
+        self._polled = monotonic()
+        # Seconds of reading, so far.
+        self._reading = 0.0
+        self._warned = False
         self._connections: set[_Connection] = set()
 
     @property
@@ -75,6 +88,7 @@ class TcpSource:
 
     def poll(self, timeout_seconds: float) -> list[Received]:
         """What senders have sent; if nothing is there, wait so long for it or for a new sender."""
+        self._count_reading()
         self._update_accepting()
         received = []
         for key, _ in self._selector.select(timeout_seconds):
@@ -82,7 +96,9 @@ class TcpSource:
             if connection is None:
                 self._accept(key.fileobj)
             elif payloads := self._read(connection):
+                connection.last_frame = self._reading
                 received.append((connection.number, payloads))
+        self._make_room()
         return received
 
     def close_port(self) -> None:
@@ -120,6 +136,26 @@ class TcpSource:
             for listener in self._listeners:
                 self._selector.register(listener, selectors.EVENT_READ)
 
+    def _count_reading(self) -> None:
+        now = self._monotonic()
+        self._reading += min(now - self._polled, _LONGEST_POLL_SECONDS)
+        self._polled = now
+
+    def _make_room(self) -> None:
+        """Cut off who has been silent the longest, if that is too long and another sender waits."""
+        if len(self._connections) < self._ingest.connections or not someone_waits(self._listeners):
+            self._warned = False
+            return
+        idlest = min(self._connections, key=lambda connection: connection.last_frame)
+        silence = self._reading - idlest.last_frame
+        if silence >= self._idle_seconds:
+            self._close(idlest, f"no whole frame for {silence:.0f} s, while another sender waits")
+        elif not self._warned:
+            details = {"source": self._ingest.source, "connections": len(self._connections)}
+            what = "raise the source's parallelism; who sends nothing makes room after sender_idle_timeout_ms"
+            _log.warning("senders wait", extra={**details, "what": what})
+        self._warned = True
+
     def _stop_accepting(self) -> None:
         for listener in self._listeners if self._accepting else ():
             self._selector.unregister(listener)
@@ -139,7 +175,7 @@ class TcpSource:
             self._accept_at = self._monotonic() + _ACCEPT_PAUSE_SECONDS
             self._stop_accepting()
             return
-        connection = _Connection(self._accepted, sock, peer, new_frames(self._ingest))
+        connection = _Connection(self._accepted, sock, peer, new_frames(self._ingest), self._reading)
         self._accepted += 1
         self._connections.add(connection)
         self._selector.register(sock, selectors.EVENT_READ, connection)
