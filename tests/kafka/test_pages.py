@@ -1,8 +1,13 @@
 """What the pages of a running service say."""
 
+import json
 import os
 import signal
+import time
 
+import pytest
+
+from scripts.kafka.process import free_port
 from tests.kafka.cluster import wait_until
 from tests.kafka.model import transaction, transactions
 from tests.kafka.scenario import PARTITIONS
@@ -34,6 +39,78 @@ def test_a_frozen_worker_neither_blocks_the_pages_nor_the_end(scenario):
     os.kill(service.worker_pids()[0], signal.SIGCONT)
     service.wait_ready()
     assert service.stop() == 0
+
+
+def test_pages_wait_once_for_all_workers_that_stand_still_and_say_who_they_are(scenario):
+    service = scenario.start(workers=4)
+    scenario.send([transaction("rex", 10)])
+    scenario.settle()
+    pids = service.worker_pids()
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    paths = ("/metrics", "/state/add-up/rex", "/healthz", "/readyz")
+    seconds = {path: seconds_of(service, path) for path in paths}
+    ages = [service.metric("wallaroo_worker_answer_age_seconds", worker=str(n)) for n in range(4)]
+    state = service.get_json("/state/add-up/rex")["error"]
+    wait_until(lambda: service.words().count("worker does not answer") == 4)
+    for pid in pids:
+        os.kill(pid, signal.SIGCONT)
+    assert max(seconds.values()) < 4
+    assert min(ages) > 1
+    assert "workers 0, 1, 2, 3 do not answer" in state
+    wait_until(lambda: service.words().count("worker answers again") == 4)
+    wait_until(lambda: service.status("/state/add-up/rex") == 200)
+
+
+def seconds_of(service, path):
+    began = time.monotonic()
+    service.get(path)
+    return time.monotonic() - began
+
+
+USERS = [f"user{n}" for n in range(12)]
+
+
+def states(service):
+    pages = [service.get(f"/state/add-up/{user}") for user in USERS]
+    return [status for status, _ in pages], [json.loads(body) for _, body in pages]
+
+
+@pytest.mark.parametrize("protocol", ["classic", "consumer"])
+def test_a_key_of_another_instance_is_never_denied_and_its_owner_is_named(scenario, protocol):
+    pair = [scenario.launch(instance=name, group_protocol=protocol) for name in ("i1", "i2")]
+    both_own_partitions(pair)
+    scenario.send([transaction(user, 10) for user in USERS])
+    scenario.settle()
+    wait_until(lambda: states(pair[0])[0].count(200) + states(pair[1])[0].count(200) == len(USERS))
+    (codes, pages), (others, _) = map(states, pair)
+    assert {*zip(codes, others, strict=True)} == {(200, 503), (503, 200)}
+    errors = [page["error"] for code, page in zip(codes, pages, strict=True) if code == 503]
+    assert all("belongs to instance 'i2' (worker 0, host " in error for error in errors)
+
+
+def test_an_instance_that_says_where_it_is_is_asked_for_its_keys(scenario):
+    pair = []
+    for name in ("i1", "i2"):
+        port = free_port()
+        url = f"http://127.0.0.1:{port}"
+        pair.append(scenario.launch(instance=name, http_port=port, advertised_http=url))
+    both_own_partitions(pair)
+    scenario.send([transaction(user, 10) for user in USERS])
+    scenario.settle()
+    wait_until(lambda: states(pair[0])[0] == states(pair[1])[0] == [200] * len(USERS))
+    assert states(pair[0])[1] == states(pair[1])[1]
+    assert {page["instance"] for page in states(pair[0])[1]} == {"i1", "i2"}
+    assert {page["value"]["total"] for page in states(pair[0])[1]} == {10}
+    nobody = [service.status(f"/state/add-up/nobody{n}") for service in pair for n in range(8)]
+    assert set(nobody) == {404}
+
+
+def both_own_partitions(pair):
+    [service.wait_ready() for service in pair]
+    owned = {"sub_topology": "add-up"}
+    wait_until(lambda: all(s.metric("wallaroo_assigned_partitions", **owned) > 0 for s in pair))
+    [service.wait_ready() for service in pair]
 
 
 def test_the_committed_state_of_a_key_is_shown(scenario):

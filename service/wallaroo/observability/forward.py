@@ -5,6 +5,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterable
 from email.message import Message
+from http.client import HTTPException
 from typing import Any
 from urllib.parse import quote
 
@@ -35,7 +36,7 @@ def ask_instance(
     who = f"instance {instance!r} at {url}"
     try:
         status, headers, body = _get(page, timeout_seconds)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, HTTPException) as error:
         return StateUnavailable(f"{who} owns the key, but does not answer: {getattr(error, 'reason', error)}")
     found = headers.get(INSTANCE, "")
     if found != instance:

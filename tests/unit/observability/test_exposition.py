@@ -120,9 +120,29 @@ def test_the_buckets_of_a_histogram_are_cumulative_and_end_with_the_count():
     assert samples[f"{name}_sum", "totals", "0"] == pytest.approx(90.005)
 
 
+def test_a_worker_that_does_not_answer_is_told_by_the_age_of_its_last_answer():
+    collector = make_collector()
+    collector.update(0, lag(5).snapshot())
+    collector.set_answer_age(0, 14.5)
+    collector.set_answer_age(1, 0.0)
+    samples = samples_of(collector)
+    assert samples["wallaroo_worker_answer_age_seconds", "0"] == 14.5
+    assert samples["wallaroo_worker_answer_age_seconds", "1"] == 0.0
+    assert samples["wallaroo_consumer_lag_records", "0", "totals", "transactions", "0"] == 5
+
+
+def test_a_label_that_utf_8_cannot_hold_is_escaped():
+    measured = Measurements()
+    measured.count(metrics.DEAD_LETTERS, 1, "add", "Half\ud800")
+    collector = make_collector()
+    collector.update(0, measured.snapshot())
+    assert samples_of(collector)["wallaroo_dead_letters_total", r"Half\ud800", "add", "0"] == 1
+
+
 def test_every_metric_of_the_table_is_read_back_with_its_kind():
     collector = make_collector()
     collector.set_restarts(0, 1)
+    collector.set_answer_age(0, 0.1)
     collector.update(0, one_of_everything().snapshot())
     kinds = {f.name: f.type for f in text_string_to_metric_families(page_of(collector))}
     assert kinds == {metric.name.removesuffix("_total"): metric.kind for metric in metrics.METRICS}
@@ -131,6 +151,7 @@ def test_every_metric_of_the_table_is_read_back_with_its_kind():
 def test_a_scraper_that_asks_for_openmetrics_gets_it():
     collector = make_collector()
     collector.set_restarts(0, 1)
+    collector.set_answer_age(0, 0.1)
     collector.update(0, one_of_everything().snapshot())
     content_type, body = collector.render(OPENMETRICS)
     assert content_type.startswith("application/openmetrics-text; version=1.0.0; charset=utf-8")
