@@ -108,7 +108,7 @@ def test_an_instance_that_says_where_it_is_is_asked_for_its_keys(scenario):
 
 def both_own_partitions(pair):
     [service.wait_ready() for service in pair]
-    owned = {"sub_topology": "add-up"}
+    owned = {"sub_topology": "extract-user"}
     wait_until(lambda: all(s.metric("wallaroo_assigned_partitions", **owned) > 0 for s in pair))
     [service.wait_ready() for service in pair]
 

@@ -59,7 +59,7 @@ class OtherInstances:
             members = list(self._members(question.sub.group))
         except (KafkaException, TimeoutError) as error:
             return StateUnavailable(
-                f"{_where(question, question.partitions)} is not of this instance, and Kafka does not say "
+                f"{question.where(question.partitions)} is not of this instance, and Kafka does not say "
                 f"whose: {reason_of(error)}; ask the other instances"
             )
         answers = [self._ask_owner(question, *found) for found in self._owners(question, members).items()]
@@ -77,7 +77,7 @@ class OtherInstances:
         return owners
 
     def _ask_owner(self, question: Question, owner: Owner | None, partitions: set[int]) -> StateAnswer:
-        where = _where(question, partitions)
+        where = question.where(partitions)
         if owner is None:
             return StateUnavailable(f"{where} is moving, and has no owner yet; ask again in a moment")
         if owner.instance == self._instance:
@@ -93,9 +93,3 @@ class OtherInstances:
             f"{where} belongs to instance {owner.instance!r} (worker {owner.worker}, host {owner.host}); ask "
             "its page, or set advertised_http there, so that it is asked from here"
         )
-
-
-def _where(question: Question, partitions: Iterable[int]) -> str:
-    numbers = sorted(partitions)
-    named = f"partition {numbers[0]}" if len(numbers) == 1 else f"partitions {', '.join(map(str, numbers))}"
-    return f"{named} of stage {question.store!r}"

@@ -4,7 +4,7 @@ That there is no state can only be said by whoever owns the partition of the key
 partitions it has looked into; what nobody here has looked into belongs to another instance, or is moving.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import as_completed
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -39,6 +39,12 @@ class Question:
     key: bytes
     partitions: frozenset[int]
 
+    def where(self, partitions: Iterable[int]) -> str:
+        """These partitions, for a text."""
+        numbers = sorted(partitions)
+        word = "partition" if len(numbers) == 1 else "partitions"
+        return f"{word} {_listed(numbers)} of stage {self.store!r}"
+
 
 Elsewhere = Callable[[Question], StateAnswer]
 """Answers for partitions that no worker here owns."""
@@ -55,9 +61,7 @@ class _Heard:
 
 
 def nowhere(question: Question) -> StateAnswer:
-    return StateUnavailable(
-        f"{_named(question.partitions)} of stage {question.store!r} is not of this instance"
-    )
+    return StateUnavailable(f"{question.where(question.partitions)} is not of this instance")
 
 
 def ask_for_state(
@@ -125,23 +129,17 @@ def _hear(asked: Mapping[Answer, int]) -> _Heard:
 
 def _without_state(left: Question, heard: _Heard, silent: Sequence[int], elsewhere: Elsewhere) -> StateAnswer:
     """The answer where no worker has the state; `left` are the partitions that nobody has looked into."""
-    where = f"{_named(left.partitions)} of stage {left.store!r}"
     if heard.problem is not None:
         return heard.problem
     if not left.partitions:
         return NoSuchKey()
     if left.partitions & heard.restoring:
-        return StateUnavailable(f"{where}: being restored; ask again in a moment")
+        return StateUnavailable(f"{left.where(left.partitions)}: being restored; ask again in a moment")
     answer = elsewhere(left)
     if silent and isinstance(answer, StateUnavailable):
         who = f"worker {silent[0]} does" if len(silent) == 1 else f"workers {_listed(silent)} do"
         return StateUnavailable(f"{who} not answer; {answer.reason}")
     return answer
-
-
-def _named(partitions: frozenset[int]) -> str:
-    numbers = sorted(partitions)
-    return f"partition {numbers[0]}" if len(numbers) == 1 else f"partitions {_listed(numbers)}"
 
 
 def _listed(numbers: Sequence[int]) -> str:
