@@ -37,7 +37,8 @@ class ServiceProcess:
         environment: Mapping[str, str] | None = None,
         command: Sequence[str] = COMMAND,
     ) -> None:
-        self._command = [*command, *arguments, "--http-port=0"]
+        any_port = [] if any(each.startswith("--http-port=") for each in arguments) else ["--http-port=0"]
+        self._command = [*command, *arguments, *any_port]
         path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
         self._environment = {**os.environ, "PYTHONPATH": path, **(environment or {})}
         self.log = log
