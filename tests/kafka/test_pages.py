@@ -3,7 +3,10 @@
 import json
 import os
 import signal
+import threading
 import time
+from collections import Counter
+from contextlib import contextmanager
 
 import pytest
 
@@ -104,6 +107,40 @@ def test_an_instance_that_says_where_it_is_is_asked_for_its_keys(scenario):
     assert {page["value"]["total"] for page in states(pair[0])[1]} == {10}
     nobody = [service.status(f"/state/add-up/nobody{n}") for service in pair for n in range(8)]
     assert set(nobody) == {404}
+
+
+def test_a_state_is_never_denied_while_its_partition_moves(scenario, rng):
+    first = scenario.start(instance="i1", workers=2)
+    scenario.send([transaction(user, 10) for user in USERS])
+    scenario.settle()
+    wait_until(lambda: states(first)[0] == [200] * len(USERS))
+    seen = Counter()
+    with asking(first, seen):
+        second = scenario.start(instance="i2")
+        first.kill_worker(rng)
+        wait_until(lambda: seen[503])
+        first.wait_ready()
+        assert second.stop() == 0
+        wait_until(lambda: states(first)[0] == [200] * len(USERS))
+    assert set(seen) == {200, 503}
+
+
+@contextmanager
+def asking(service, seen):
+    """Ask for states in the background, and count the statuses."""
+    ended = threading.Event()
+
+    def ask():
+        while not ended.is_set():
+            seen.update(states(service)[0])
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
 
 
 def both_own_partitions(pair):

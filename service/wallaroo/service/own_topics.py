@@ -12,7 +12,7 @@ from contextlib import closing
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from wallaroo.kafka.clients import admin_client, common_config
-from wallaroo.kafka.members import Member, group_members
+from wallaroo.kafka.members import GroupMembers
 from wallaroo.kafka.topics import ensure_topics
 from wallaroo.settings import Settings
 from wallaroo.topology.model import Topology
@@ -32,6 +32,7 @@ class OwnTopics:
         self._topology = topology
         self._settings = settings
         self._admin = admin_client(settings, client_id)
+        self.members = GroupMembers(self._admin, _MEMBERS_SECONDS)
         self._closed = threading.Event()
 
     def prepare(self) -> Mapping[str, int]:
@@ -45,10 +46,6 @@ class OwnTopics:
             # The client reports a refused connection or a wrong password only when it is polled.
             self._admin.poll(0)
             raise
-
-    def members(self, group: str) -> list[Member]:
-        """Who is in a group; KafkaException or TimeoutError if Kafka does not say."""
-        return group_members(self._admin, group, _MEMBERS_SECONDS)
 
     def start_purging(self) -> None:
         """Purge in a thread, now and then, until `close`."""

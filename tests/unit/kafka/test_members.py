@@ -1,0 +1,55 @@
+"""Who is in a group, as Kafka describes it: asked once, however many want to know."""
+
+from concurrent.futures import Future
+from types import SimpleNamespace
+
+import pytest
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
+
+from wallaroo.kafka.members import GroupMembers, Member, reason_of
+
+
+class Admin:
+    """Kafka, which answers when a test says so."""
+
+    def __init__(self):
+        self.asked = []
+
+    def describe_consumer_groups(self, groups, request_timeout):
+        # Longer than the socket's: see the constant.
+        assert request_timeout > 60
+        self.asked.append(Future())
+        return dict.fromkeys(groups, self.asked[-1])
+
+
+@pytest.fixture
+def admin():
+    return Admin()
+
+
+def described(*names):
+    assignment = SimpleNamespace(topic_partitions=[TopicPartition("in", 1), TopicPartition("in", 3)])
+    members = [SimpleNamespace(client_id=name, host="/10.0.0.3", assignment=assignment) for name in names]
+    return SimpleNamespace(members=members)
+
+
+def test_a_member_has_the_partitions_of_its_assignment(admin):
+    members = GroupMembers(admin, 0.0)
+    with pytest.raises(TimeoutError):
+        members("group")
+    admin.asked[0].set_result(described("app-add-i1-0"))
+    admin.describe_consumer_groups = lambda *_, **__: {"group": admin.asked[0]}
+    assert members("group") == [Member("app-add-i1-0", "10.0.0.3", frozenset({("in", 1), ("in", 3)}))]
+
+
+def test_while_kafka_does_not_answer_it_is_not_asked_again(admin):
+    members = GroupMembers(admin, 0.0)
+    for _ in range(3):
+        with pytest.raises(TimeoutError, match="no answer within 0 s"):
+            members("group")
+    assert len(admin.asked) == 1
+
+
+def test_the_reason_of_a_refusal_is_a_text():
+    assert "Broker transport failure" in reason_of(KafkaException(KafkaError(KafkaError._TRANSPORT)))
+    assert reason_of(TimeoutError("no answer within 2 s")) == "no answer within 2 s"
