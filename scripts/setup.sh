@@ -12,7 +12,12 @@ complete() { "$1" -c 'import ensurepip, venv' >/dev/null 2>&1; }
 
 find_python() {
     incomplete=
-    for candidate in ${PYTHON:-python3.14 python3.13 python3.12 python3.11 python3 python}; do
+    if [ -n "${PYTHON:-}" ]; then
+        set -- "$PYTHON"
+    else
+        set -- python3.14 python3.13 python3.12 python3.11 python3 python
+    fi
+    for candidate in "$@"; do
         recent "$candidate" || continue
         if complete "$candidate"; then
             echo "$candidate"

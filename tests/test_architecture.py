@@ -17,16 +17,17 @@ SCHEMAS = sorted((ROOT / "schemas").rglob("*.py"))
 MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 40
 
-PURE = {"errors", "record", "clock"}
+PURE = {"errors", "record", "clock", "refusals"}
 BASE = {"errors", "record", "clock"}
 CORE = BASE | {"topology", "serde", "state", "windows", "task"}
-EDGE = CORE | {"settings", "observability", "kafka"}
+EDGE = CORE | {"refusals", "settings", "observability", "kafka"}
 # A package may always import itself; what is not listed here may import nothing of ours.
 MAY_IMPORT = {
     "errors": set(),
     "record": set(),
     "clock": set(),
-    "settings": {"errors"},
+    "refusals": set(),
+    "settings": {"errors", "refusals"},
     "api": {"errors", "record"},
     "experimental": {"errors", "record", "api"},
     "topology": {"errors", "record", "api"},
@@ -34,14 +35,14 @@ MAY_IMPORT = {
     "state": BASE | {"serde", "topology"},
     "windows": BASE | {"api", "serde", "state", "topology"},
     "task": BASE | {"serde", "state", "topology", "windows"},
-    "observability": {"errors", "record", "settings"},
-    "kafka": BASE | {"settings", "observability", "topology"},
+    "observability": {"errors", "record", "refusals", "settings"},
+    "kafka": BASE | {"refusals", "settings", "observability", "topology"},
     "engine": EDGE,
     "connectors": EDGE | {"api", "engine"},
     "service": EDGE | {"api", "engine", "connectors"},
     "demo": BASE | {"settings", "observability", "kafka", "service"},
     "testing": CORE | {"api", "engine", "connectors"},
-    "cli": {"errors", "settings", "topology", "observability", "service", "demo"},
+    "cli": {"errors", "refusals", "settings", "topology", "observability", "service", "demo"},
     "__main__": {"cli"},
 }
 

@@ -1,5 +1,6 @@
 """Settings of a service: options first, then WALLAROO_ variables, then a TOML file, then defaults."""
 
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
@@ -11,6 +12,7 @@ from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSett
 from pydantic_settings.exceptions import SettingsError as UnreadableVariableError
 
 from wallaroo.errors import SettingsError
+from wallaroo.refusals import explain, secrets_of, shown_name, unknown_variables
 
 # Bytes by which a dead letter may exceed the record that failed: its headers say why.
 DEAD_LETTER_BYTES = 131_072
@@ -19,6 +21,7 @@ Properties = dict[str, str]
 # The settings whose values are such properties.
 MAPPINGS = ("kafka", "consumer", "producer", "delivery", "topic_config")
 
+_PROPERTY = re.compile(r"[a-z0-9.-]+")
 _NAME = r"^[a-zA-Z0-9._-]{1,200}$"
 
 
@@ -33,7 +36,11 @@ class Settings(BaseSettings):
     """Everything an operator can set; docs/settings.md explains it. Names of times end in their unit."""
 
     model_config = SettingsConfigDict(
-        env_prefix="WALLAROO_", env_nested_delimiter="__", extra="forbid", frozen=True
+        env_prefix="WALLAROO_",
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
     )
 
     bootstrap_servers: str = Field("localhost:9092", description="Brokers of the application's own cluster")
@@ -107,7 +114,7 @@ class Settings(BaseSettings):
         description="max.message.bytes of created topics, and the largest record that the service writes",
     )
     topic_config: Properties = Field(
-        {}, description="Further properties of the topics that the service creates"
+        {}, repr=False, description="Further properties of the topics that the service creates"
     )
     embedded_broker: bool = Field(
         False, description="The brokers are librdkafka's mock cluster: for the demo only"
@@ -135,15 +142,24 @@ class Settings(BaseSettings):
         "text", description="Form of the log lines on stderr: text or json"
     )
 
-    kafka: Properties = Field({}, description="Properties of all Kafka clients, under librdkafka's names")
-    consumer: Properties = Field({}, description="Properties of consumers only")
-    producer: Properties = Field({}, description="Properties of producers only")
-    delivery: Properties = Field({}, description="Properties of producers for sinks on other clusters")
+    kafka: Properties = Field(
+        {}, repr=False, description="Properties of all Kafka clients, under librdkafka's names"
+    )
+    consumer: Properties = Field({}, repr=False, description="Properties of consumers only")
+    producer: Properties = Field({}, repr=False, description="Properties of producers only")
+    delivery: Properties = Field(
+        {}, repr=False, description="Properties of producers for sinks on other clusters"
+    )
 
     @property
     def chosen_servers(self) -> str | None:
         """The brokers, if the operator has named any."""
         return self.bootstrap_servers if "bootstrap_servers" in self.model_fields_set else None
+
+    @property
+    def secrets(self) -> frozenset[str]:
+        """What must not be printed: passwords and keys among the properties."""
+        return frozenset().union(*(secrets_of(getattr(self, name)) for name in MAPPINGS))
 
     @classmethod
     def settings_customise_sources(
@@ -171,10 +187,22 @@ def load_settings(options: dict[str, Any], file: str | None = None) -> Settings:
     try:
         return Settings(**given)
     except ValidationError as error:
-        lines = [_explain(problem) for problem in error.errors()]
-        raise SettingsError("\n".join(lines)) from error
+        names = Settings.model_fields.keys()
+        lines = dict.fromkeys(explain(problem, names, MAPPINGS) for problem in error.errors())
+        # Not "from error": a traceback would show what was given, passwords too.
+        raise SettingsError("\n".join(lines)) from None
     except UnreadableVariableError as error:
-        raise SettingsError(f"{error}; a mapping is JSON, or one variable for each property") from error
+        found = re.search(r'field "(\w+)"', str(error))
+        name = found[1].upper() if found else "..."
+        raise SettingsError(
+            f"the variable WALLAROO_{name} cannot be read: it is to be JSON, or one variable for each "
+            f"property, WALLAROO_{name}__PROPERTY"
+        ) from None
+
+
+def ineffective_variables(environment: Mapping[str, str]) -> list[str]:
+    """A text for each variable that begins like a setting and is none."""
+    return list(unknown_variables(environment, list(Settings.model_fields), MAPPINGS))
 
 
 def _read(file: str) -> dict[str, Any]:
@@ -182,31 +210,33 @@ def _read(file: str) -> dict[str, Any]:
         raise SettingsError(f"the settings file {file!r} does not exist")
     try:
         return tomllib.loads(Path(file).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(f"the settings file {file!r} cannot be read: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(f"the settings file {file!r} is no TOML: {error}") from error
+        reason, at, place = str(error).rpartition(" (at ")
+        # A reason with a key in it may have anything in it.
+        shown = "" if set(reason) & set("('\"") else f" {reason}"
+        where = f"{shown} (at {place}" if at else " it is not UTF-8"
+        raise SettingsError(f"the settings file {file!r} is no TOML:{where}") from None
 
 
 def _dotted(values: Mapping[str, Any]) -> dict[str, Any]:
     """Give client properties their own names, whichever source they come from."""
     return {
-        name: dict(_properties(value)) if name in MAPPINGS and isinstance(value, Mapping) else value
+        name: dict(_properties(name, value)) if name in MAPPINGS and isinstance(value, Mapping) else value
         for name, value in values.items()
     }
 
 
-def _properties(given: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, str]]:
+def _properties(setting: str, given: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, str]]:
     """Flatten the tables that TOML makes of dotted names; a variable's LINGER_MS is linger.ms."""
     for name, value in given.items():
         dotted = before + str(name).lower().replace("_", ".")
+        if not _PROPERTY.fullmatch(dotted):
+            raise SettingsError(f"setting {setting!r} has a property {shown_name(dotted)}; mend it")
         if isinstance(value, Mapping):
-            yield from _properties(value, f"{dotted}.")
+            yield from _properties(setting, value, f"{dotted}.")
+        elif isinstance(value, list):
+            raise SettingsError(f"setting {setting!r}: the property {dotted!r} is a list; give a text")
         else:
             yield dotted, str(value)
-
-
-def _explain(problem: Any) -> str:
-    name = ".".join(str(part) for part in problem["loc"])
-    return (
-        f"setting {name!r}: {problem['msg']}, got {problem['input']!r}; "
-        f"set it with --{name.replace('_', '-')}, WALLAROO_{name.upper()} or in the settings file"
-    )

@@ -1,5 +1,9 @@
 """Settings: options, then the environment, then a file, then defaults; and what is said of wrong ones."""
 
+import re
+import traceback
+from pathlib import Path
+
 import pytest
 
 from wallaroo.errors import SettingsError
@@ -114,7 +118,8 @@ def test_one_property_in_three_places_follows_the_same_order(file, environment):
         ({"group_protocol": "new"}, "'classic' or 'consumer'"),
         ({"application_id": "my app"}, "setting 'application_id'"),
         ({"http_port": "65536"}, "less than or equal to 65535"),
-        ({"commit_interval": "10"}, "setting 'commit_interval': Extra inputs are not permitted"),
+        ({"commit_interval": "10"}, "no setting 'commit_interval'; did you mean 'commit_interval_ms'"),
+        ({"nonsense": "10"}, "no setting 'nonsense'; `wallaroo run --help` lists all"),
     ],
 )
 def test_a_wrong_setting_is_named_with_what_to_do(options, told):
@@ -134,7 +139,7 @@ def test_a_wrong_setting_of_the_environment_is_named(environment):
 
 
 def test_a_setting_that_there_is_not_in_a_file_is_named(file):
-    with refused("setting 'worker': Extra inputs are not permitted"):
+    with refused("there is no setting 'worker'; did you mean 'workers'"):
         load_settings({}, file("worker = 2"))
 
 
@@ -150,7 +155,7 @@ def test_a_file_that_is_no_toml_is_named(file):
 
 def test_a_mapping_of_the_environment_that_is_no_json_is_named(environment):
     environment("KAFKA", "acks=all")
-    with refused("kafka"):
+    with refused("the variable WALLAROO_KAFKA cannot be read: it is to be JSON"):
         load_settings({})
 
 
@@ -163,3 +168,76 @@ def test_a_value_of_nothing_leaves_a_property_of_topics_to_the_broker():
     assert load_settings({"topic_config": {"max.message.bytes": ""}}).topic_config == {
         "max.message.bytes": ""
     }
+
+
+SECRETS_IN_FILES = {
+    "a table misspelt": '[kafak]\n"sasl.password" = "s3cret"\n',
+    "a section around everything": '[wallaroo.kafka]\n"sasl.password" = "s3cret"\n',
+    "a text instead of a table": 'kafka = "sasl.password=s3cret"\n',
+    "a list of texts": 'kafka = ["sasl.password=s3cret"]\n',
+    "a list of tables": '[[kafka]]\n"sasl.password" = "s3cret"\n',
+    "a list as a property": '[kafka]\n"sasl.password" = ["s3cret"]\n',
+    "at the top": '"sasl.password" = "s3cret"\n',
+    "at the top without quotes": 'sasl.password = "s3cret"\n',
+    "in the name": '[kafka]\n"sasl.password=s3cret" = ""\n',
+    "in a name at the top": '"sasl.password=s3cret" = ""\n',
+    "in the table of a number": '[workers]\n"sasl.password" = "s3cret"\n',
+    "as the value of a number": 'workers = "sasl.password=s3cret"\n',
+    "without quotes": "[kafka]\nsasl.password = s3cret\n",
+    "a line that does not end": '[kafka]\n"sasl.password" = "s3cret\n',
+    "twice": '[kafka]\n"sasl.password" = "s3cret"\n"sasl.password" = "s3cret"\n',
+    "a table and a value": '[kafka]\nsasl = "s3cret"\nsasl.password = "s3cret"\n',
+    "the same table twice": '["kafka s3cret"]\n["kafka s3cret"]\n',
+}
+
+
+@pytest.mark.parametrize("text", SECRETS_IN_FILES.values(), ids=SECRETS_IN_FILES.keys())
+def test_a_refused_file_shows_no_value_and_advises_no_setting_that_there_is_not(text, file):
+    with pytest.raises(SettingsError) as error:
+        load_settings({}, file(text))
+    said = "".join(traceback.format_exception(error.value))
+    assert "s3cret" not in said
+    assert not re.search(r"--(kafak|wallaroo|sasl)|WALLAROO_(KAFAK|WALLAROO|SASL)", said)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("KAFKA", '["sasl.password=s3cret"]'),
+        ("KAFKA", '"sasl.password=s3cret"'),
+        ("KAFKA", '{"sasl.password": "s3cret"'),
+        ("KAFKA", "sasl.password=s3cret"),
+        ("KAFKA", '{"sasl.password=s3cret": "x"}'),
+        ("DELIVERY", "{'sasl.password': 's3cret'}"),
+        ("WORKERS", "sasl.password=s3cret"),
+    ],
+)
+def test_a_refused_variable_shows_no_value(name, value, environment):
+    environment(name, value)
+    with pytest.raises(SettingsError) as error:
+        load_settings({})
+    assert "s3cret" not in "".join(traceback.format_exception(error.value))
+
+
+def test_settings_show_no_properties_when_they_are_printed():
+    assert "s3cret" not in repr(Settings(kafka={"sasl.password": "s3cret"}))
+
+
+def test_passwords_and_keys_of_every_mapping_are_secrets():
+    given = Settings(
+        kafka={"sasl.password": "first", "client.rack": "a rack"},
+        delivery={"ssl.key.pem": "second"},
+        producer={"sasl.oauthbearer.client.secret": "third"},
+    )
+    assert given.secrets == {"first", "second", "third"}
+
+
+def test_a_file_that_may_not_be_read_is_named(file, monkeypatch):
+    path = file("workers = 2")
+    monkeypatch.setattr(Path, "read_text", raises_permission_error)
+    with refused("wallaroo.toml' cannot be read: Permission denied"):
+        load_settings({}, path)
+
+
+def raises_permission_error(*_args, **_more):
+    raise PermissionError(13, "Permission denied")

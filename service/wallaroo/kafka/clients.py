@@ -1,6 +1,6 @@
 """Clients of Kafka and their configuration. None is ever made before a fork."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -9,6 +9,7 @@ from confluent_kafka.admin import AdminClient
 
 from wallaroo.errors import SettingsError
 from wallaroo.kafka.errors import CLIENT_LOG, log_client_error
+from wallaroo.refusals import secrets_of, without_secrets
 from wallaroo.settings import DEAD_LETTER_BYTES, Guarantee, Settings
 
 Client = TypeVar("Client", Consumer, Producer, AdminClient)
@@ -25,6 +26,10 @@ _LARGEST_BATCH = 1_000_000
 _LARGEST_RECORD = 1_000_000_000
 # Members learn of a rebalance from the answer to a heartbeat; partitions stand still until all members know.
 _HEARTBEAT_MS = 500
+# Shorter values are found in any text.
+_SHORTEST_HIDDEN = 4
+# Values that the client's texts use as words.
+_WORDS = {"consumer", "producer", "classic"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +87,17 @@ def _group_protocol(settings: Settings, member_id: str) -> dict[str, Any]:
         # Not as a static member: the broker would refuse a restarted worker until the dead one has timed out.
         return {"group.protocol": "consumer"}
     return {
-        "group.protocol": "classic",
+        **_group_timeouts(settings),
         "group.instance.id": member_id,
         "partition.assignment.strategy": "cooperative-sticky",
+    }
+
+
+def _group_timeouts(settings: Settings) -> dict[str, Any]:
+    if settings.group_protocol == "consumer":
+        return {"group.protocol": "consumer"}
+    return {
+        "group.protocol": "classic",
         "session.timeout.ms": settings.session_timeout_ms,
         "heartbeat.interval.ms": _HEARTBEAT_MS,
     }
@@ -99,9 +112,17 @@ def restore_consumer(settings: Settings, client_id: str) -> Consumer:
             "group.id": f"{client_id}-restore",
             "auto.offset.reset": "earliest",
             "fetch.wait.max.ms": 10,
+            # It joins no group, but the client holds the operator's time-outs against these.
+            **_group_timeouts(settings),
             **settings.consumer,
         },
     )
+
+
+def offsets_consumer(settings: Settings, group: str, client_id: str) -> Consumer:
+    """A consumer that asks for the offsets of a group, and never joins it."""
+    config = {"group.id": group, "enable.auto.commit": False, **_group_timeouts(settings)}
+    return _new_client(Consumer, {**config, **common_config(settings, client_id)})
 
 
 def _consumer_config(settings: Settings, client_id: str) -> dict[str, Any]:
@@ -230,7 +251,18 @@ def _new_client(kind: Callable[[dict[str, Any]], Client], config: dict[str, Any]
     except KafkaException as error:
         if error.args[0].code() != KafkaError._INVALID_ARG:  # noqa: SLF001 - the client's public name for it
             raise
-        raise SettingsError(
-            f"the Kafka client refuses its properties: {error.args[0].str()}; mend the settings kafka, "
-            "consumer, producer or delivery"
-        ) from error
+        # Not "from error": its text may hold what is hidden here.
+        raise _refused_properties(config, error.args[0].str()) from None
+    except (TypeError, ValueError) as error:
+        raise _refused_properties(config, str(error)) from None
+
+
+def _refused_properties(config: Mapping[str, Any], reason: str) -> SettingsError:
+    """The client's reason, without the values in it: any of them may be a secret in the wrong place."""
+    texts = {name: value for name, value in config.items() if isinstance(value, str)}
+    values = {value for value in texts.values() if len(value) >= _SHORTEST_HIDDEN} - _WORDS
+    shown = without_secrets(reason, values | secrets_of(texts))
+    return SettingsError(
+        f"the Kafka client refuses its properties: {shown}; mend the settings kafka, consumer, producer or "
+        "delivery, or the time-outs that go with them"
+    )

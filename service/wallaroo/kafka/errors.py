@@ -23,6 +23,10 @@ _ADVICE = {
     f"{_PREFIX}, and on those of its sources and sinks",
     KafkaError.GROUP_AUTHORIZATION_FAILED: f"allow this client Read on groups {_PREFIX}",
     KafkaError.CLUSTER_AUTHORIZATION_FAILED: "allow this client IdempotentWrite on the cluster",
+    KafkaError.INVALID_TRANSACTION_TIMEOUT: "set transaction_timeout_ms to at most the broker's "
+    "transaction.max.timeout.ms",
+    KafkaError.INVALID_SESSION_TIMEOUT: "set session_timeout_ms to what the broker allows, from "
+    "group.min.session.timeout.ms to group.max.session.timeout.ms",
 }
 _READING_REFUSED = (KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.GROUP_AUTHORIZATION_FAILED)
 

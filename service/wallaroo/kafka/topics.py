@@ -37,6 +37,16 @@ _EVENT_TIME = {"message.timestamp.type": "CreateTime", "message.timestamp.after.
 # Only the last record counts; compaction needs small segments to delete the others.
 _LAST_ONLY = {**_COMPACT, "segment.bytes": "16777216"}
 
+# What to ask for if the cluster's policy does not allow what we would like: first what some managed clusters
+# allow at most, then nothing of our own.
+_INSTEAD = ({"max.message.bytes": "8388608"}, {"max.message.bytes": "", "segment.bytes": ""})
+_NOT_ALLOWED = (KafkaError.POLICY_VIOLATION, KafkaError.INVALID_CONFIG)
+
+_POLICY_ADVICE = (
+    "set max_message_bytes and topic_config to what the cluster allows; an empty value in topic_config "
+    "leaves a property to the broker"
+)
+
 # The limit of a topic if neither the topic nor the broker sets one.
 _KAFKAS_OWN_LIMIT = 1_048_588
 
@@ -155,11 +165,40 @@ def _value(answer: Future[Mapping[str, Any]], topic: str, name: str) -> str | Ka
 
 
 def _create(admin: AdminClient, plans: list[TopicPlan], settings: Settings) -> None:
+    """Create topics, with smaller limits where the cluster does not allow those that nobody has asked for."""
+    instead: Mapping[str, str] = {}
+    refused = _try_to_create(admin, plans, settings, instead)
+    for smaller in _INSTEAD:
+        if refused and all(error.code() in _NOT_ALLOWED for error in refused.values()):
+            instead = {name: value for name, value in smaller.items() if _is_free(name, settings)}
+            reason = next(iter(refused.values())).str()
+            _log.warning(
+                "topics refused", extra={"reason": reason, "instead": instead, "advice": _POLICY_ADVICE}
+            )
+            plans = [p for p in plans if p.name in refused]
+            refused = _try_to_create(admin, plans, settings, instead)
+    for p in plans:
+        if p.name in refused:
+            raise _refusal(p, refused[p.name])
+
+
+def _is_free(name: str, settings: Settings) -> bool:
+    """Whether the operator has not set a property of new topics."""
+    return name not in settings.topic_config and (
+        name != "max.message.bytes" or "max_message_bytes" not in settings.model_fields_set
+    )
+
+
+def _try_to_create(
+    admin: AdminClient, plans: list[TopicPlan], settings: Settings, instead: Mapping[str, str]
+) -> dict[str, KafkaError]:
+    """The topics that cannot be created, with the reason; KafkaException if that may pass."""
     if not plans:
-        return
+        return {}
     factor = settings.replication_factor
-    new = [NewTopic(p.name, p.partitions, factor, config=_config(p, settings)) for p in plans]
+    new = [NewTopic(p.name, p.partitions, factor, config=_config(p, settings, instead)) for p in plans]
     created = admin.create_topics(new, request_timeout=_REQUEST_SECONDS)
+    refused = {}
     for p in plans:
         try:
             created[p.name].result()
@@ -167,16 +206,18 @@ def _create(admin: AdminClient, plans: list[TopicPlan], settings: Settings) -> N
             if may_pass(error.args[0]):
                 raise
             if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
-                raise _refusal(p, error.args[0]) from error
+                refused[p.name] = error.args[0]
         else:
             details = {"topic": p.name, "purpose": p.purpose, "partitions": p.partitions}
             _log.info("topic created", extra=details)
+    return refused
 
 
-def _config(p: TopicPlan, settings: Settings) -> dict[str, str]:
-    """The properties of a new topic: an operator's empty value leaves one to the broker."""
+def _config(p: TopicPlan, settings: Settings, instead: Mapping[str, str]) -> dict[str, str]:
+    """The properties of a new topic: an empty value leaves one to the broker, `instead` replaces ours."""
     reasons = DEAD_LETTER_BYTES if p.purpose == "dead letters" else 0
     ours = {"max.message.bytes": str(settings.max_message_bytes + reasons), **p.config}
+    ours |= {name: value for name, value in instead.items() if name in ours}
     return {name: value for name, value in {**ours, **settings.topic_config}.items() if value}
 
 
@@ -187,6 +228,7 @@ def _refusal(p: TopicPlan, error: KafkaError) -> KafkaSetupError:
         KafkaError.CLUSTER_AUTHORIZATION_FAILED: "allow this client to create topics, or create it yourself "
         "and set create_topics=false",
         KafkaError.INVALID_REPLICATION_FACTOR: "set replication_factor to what the cluster can hold",
+        KafkaError.POLICY_VIOLATION: _POLICY_ADVICE,
         KafkaError.INVALID_CONFIG: "leave the property out by setting it to nothing in topic_config",
     }
     what = advice.get(error.code(), "see the broker's log")

@@ -5,13 +5,15 @@ says comes through the logger KAFKA_LOGGER, which the clients are given.
 """
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime
 from typing import Any, Literal, TypeAlias
 
 from wallaroo.observability.jsonable import to_json, to_jsonable
+from wallaroo.refusals import without_secrets
 
 KAFKA_LOGGER = "wallaroo.kafka"
+_OURS = "wallaroo"
 LogFormat = Literal["json", "text"]
 Fields: TypeAlias = Mapping[str, object]
 Traces: TypeAlias = Mapping[str, str]
@@ -20,27 +22,69 @@ Line: TypeAlias = Callable[[logging.LogRecord, Fields, Traces], str]
 _STANDARD_ATTRIBUTES = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
-def configure(level: str, format: LogFormat, **fields: object) -> None:  # noqa: A002 - the setting's name
-    """Send the log of this process to standard error, with `fields` on every line.
+def configure(
+    level: str,
+    format: LogFormat,  # noqa: A002 - the setting's name
+    secrets: Collection[str] = (),
+    **fields: object,
+) -> None:
+    """Send the log of this process to standard error, with `fields` on every line, and no secret on any.
 
     Raises ValueError for an unknown level.
     """
+    for former, _level in _configured:
+        logging.getLogger(_OURS).removeHandler(former)
     handler = logging.StreamHandler()
-    handler.setFormatter(formatter(format, fields))
+    handler.setFormatter(formatter(format, fields, secrets))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    _configured[:] = [(handler, logging.root.level)]
+    keep()
 
 
-def formatter(format: LogFormat, fields: Fields) -> logging.Formatter:  # noqa: A002
+# The handler and the level that `configure` was last asked for.
+_configured: list[tuple[logging.Handler, int]] = []
+
+
+def keep() -> None:
+    """Let our loggers be as `configure` has made them, whatever the application has done to logging since.
+
+    A module that configures logging takes our handler from the root logger, disables all loggers that there
+    are, or sets levels by name. Then what we log goes to our handler alone, all else to the application's.
+    """
+    for handler, level in _configured:
+        handler.setLevel(logging.NOTSET)
+        handler.filters.clear()
+        if logging.root.manager.disable:
+            logging.disable(logging.NOTSET)
+        ours = logging.getLogger(_OURS)
+        ours.propagate = handler in logging.root.handlers
+        (ours.removeHandler if ours.propagate else ours.addHandler)(handler)
+        _set_level(ours, logging.NOTSET if logging.root.level == level else level)
+        for name, logger in list(logging.root.manager.loggerDict.items()):
+            if name.startswith(f"{_OURS}.") and isinstance(logger, logging.Logger):
+                _set_level(logger, logging.NOTSET)
+                logger.propagate = True
+
+
+def _set_level(logger: logging.Logger, level: int) -> None:
+    logger.disabled = False
+    # Setting a level, even the same one, costs all loggers what they have cached.
+    if logger.level != level:
+        logger.setLevel(level)
+
+
+def formatter(format: LogFormat, fields: Fields, secrets: Collection[str] = ()) -> logging.Formatter:  # noqa: A002
     """Return the formatter of that name."""
-    return EventFormatter({"json": _json_line, "text": _text_line}[format], fields)
+    return EventFormatter({"json": _json_line, "text": _text_line}[format], fields, secrets)
 
 
 class EventFormatter(logging.Formatter):
     """Formats events that carry `fields` besides their own."""
 
-    def __init__(self, line: Line, fields: Fields) -> None:
+    def __init__(self, line: Line, fields: Fields, secrets: Collection[str] = ()) -> None:
         super().__init__()
         self._line = line
+        self._secrets = frozenset(secrets)
         self._fields = dict(fields)
 
     def format(self, record: logging.LogRecord) -> str:
@@ -51,7 +95,7 @@ class EventFormatter(logging.Formatter):
             traces["traceback"] = self.formatException(record.exc_info)
         if record.stack_info:
             traces["stack"] = self.formatStack(record.stack_info)
-        return self._line(record, {**self._fields, **own}, traces)
+        return without_secrets(self._line(record, {**self._fields, **own}, traces), self._secrets)
 
 
 def _json_line(record: logging.LogRecord, fields: Fields, traces: Traces) -> str:

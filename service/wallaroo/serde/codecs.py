@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from wallaroo.errors import StoredValueError
 from wallaroo.serde.formats import USER
 from wallaroo.serde.object_codec import Codec, Decode, Encode, TopicCodec, message_codec, state_codec
+from wallaroo.serde.own_modules import free_name
 from wallaroo.serde.pickle import RestrictedPickle
 
 
@@ -25,12 +27,20 @@ class Codecs:
 
 def codecs_of(module: ModuleType | None) -> Codecs:
     """The codecs of an application whose `application_setup` is in this module."""
-    pickles = RestrictedPickle([] if module is None else [module.__name__])
+    pickles = (
+        RestrictedPickle() if module is None else RestrictedPickle([module.__name__], _other_names(module))
+    )
     ours = message_codec(pickles)
     own = None if module is None else _own_codec(module)
     if own is not None:
         return Codecs(own, lambda _initial: own, ours)
     return Codecs(ours, lambda initial: state_codec(initial, pickles), ours)
+
+
+def _other_names(module: ModuleType) -> dict[str, str]:
+    """The name that its file gives a module which was loaded under another one, because that was taken."""
+    stem = Path(getattr(module, "__file__", None) or module.__name__).stem
+    return {stem: module.__name__} if module.__name__ == free_name(stem) else {}
 
 
 class UserCodec:

@@ -1,8 +1,8 @@
 """Pickle for bytes that come from a topic: what may be loaded, and so what may be dumped.
 
 Rules for whoever edits this file:
-1. A pickle names value types and classes of the application's own modules, and calls nothing else but what
-   makes a Struct with keyword-only fields.
+1. A pickle names value types, classes of the application's own modules and plain ones of packages that these
+   import, and calls nothing else but what makes a Struct with keyword-only fields.
 2. Classes, enum members and time zones belong to the whole process: no pickle changes them.
 3. Any bytes are a value or a StoredValueError. Time and memory are not defended.
 
@@ -14,15 +14,15 @@ import copyreg
 import io
 import pickle
 import sys
-import sysconfig
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
-from types import FunctionType, ModuleType
+from types import FunctionType
 from typing import Any, NoReturn
 from zoneinfo import ZoneInfo
 
 from wallaroo.errors import RecordError, StoredValueError
+from wallaroo.serde.own_modules import imported_modules, is_lendable, is_plain, is_user_module, package_of
 from wallaroo.serde.stand_ins import NAMELESS, USUAL, VALUE_TYPES, StructMaker, stand_in_of
 
 # The one function that a pickle may name: how msgspec pickles a Struct with keyword-only fields.
@@ -34,12 +34,16 @@ _VALUE_TYPE_OF = {(kind.__module__, kind.__qualname__): kind for kind in VALUE_T
 class RestrictedPickle:
     """Loads only value types and the classes of the application's own, already imported modules.
 
+    `other_names` are names under which modules were stored that have another one now.
+
     A forged record can name anything; what is not on the list is refused before it runs, so it
     becomes a StoredValueError and not code. What could not be loaded again is not dumped either.
     """
 
-    def __init__(self, own_modules: Iterable[str] = ()) -> None:
-        self._own_packages = frozenset(name.partition(".")[0] for name in own_modules)
+    def __init__(self, own_modules: Iterable[str] = (), other_names: Mapping[str, str] | None = None) -> None:
+        self._own_packages = frozenset(map(package_of, own_modules))
+        self._other_names = other_names or {}
+        self._lenders = lru_cache(1)(self._lending_packages)
         self._pickler = _ThreadPickler(self.knows)
         self._find = lru_cache(1000)(self._named)
         self._find_stand_in = lru_cache(1000)(self._stand_in)
@@ -84,18 +88,20 @@ class RestrictedPickle:
         """The class of this name; StoredValueError if it is not allowed."""
         if (module, name) in _VALUE_TYPE_OF:
             return _VALUE_TYPE_OF[module, name]
-        if self._is_own(module) and module in sys.modules:
+        module = self._other_names.get(module, module)
+        if module in sys.modules and (self._is_own(module) or self._lends(module)):
             first, *inner = name.split(".")
             found = getattr(sys.modules[module], first)
             # A class is found in modules and classes only, not in functions or other objects.
             for part in inner:
                 found = getattr(found, part) if isinstance(found, type) else None
             # A class that the module merely imported (subprocess.Popen, say) is not its own.
-            if isinstance(found, type) and self._is_own(found.__module__):
+            if isinstance(found, type) and self._may_be_named(found):
                 return found
         raise StoredValueError(
             f"a stored value names {module}.{name}, which is neither a value type nor a class of the "
-            "application's own modules; if it is yours, define serialize and deserialize in the application"
+            "application's own modules or a plain one of a package that they import; if it is yours, define "
+            "serialize and deserialize in the application"
         )
 
     def _named(self, module: str, name: str) -> Callable[..., Any]:
@@ -105,9 +111,20 @@ class RestrictedPickle:
         named = self._named(module, name)
         return stand_in_of(named, self._is_own) if isinstance(named, type) else named
 
+    def _may_be_named(self, kind: type) -> bool:
+        return self._is_own(kind.__module__) or (self._lends(kind.__module__) and is_plain(kind))
+
     def _is_own(self, module: str | None) -> bool:
-        package = str(module).partition(".")[0]
-        return package in self._own_packages or _is_user_module(sys.modules.get(str(module)))
+        return package_of(str(module)) in self._own_packages or is_user_module(sys.modules.get(str(module)))
+
+    def _lends(self, module: str) -> bool:
+        package = package_of(module)
+        # More modules may have been imported since the last time.
+        return is_lendable(package) and package in self._lenders(len(sys.modules))
+
+    def _lending_packages(self, _modules: int) -> frozenset[str]:
+        own = [module for name, module in list(sys.modules.items()) if self._is_own(name)]
+        return frozenset(package_of(name) for module in own for name in imported_modules(module))
 
 
 _PROTOCOLS = (pickle.PROTO + b"\x04", pickle.PROTO + b"\x05")
@@ -184,15 +201,3 @@ def _not_storable(what: str) -> RecordError:
         "application's own modules, so it could not be read back; hold plain values instead, or define "
         "serialize and deserialize in the application"
     )
-
-
-_LIBRARY_FOLDERS = ("site-packages", "dist-packages")
-_STANDARD_LIBRARY = (sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"))
-
-
-def _is_user_module(module: ModuleType | None) -> bool:
-    """Whether a module lies outside the standard library, the installed libraries and this package."""
-    file = getattr(module, "__file__", None)
-    if module is None or not file or module.__name__.partition(".")[0] == "wallaroo":
-        return False
-    return not file.startswith(_STANDARD_LIBRARY) and not any(part in file for part in _LIBRARY_FOLDERS)

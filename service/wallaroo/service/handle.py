@@ -1,8 +1,11 @@
 """WorkerHandle: one worker process as its supervisor sees it."""
 
 import multiprocessing
+import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 
@@ -18,6 +21,8 @@ _processes = multiprocessing.get_context("spawn")
 
 # How long a page waits for all workers together.
 ANSWER_SECONDS = 2.0
+# A variable of Python's.
+_SAFE_PATH = "PYTHONSAFEPATH"
 
 WorkerMain = Callable[[WorkerSpec, Connection], None]
 
@@ -38,9 +43,14 @@ class WorkerHandle:
         ours, theirs = _processes.Pipe()
         name = f"wallaroo-worker-{self.spec.index}"
         self.process: SpawnProcess = _processes.Process(
-            target=self._main, args=(self.spec, theirs), name=name, daemon=True
+            target=self._main,
+            args=(replace(self.spec, restarts=self.restarts), theirs),
+            name=name,
+            # A daemon could not have processes of its own, such as an application's pool.
+            daemon=False,
         )
-        self.process.start()
+        with _only_installed_modules():
+            self.process.start()
         theirs.close()
         self._questions = Questions(ours, name)
         self._status_answer: Answer | None = None
@@ -109,3 +119,20 @@ class WorkerHandle:
         loops = self._status.loops if self._status else ()
         alive = self.process.is_alive()
         return WorkerStatus(self.spec.index, alive, self._last_answer, self._status is not None, loops)
+
+
+@contextmanager
+def _only_installed_modules() -> Iterator[None]:
+    """Let a new process look for no module in the working directory before it is told the path.
+
+    An application's file there may be called like a module of the standard library.
+    """
+    before = os.environ.get(_SAFE_PATH)
+    os.environ[_SAFE_PATH] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[_SAFE_PATH]
+        else:
+            os.environ[_SAFE_PATH] = before

@@ -9,9 +9,10 @@ import threading
 from collections.abc import Mapping
 from contextlib import closing
 
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import KafkaException, TopicPartition
 
-from wallaroo.kafka.clients import admin_client, common_config
+from wallaroo.kafka.check import check_clients
+from wallaroo.kafka.clients import admin_client, offsets_consumer
 from wallaroo.kafka.members import GroupMembers
 from wallaroo.kafka.topics import ensure_topics
 from wallaroo.settings import Settings
@@ -26,11 +27,15 @@ _MEMBERS_SECONDS = 2.0
 
 
 class OwnTopics:
-    """The topics of one application, asked for through one admin client."""
+    """The topics of one application, asked for through one admin client.
+
+    Making it raises SettingsError if a Kafka client refuses its properties, this one or one of the workers'.
+    """
 
     def __init__(self, topology: Topology, settings: Settings, client_id: str) -> None:
         self._topology = topology
         self._settings = settings
+        check_clients(topology, settings)
         self._admin = admin_client(settings, client_id)
         self.members = GroupMembers(self._admin, _MEMBERS_SECONDS)
         self._closed = threading.Event()
@@ -85,8 +90,7 @@ class OwnTopics:
         The admin client will not do: if the coordinator answers after the request has timed out, librdkafka
         2.16 ends the process (`rd_kafka_enq_once_del_source_return: Assertion eonce->refcnt > 0`).
         """
-        config = common_config(self._settings, f"{group}-purge")
-        with closing(Consumer({**config, "group.id": group, "enable.auto.commit": False})) as consumer:
+        with closing(offsets_consumer(self._settings, group, f"{group}-purge")) as consumer:
             return consumer.committed(partitions, timeout=_REQUEST_SECONDS)
 
 

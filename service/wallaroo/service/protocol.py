@@ -10,6 +10,8 @@ from wallaroo.observability.answers import StateAnswer
 from wallaroo.observability.health import LoopStatus
 from wallaroo.observability.measurements import Snapshot
 from wallaroo.settings import Settings
+from wallaroo.topology.fingerprint import check_same
+from wallaroo.topology.model import Topology
 
 
 class Exit(IntEnum):
@@ -34,6 +36,14 @@ class WorkerSpec:
     application_id: str
     settings: Settings
     partitions: Mapping[str, int]
+    # The supervisor's: what the worker compiles must be the same.
+    topology: Sequence[str] = ()
+    # How often this worker has been started again.
+    restarts: int = 0
+
+    def check(self, topology: Topology) -> None:
+        """Raise TopologyError if this is not the topology that the supervisor has compiled."""
+        check_same(self.topology, topology.fingerprint)
 
 
 @dataclass(frozen=True, slots=True)

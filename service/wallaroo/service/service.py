@@ -70,8 +70,11 @@ class Service:
 
     def _start_workers(self, partitions: Mapping[str, int]) -> list[WorkerHandle]:
         program, settings, app_id = self._program, self._settings, self._topology.application_id
+        made = self._topology.fingerprint
         specs = [
-            WorkerSpec(index, self._lock.name, program.module, program.args, app_id, settings, partitions)
+            WorkerSpec(
+                index, self._lock.name, program.module, program.args, app_id, settings, partitions, made
+            )
             for index in range(settings.workers)
         ]
         return [WorkerHandle(spec, self._worker_main, self._clock) for spec in specs]

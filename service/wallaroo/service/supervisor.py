@@ -8,6 +8,7 @@ from concurrent.futures import wait
 from confluent_kafka import KafkaException
 
 from wallaroo.clock import Clock
+from wallaroo.observability import logging as log_setup
 from wallaroo.observability.health import HealthReport, health, readiness
 from wallaroo.service.handle import ANSWER_SECONDS, WorkerHandle
 from wallaroo.service.protocol import Exit
@@ -56,11 +57,20 @@ class Supervisor:
             return Exit.CLEAN
         self.workers = self._start_workers(partitions)
         self._obstacle = ""
+        verdict = Exit.CRASHED
+        try:
+            verdict = self._watch_until_stopped()
+        finally:
+            verdict = self._stop_workers(verdict)
+        return verdict
+
+    def _watch_until_stopped(self) -> Exit:
         while not self._stopping.wait(_TICK_SECONDS):
+            log_setup.keep()
             final = self._watch()
             if final is not None:
-                return self._stop_workers(final)
-        return self._stop_workers(Exit.CLEAN)
+                return final
+        return Exit.CLEAN
 
     def health(self) -> HealthReport:
         return health([w.status() for w in self.workers], self._clock.monotonic())

@@ -2,16 +2,28 @@
 
 import gc
 import logging
+import multiprocessing
 import os
 import signal
+import sys
 import threading
+import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from multiprocessing.connection import Connection
+from typing import NoReturn
 
 from wallaroo.clock import Clock
 from wallaroo.engine.transaction import Probe, no_probe
-from wallaroo.errors import KafkaSetupError, SettingsError, StopProcessing, TopologyError, WallarooError
+from wallaroo.errors import (
+    ApplicationError,
+    KafkaSetupError,
+    SettingsError,
+    StopProcessing,
+    TopologyError,
+    WallarooError,
+)
 from wallaroo.kafka.errors import missing_permission
 from wallaroo.observability import logging as log_setup
 from wallaroo.observability.answers import StateAnswer
@@ -34,6 +46,7 @@ from wallaroo.service.queries import look_up_state
 _log = logging.getLogger(__name__)
 
 _LISTEN_SECONDS = 0.1
+_PARENT_SECONDS = 1.0
 # Records are short-lived tracked objects: the default threshold costs a quarter of the time.
 _GC_THRESHOLD = 50_000
 
@@ -41,13 +54,17 @@ _GC_THRESHOLD = 50_000
 def main(spec: WorkerSpec, connection: Connection, probe: Probe = no_probe) -> None:
     """Run until told to stop, by SIGTERM or by the supervisor's end; leaves with an `Exit` code."""
     stopping = threading.Event()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, lambda _signal, _frame: stopping.set())
+    _heed_signals(stopping)
+    os.register_at_fork(after_in_child=_in_forked_process)
     settings = spec.settings
-    log_setup.configure(settings.log_level, settings.log_format, worker=spec.index)
+    log_setup.configure(settings.log_level, settings.log_format, settings.secrets, worker=spec.index)
     gc.set_threshold(_GC_THRESHOLD, 20, 20)
     try:
         loaded = load(spec.module, spec.args, spec.application_id, settings.chosen_servers)
+        # What the application's modules have done as they were imported: handlers of signals, logging.
+        _heed_signals(stopping)
+        log_setup.keep()
+        spec.check(loaded.topology)
         context = WorkerContext(spec, loaded, probe)
         loops = build_loops(context)
         others: list[Runnable] = [*build_ingests(context), *build_generators(context)]
@@ -57,9 +74,44 @@ def main(spec: WorkerSpec, connection: Connection, probe: Probe = no_probe) -> N
     except (SettingsError, TopologyError) as error:
         _log.error("refused", extra={"error": str(error)})
         code = Exit.REFUSED
+    except ApplicationError as error:
+        log_setup.keep()
+        _log.error("application failed", extra={"error": str(error)})
+        # Later on what it needs may only be away for a moment.
+        code = Exit.CRASHED if spec.restarts else Exit.REFUSED
+    leave(code)
+
+
+def leave(code: int) -> NoReturn:
+    """End this process now, and the processes of the application's own pools with it.
+
+    Threads are not waited for: those of clients may outlive a failure, those of the application everything.
+    """
+    for child in multiprocessing.active_children():
+        # Forked from here, it would take SIGTERM as this process does.
+        child.kill()
     logging.shutdown()
-    # Client threads may outlive a failure, and need not be waited for.
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError, AttributeError):
+            stream.flush()
     os._exit(code)
+
+
+def _in_forked_process() -> None:
+    """A process of an application takes SIGTERM as usual, and does not outlive a worker that is killed."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+
+
+def _end_with(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(_PARENT_SECONDS)
+    os._exit(Exit.CRASHED)
+
+
+def _heed_signals(stopping: threading.Event) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda _signal, _frame: stopping.set())
 
 
 class Worker:
@@ -93,6 +145,7 @@ class Worker:
         for thread in threads:
             thread.start()
         while not stopping.is_set() and self._failure is None:
+            log_setup.keep()
             if not self._answer_one(connection):
                 break
         for loop in self._loops:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from wallaroo.topology.fingerprint import fingerprint
 from wallaroo.topology.steps import Stateful, Step, Store, Window
 
 
@@ -233,6 +234,11 @@ class Topology:
     deliveries: tuple[Delivery, ...]
     ingests: tuple[Ingest, ...] = ()
     generators: tuple[Generator, ...] = ()
+
+    @property
+    def fingerprint(self) -> tuple[str, ...]:
+        """Lines of text that are the same for the same topology, in any process."""
+        return fingerprint(self)
 
     @property
     def stores(self) -> tuple[Store, ...]:

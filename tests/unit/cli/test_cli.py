@@ -68,7 +68,7 @@ def test_the_first_argument_of_the_application_is_the_name_of_the_program():
         (["app", *TOPICS], ("app", TOPICS)),
         (["app", "--kafka_source_topic=t"], ("app", ["--kafka_source_topic=t"])),
         (["app", "a", "b"], ("app", ["a", "b"])),
-        (["app", "--worker", "2"], ("app", ["--worker", "2"])),
+        (["app", "--depth", "2"], ("app", ["--depth", "2"])),
         (["--application-module", "app"], ("app", [])),
         (["--application-module", "app", "--partitioned-by-user"], ("app", ["--partitioned-by-user"])),
         (["--application-module=app", "--workers", "2", "-x"], ("app", ["-x"])),
@@ -138,8 +138,8 @@ def test_the_help_says_what_each_setting_does(name, field):
 
 
 def test_a_property_without_a_value_is_refused():
-    with pytest.raises(SettingsError, match="--topic-config retention: give PROPERTY=VALUE"):
-        settings("--topic-config", "retention")
+    with pytest.raises(SettingsError, match="--topic-config takes PROPERTY=VALUE; there is no = in number 2"):
+        settings("--topic-config", "retention.ms=1", "--topic-config", "retention")
 
 
 def test_a_settings_file_is_read(tmp_path):
@@ -206,6 +206,50 @@ def test_describe_prints_the_topology_of_a_file(capsys, program):
         "    group    cli-app-in",
         "    reads    there",
     ]
+
+
+@pytest.mark.parametrize(
+    ("argv", "right"),
+    [
+        (["--commit-intervall-ms", "3"], "--commit-interval-ms"),
+        (["--commit_interval_ms=3"], "--commit-interval-ms"),
+        (["--no-create-topic"], "--no-create-topics"),
+        (["--worker", "3"], "--workers"),
+        (["-workers", "3"], "--workers"),
+        (["--Workers", "3"], "--workers"),
+        (["--bootstrap-server", "kafka:9092"], "--bootstrap-servers"),
+        (["--kafak", "sasl.password=s3cret"], "--kafka"),
+        (["--konfig", "settings.toml"], "--config"),
+        (["--mine", "--idle-timeout", "5"], "--idle-timeout-ms"),
+    ],
+)
+@pytest.mark.parametrize("first", [True, False])
+def test_a_misspelt_option_is_refused_with_the_right_one(argv, right, first, capsys, program):
+    assert main(["describe", program, *TOPICS, *argv] if first else ["describe", *argv, program]) == 2
+    said = capsys.readouterr().err
+    assert f"did you mean {right}?" in said
+    assert "s3cret" not in said
+
+
+def test_an_option_like_ours_that_the_application_mentions_is_the_applications(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    file = tmp_path / "cli_with_worker.py"
+    file.write_text(APPLICATION + "\n\nOPTIONS = ['--worker']\n", encoding="utf-8")
+    assert main(["describe", str(file), *TOPICS, "--worker", "3"]) == 0
+    assert "Topology cli-app" in capsys.readouterr().out
+
+
+def test_behind_two_dashes_an_option_may_be_like_ours(capsys, program):
+    assert main(["describe", program, "--", *TOPICS, "--worker", "3"]) == 0
+
+
+def test_a_variable_that_is_no_setting_is_named(capsys, program, monkeypatch):
+    monkeypatch.setenv("WALLAROO_WORKES", "s3cret")
+    assert main(["describe", program, *TOPICS]) == 0
+    said = capsys.readouterr().err
+    assert "the variable WALLAROO_WORKES is no setting" in said
+    assert "did you mean WALLAROO_WORKERS?" in said
+    assert "s3cret" not in said
 
 
 def test_describe_prints_other_forms(capsys, program):

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import pytest
 from confluent_kafka import KafkaError, KafkaException
 
+import wallaroo
 from tests.samples import KAFKA_SINK, compiled, source, total, user
 from wallaroo.errors import KafkaSetupError
 from wallaroo.kafka.topics import ensure_topics
@@ -46,7 +47,8 @@ class FakeAdmin:
     [
         (KafkaError.TOPIC_AUTHORIZATION_FAILED, "set create_topics=false"),
         (KafkaError.CLUSTER_AUTHORIZATION_FAILED, "set create_topics=false"),
-        (KafkaError.POLICY_VIOLATION, "see the broker's log"),
+        (KafkaError.POLICY_VIOLATION, "set max_message_bytes and topic_config to what the cluster allows"),
+        (KafkaError.TOPIC_DELETION_DISABLED, "see the broker's log"),
         (KafkaError.INVALID_REPLICATION_FACTOR, "replication_factor"),
         (KafkaError.INVALID_CONFIG, "topic_config"),
     ],
@@ -87,3 +89,55 @@ def test_a_configuration_that_cannot_be_read_at_this_moment_is_asked_for_again()
     admin = FakeAdmin(topics=[CHANGELOG], described=KafkaError(KafkaError._TIMED_OUT))
     with pytest.raises(KafkaException):
         ensure_topics(admin, TOPOLOGY, SETTINGS)
+
+
+class StrictAdmin(FakeAdmin):
+    """A cluster whose policy limits properties; `configs` are those of the topics that it has created."""
+
+    def __init__(self, most_bytes, least_segment=0):
+        super().__init__()
+        self._most_bytes, self._least_segment = most_bytes, least_segment
+        self.configs = {}
+
+    def create_topics(self, new, request_timeout):
+        return {topic.topic: answer(self._create(topic)) for topic in new}
+
+    def _create(self, topic):
+        bytes_, segment = (int(topic.config.get(name, -1)) for name in ("max.message.bytes", "segment.bytes"))
+        if bytes_ > self._most_bytes or 0 <= segment < self._least_segment:
+            return KafkaError(KafkaError.POLICY_VIOLATION, "not allowed")
+        self.configs[topic.topic] = topic.config
+        return None
+
+
+@pytest.mark.parametrize(("most", "chosen"), [(8_388_608, "8388608"), (1_048_576, None)])
+def test_topics_ask_for_less_where_the_cluster_does_not_allow_the_default(most, chosen):
+    admin = StrictAdmin(most)
+    ensure_topics(admin, TOPOLOGY, SETTINGS)
+    assert {config.get("max.message.bytes") for config in admin.configs.values()} == {chosen}
+    assert admin.configs[CHANGELOG]["cleanup.policy"] == "compact"
+
+
+def test_what_the_operator_has_asked_for_is_not_lowered_in_silence():
+    settings = Settings(create_topics=True, max_message_bytes=10_485_760)
+    with pytest.raises(KafkaSetupError, match="set max_message_bytes and topic_config"):
+        ensure_topics(StrictAdmin(8_388_608), TOPOLOGY, settings)
+
+
+def test_segments_that_are_too_small_for_the_cluster_are_left_to_it():
+    admin = StrictAdmin(8_388_608, least_segment=52_428_800)
+    topology = compiled(
+        wallaroo.source("numbers", wallaroo.GenSourceConfig("numbers", Numbers())), KAFKA_SINK
+    )
+    ensure_topics(admin, topology, SETTINGS)
+    positions = admin.configs[topology.generators[0].positions]
+    assert "segment.bytes" not in positions
+    assert positions["cleanup.policy"] == "compact"
+
+
+class Numbers:
+    def initial_value(self):
+        return 0
+
+    def apply(self, previous):
+        return previous + 1

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import logging
+import logging.config
 import sys
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wallaroo.observability.logging import configure, formatter
+from wallaroo.observability.logging import _configured, configure, formatter, keep
 
 CREATED = 1769860800.25
 
@@ -22,6 +23,11 @@ def restored_root():
     root.handlers = []
     yield root
     root.handlers, root.level = handlers, level
+    ours = logging.getLogger("wallaroo")
+    ours.handlers, ours.propagate = [], True
+    ours.setLevel(logging.NOTSET)
+    logging.disable(logging.NOTSET)
+    _configured.clear()
 
 
 def record_of(event, /, *args, exc_info=None, **extra):
@@ -143,3 +149,78 @@ def test_configure_sends_every_logger_to_standard_error_once(restored_root, caps
 def test_an_unknown_level_is_refused(restored_root):
     with pytest.raises(ValueError, match="LOUD"):
         configure("loud", "json")
+
+
+def silenced_by_dict_config():
+    logging.config.dictConfig({"version": 1, "root": {"level": "ERROR"}})
+
+
+def silenced_by_force():
+    logging.basicConfig(level=logging.ERROR, handlers=[logging.NullHandler()], force=True)
+
+
+def silenced_by_disable():
+    logging.disable(logging.CRITICAL)
+
+
+def silenced_by_levels():
+    logging.getLogger().setLevel(logging.CRITICAL)
+    logging.getLogger("wallaroo").setLevel(logging.CRITICAL)
+    logging.getLogger("wallaroo.commit").setLevel(logging.CRITICAL)
+
+
+def silenced_by_handlers():
+    for handler in logging.getLogger().handlers:
+        handler.setLevel(logging.CRITICAL)
+        handler.addFilter(lambda _record: False)
+
+
+def silenced_by_removal():
+    logging.getLogger().handlers.clear()
+
+
+def silenced_by_disabling_each():
+    for name in logging.root.manager.loggerDict:
+        logging.getLogger(name).disabled = True
+        logging.getLogger(name).propagate = False
+
+
+@pytest.mark.parametrize(
+    "silence",
+    [
+        silenced_by_dict_config,
+        silenced_by_force,
+        silenced_by_disable,
+        silenced_by_levels,
+        silenced_by_handlers,
+        silenced_by_removal,
+        silenced_by_disabling_each,
+    ],
+)
+def test_an_application_that_configures_logging_does_not_silence_ours(silence, restored_root, capsys):
+    log = logging.getLogger("wallaroo.commit")
+    configure("info", "json", worker=7)
+    silence()
+    keep()
+    keep()
+    log.info("commit")
+    log.debug("below the level")
+    (line,) = capsys.readouterr().err.splitlines()
+    assert json.loads(line)["worker"] == 7
+
+
+def test_what_an_application_logs_goes_where_it_has_said(restored_root, capsys):
+    configure("info", "json")
+    silenced_by_force()
+    keep()
+    logging.getLogger("app").error("its own")
+    assert capsys.readouterr().err == ""
+
+
+def test_no_secret_stands_in_any_line(restored_root, capsys):
+    configure("info", "text", ["s3cret"])
+    logging.getLogger("wallaroo.kafka").warning("refused s3cret", extra={"error": "with s3cret"})
+    logging.getLogger("wallaroo").error("failed", exc_info=ValueError("s3cret"))
+    said = capsys.readouterr().err
+    assert "s3cret" not in said
+    assert said.count("***") == 3

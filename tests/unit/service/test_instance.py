@@ -72,3 +72,22 @@ def test_the_locks_of_a_user_are_nobody_elses(monkeypatch, tmp_path):
     (folder,) = tmp_path.iterdir()
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     lock.release()
+
+
+def test_without_a_folder_that_can_be_written_a_service_starts_and_says_what_to_set(monkeypatch, caplog):
+    monkeypatch.setattr("tempfile.gettempdir", raises_no_folder)
+    lock = claim_instance("app", "blue")
+    assert lock.name == "blue"
+    [warning] = caplog.records
+    assert "TMPDIR" in warning.advice
+    lock.release()
+
+
+def raises_no_folder():
+    raise FileNotFoundError(2, "No usable temporary directory found")
+
+
+def test_a_folder_of_somebody_else_is_no_place_for_locks(monkeypatch, tmp_path, caplog):
+    monkeypatch.setattr("os.access", lambda *_: False)
+    claim_instance("app", "blue", tmp_path).release()
+    assert "no file can be written" in caplog.records[0].reason
