@@ -43,6 +43,10 @@ class Scenario:
     def changelog(self) -> str:
         return self.changelog_of("add-up")
 
+    @property
+    def repartition(self) -> str:
+        return f"{self.application_id}-extract-user-repartition"
+
     def changelog_of(self, stage: str) -> str:
         return f"{self.application_id}-{stage}-changelog"
 

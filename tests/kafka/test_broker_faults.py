@@ -3,6 +3,7 @@
 import pytest
 
 from tests.kafka.cluster import wait_until
+from tests.kafka.lost_ends import feed_until_ended
 from tests.kafka.model import transactions
 
 pytestmark = pytest.mark.slow
@@ -17,5 +18,6 @@ def test_a_broker_restarted_under_load_changes_nothing(own_broker, own_scenario,
         wait_until(lambda: own_scenario.tail(own_scenario.out_topic).read())
         getattr(own_broker, end)()
         own_broker.restart()
+    feed_until_ended(own_scenario, own_broker, rng)
     own_scenario.finish()
     assert "Traceback" not in service.words()

@@ -19,6 +19,7 @@ from wallaroo.engine.metrics import LoopMetrics
 from wallaroo.kafka.clients import WorkerIdentity, group_consumer
 from wallaroo.kafka.errors import Event, classify_event
 from wallaroo.kafka.group_member import GroupMember
+from wallaroo.kafka.open_transactions import OpenTransactions, UnstableOffsets
 from wallaroo.observability import metrics
 from wallaroo.observability.health import LoopStatus
 from wallaroo.settings import Settings
@@ -58,6 +59,7 @@ class DeliveryLoop:
         self._sink = sink
         self._member = GroupMember(delivery.outbox, settings, "earliest", self, {"sink": self.name})
         self._record_of = _value if isinstance(delivery.receiver, TcpReceiver) else _message
+        self._open_transactions = OpenTransactions(settings.bootstrap_servers, clock)
         self._paused = False
         self._stopping = threading.Event()
         self._reconnects = 0
@@ -69,11 +71,13 @@ class DeliveryLoop:
     def status(self) -> LoopStatus:
         partitions = len(self._outbox)
         connected = self._sink.connected or not partitions
-        return LoopStatus(self.name, self._member.answered, partitions, 0, connected, problem=None)
+        obstacle = self._member.obstacle or self._open_transactions.obstacle
+        return LoopStatus(self.name, self._member.answered, partitions, 0, connected, None, obstacle)
 
     def run(self) -> None:
         """Run until stopped; then deliver what has been read, as far as the receiver takes it, and leave."""
-        self._member.join(group_consumer(self._settings, self._group, self._client_id))
+        consumer = group_consumer(self._settings, self._group, self._client_id)
+        self._member.join(consumer, UnstableOffsets(self._group, self._settings, self._clock))
         while not self._stopping.is_set():
             self._turn()
         self._note_confirmed(self._sink.close(_STOP_SECONDS))
@@ -185,10 +189,15 @@ class DeliveryLoop:
     def _update_metrics(self, now: float) -> None:
         self._updated = now
         self._update_connection_metrics()
+        stops = []
         for at in self._outbox.positions():
             _, high = self._member.consumer.get_watermark_offsets(at, cached=True)
-            lag = self._outbox.owned[at.partition].lag(high)
+            position = self._outbox.owned[at.partition]
+            lag = position.lag(high)
+            if position.end >= position.read:
+                stops.append(((at.topic, at.partition), position.end, high))
             self.metrics.values.set(metrics.CONSUMER_LAG, lag, self.name, at.topic, at.partition)
+        self._open_transactions.update(stops)
 
     def _update_connection_metrics(self) -> None:
         values = self.metrics.values

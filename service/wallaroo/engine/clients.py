@@ -10,6 +10,7 @@ from confluent_kafka import KafkaError
 from confluent_kafka.admin import AdminClient
 
 from wallaroo.engine.commit_cycle import Clients
+from wallaroo.engine.lost_ends import write_lost_ends
 from wallaroo.engine.transaction import Probe, at_least_once, commit_offsets, exactly_once
 from wallaroo.kafka.clients import (
     admin_client,
@@ -45,6 +46,9 @@ def open_clients(
         for producer in producers:
             # Fences the worker that had this id before, and aborts what it left open.
             retry(partial(producer.init_transactions, _INIT_SECONDS))
+        if not settings.embedded_broker:
+            by_id = dict(zip(transactional_ids(member_id), producers, strict=True))
+            write_lost_ends(by_id, consumer, sub, settings, admin)
         write = exactly_once(producers, probe, limits)
         timeout_seconds = commit_timeout_seconds(settings.transaction_timeout_ms)
         return Clients(consumer, admin, write, timeout_seconds=timeout_seconds)

@@ -59,6 +59,11 @@ class EndOffsets:
         """The last end seen of a partition; 0 if there is none."""
         return self._ends.get(number, 0)
 
+    def stop(self, number: int, next_offset: int) -> int | None:
+        """Where a partition cannot be read on; None if it can, as far as is known."""
+        end = self._ends.get(number, -1)
+        return end if end >= next_offset else None
+
     def advance_wall_clock(self, tasks: TaskGroup, admin: AdminClient) -> None:
         """Now and then, advance the wall clock of every task that depends on it."""
         now = self._clock.monotonic()

@@ -60,7 +60,8 @@ class _Reading(NamedTuple):
 class Restorer:
     """Restores the partitions of one loop, those of one assignment together, in a thread of its own.
 
-    `restoring` are the partitions that are not complete yet, by number.
+    `restoring` are the partitions that are not complete yet, by number; `stops` says of changelog partitions
+    where an open transaction begins, and where they end.
     """
 
     def __init__(
@@ -71,6 +72,7 @@ class Restorer:
         probe: Probe,
     ) -> None:
         self.restoring: dict[int, Restoration] = {}
+        self.stops: dict[Place, tuple[int, int]] = {}
         self._changelogs = changelogs
         self._new_stores = new_stores
         self._open_consumer = open_consumer
@@ -151,6 +153,15 @@ class Restorer:
             for place, reading in list(readings.items()):
                 if reading.restoration.cancelled.is_set():
                     del readings[place], reader.unread[place]
+            self._note_stops(ends, reader)
+
+    def _note_stops(self, ends: Mapping[Place, int], reader: EndReader) -> None:
+        for place, end in ends.items():
+            stop = reader.stops.get(place)
+            if stop is not None and place in reader.unread:
+                self.stops[place] = stop, end
+            else:
+                self.stops.pop(place, None)
 
     def _finish(
         self, restorations: Sequence[Restoration], unread: Mapping[Place, _Reading], started: float

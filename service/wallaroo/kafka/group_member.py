@@ -8,16 +8,18 @@ Rules for whoever edits this file:
 4. Where the group has committed nothing, a topic of our own is read from its beginning: the setting
    auto_offset_reset is about sources, and would skip what was written before the group first met.
 5. A request for committed offsets is repeated while errors may pass (a coordinator that moves, say). The
-   answer is stable: it comes only when the last owner's transaction has ended.
+   answer is stable: it comes only when the last owner's transaction has ended. `obstacle` says so.
 """
 
 import logging
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Literal, Protocol
 
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
 from wallaroo.errors import KafkaSetupError
+from wallaroo.kafka.open_transactions import UnstableOffsets
 from wallaroo.kafka.retry import retry
 from wallaroo.settings import Settings
 
@@ -55,6 +57,7 @@ class GroupMember:
     """
 
     consumer: Consumer
+    _unstable: UnstableOffsets | None = None
 
     def __init__(
         self,
@@ -72,9 +75,15 @@ class GroupMember:
         self._log_fields = {**log_fields, "topic": topic}
         self._owned: set[int] = set()
 
-    def join(self, consumer: Consumer) -> None:
+    @property
+    def obstacle(self) -> str:
+        """What the group waits for before it can start; empty if for nothing."""
+        return self._unstable.obstacle if self._unstable is not None else ""
+
+    def join(self, consumer: Consumer, unstable: UnstableOffsets | None = None) -> None:
         """Subscribe. What the owner raises comes out of the poll that called it."""
         self.consumer = consumer
+        self._unstable = unstable
         consumer.subscribe(
             [self._topic],
             on_assign=_catchable(self._assign),
@@ -128,7 +137,9 @@ class GroupMember:
         if self._offset_reset is None:
             starts = [TopicPartition(tp.topic, tp.partition, 0) for tp in partitions]
         else:
-            starts = starting_offsets(consumer, partitions, self._settings, self._offset_reset)
+            starts = starting_offsets(
+                consumer, partitions, self._settings, self._offset_reset, self._unstable
+            )
         if self._is_incremental:
             consumer.incremental_assign(starts)
         else:
@@ -169,9 +180,15 @@ class GroupMember:
 
 
 def starting_offsets(
-    consumer: Consumer, partitions: Partitions, settings: Settings, offset_reset: OffsetReset
+    consumer: Consumer,
+    partitions: Partitions,
+    settings: Settings,
+    offset_reset: OffsetReset,
+    unstable: UnstableOffsets | None = None,
 ) -> Partitions:
     """Where the group goes on in each partition; `offset_reset` is for those without a committed offset.
+
+    `unstable` says what the answer waits for.
 
     Raises KafkaSetupError if a topic no longer holds that offset and the settings say to fail.
     """
@@ -185,7 +202,12 @@ def starting_offsets(
                 raise KafkaException(tp.error)
         return found
 
-    return [_start(consumer, tp, settings, offset_reset) for tp in retry(ask_committed)]
+    if unstable is None:
+        committed = retry(ask_committed)
+    else:
+        committed = retry(ask_committed, partial(unstable.failed, consumer=consumer, partitions=partitions))
+        unstable.known()
+    return [_start(consumer, tp, settings, offset_reset) for tp in committed]
 
 
 def out_of_range(at: TopicPartition, low: int, high: int, settings: Settings) -> int:

@@ -15,16 +15,20 @@ Place = tuple[str, int]
 
 
 def request_end_offsets(
-    admin: AdminClient, places: Iterable[Place], timeout_seconds: float
+    admin: AdminClient,
+    places: Iterable[Place],
+    timeout_seconds: float,
+    isolation: IsolationLevel = IsolationLevel.READ_UNCOMMITTED,
 ) -> dict[Place, "Future[Any]"]:
     """Ask where partitions end, without waiting: the result of each future has it as `offset`.
 
-    The end is behind the last record, whether that is committed or not.
+    The end is behind the last record, whether that is committed or not; or, for readers of committed records,
+    where the first open transaction begins.
     """
     latest: OffsetSpec = OffsetSpec.latest()  # type: ignore[no-untyped-call]
     futures = admin.list_offsets(
         {TopicPartition(*place): latest for place in places},
-        isolation_level=IsolationLevel.READ_UNCOMMITTED,
+        isolation_level=isolation,
         request_timeout=timeout_seconds,
     )
     return {(tp.topic, tp.partition): future for tp, future in futures.items()}
@@ -35,13 +39,25 @@ def end_offsets(admin: AdminClient, places: Iterable[Place], timeout_seconds: fl
 
     Raises KafkaException if the cluster cannot say, even when asked again.
     """
-    wanted = list(places)
+    return _ends(admin, list(places), timeout_seconds, IsolationLevel.READ_UNCOMMITTED)
 
+
+def committed_ends(admin: AdminClient, places: Iterable[Place], timeout_seconds: float) -> dict[Place, int]:
+    """Where partitions end for readers of committed records: where the first open transaction begins.
+
+    Raises KafkaException if the cluster cannot say, even when asked again.
+    """
+    return _ends(admin, list(places), timeout_seconds, IsolationLevel.READ_COMMITTED)
+
+
+def _ends(
+    admin: AdminClient, wanted: list[Place], timeout_seconds: float, isolation: IsolationLevel
+) -> dict[Place, int]:
     def ask() -> dict[Place, int]:
         for topic in dict.fromkeys(topic for topic, _ in wanted):
             # Without fresh metadata, the client asks in the name of a leader that may have been replaced.
             admin.list_topics(topic, timeout_seconds)
-        futures = request_end_offsets(admin, wanted, timeout_seconds)
+        futures = request_end_offsets(admin, wanted, timeout_seconds, isolation)
         return {place: future.result().offset for place, future in futures.items()}
 
     return retry(ask) if wanted else {}
@@ -52,13 +68,14 @@ class EndReader:
 
     A partition has been read when its end-of-partition event says so: records cannot be counted, because
     transaction markers, compaction and aborted records leave gaps. To read no more of a partition, take it
-    out of `unread`.
+    out of `unread`. `stops` says where an open transaction keeps unread partitions from being read on.
     """
 
     def __init__(
         self, consumer: Consumer, starts: Mapping[Place, int], ends: Mapping[Place, int], poll_seconds: float
     ) -> None:
         self.unread = {place: end for place, end in ends.items() if starts[place] < end}
+        self.stops: dict[Place, int] = {}
         self._consumer = consumer
         self._poll_seconds = poll_seconds
         if self.unread:
@@ -77,10 +94,14 @@ class EndReader:
             if message.error() is None:
                 if place in wanted:
                     wanted[place].append(message)
+                    self.stops.pop(place, None)
                 continue
             # Events of no topic are about the consumer's group, which it names and never joins.
             if message.topic() and classify_event(message) is Event.END_OF_PARTITION:
                 end = self.unread.get(place)
                 if end is not None and message.offset() >= end:
                     del self.unread[place], wanted[place]
+                    self.stops.pop(place, None)
+                elif end is not None:
+                    self.stops[place] = message.offset()
         return {place: messages for place, messages in records.items() if messages}

@@ -42,8 +42,11 @@ _PASSING = frozenset(
 T = TypeVar("T")
 
 
-def retry(call: Callable[[], T]) -> T:
-    """The result of the call; KafkaException if it still fails after half a minute, or cannot succeed."""
+def retry(call: Callable[[], T], failed: Callable[[KafkaError], None] | None = None) -> T:
+    """The result of the call; `failed` is told of every failure that may pass.
+
+    Raises KafkaException if the call has failed twenty times, or cannot succeed.
+    """
     for attempt in range(_ATTEMPTS - 1):
         try:
             return call()
@@ -51,6 +54,8 @@ def retry(call: Callable[[], T]) -> T:
             if not may_pass(error.args[0]):
                 raise
             _log.warning("trying again", extra={"error": error.args[0].str()})
+            if failed is not None:
+                failed(error.args[0])
             time.sleep(min(_FIRST_PAUSE_SECONDS * 2**attempt, _LONGEST_PAUSE_SECONDS))
     return call()
 

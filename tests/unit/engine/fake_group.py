@@ -150,6 +150,7 @@ class FakeRestorer:
 
     def __init__(self):
         self.restoring = {}
+        self.stops = {}
 
     def start(self, starts, _admin):
         for tp in starts:

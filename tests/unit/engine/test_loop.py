@@ -42,7 +42,7 @@ def run_loop(consumer, write, list_size, clock, **settings):
     settings = Settings(consume_batch=list_size, commit_interval_ms=20, **settings)
     clients = Clients(consumer, None, write)
     read = SimpleNamespace(topic=TOPIC, is_source=True, is_internal=True)
-    sub = SimpleNamespace(name="sub", timing=None, input=read)
+    sub = SimpleNamespace(name="sub", group="app-sub", timing=None, input=read)
     loop = Loop(sub, settings, new_task, FakeRestorer(), lambda: clients, clock)
     consumer.on_end = loop.stop
     loop.run()
