@@ -1,8 +1,8 @@
-"""Ends of transactions that Kafka loses where a partition has no leader, and how a service that runs writes them.
+"""Ends of transactions that Kafka loses, and how a service that runs writes them.
 
-KAFKA-20734, seen in 4.3.1 (docs/decisions/0029): a broker that is restarted may skip the end of a transaction in
-some partitions, and calls it complete. Readers of committed records then stop there until the same producer's
-next transaction with that partition ends. A broker says in its log what it has skipped: only that is forgiven.
+KAFKA-20734, seen in 4.3.1 (docs/decisions/0029): a broker that is restarted may skip the end of a transaction
+in some partitions, and calls it complete. Readers of committed records then stop there until the same
+producer's next transaction with that partition ends. Only what a broker has logged as skipped is forgiven.
 """
 
 import random
@@ -36,8 +36,7 @@ def feed_until_ended(scenario: Scenario, broker: KafkaBroker, rng: random.Random
         still_open = skipped(broker) & _open(scenario)
         if still_open:
             print(f"KAFKA-20734: the ends of transactions were skipped in {sorted(still_open)}")
-            with scenario.feeding(transactions(rng, _WAVE), seconds=2):
-                pass
+            scenario.send(transactions(rng, _WAVE))
         return not still_open
 
     wait_until(feed, _SECONDS)

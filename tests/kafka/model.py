@@ -89,7 +89,7 @@ def alerts_in(messages: Iterable[Message]) -> Alerts:
 def totals_in(messages: Iterable[Message]) -> Mapping[bytes, float]:
     """The last value of every key of a changelog."""
     latest = {message.key(): message.value() for message in messages}
-    return {key: _total(value) for key, value in latest.items()}
+    return {key: _total(value) for key, value in latest.items() if value is not None}
 
 
 def dead_in(messages: Iterable[Message]) -> Sequence[str]:

@@ -2,9 +2,11 @@
 
 import socket
 import struct
+import time
 from collections.abc import Sequence
 
-_ADD_OFFSETS, _END, _COMMIT_OFFSETS, _INIT = 25, 26, 28, 22
+_PRODUCE, _INIT, _ADD_PARTITIONS, _ADD_OFFSETS, _END, _COMMIT_OFFSETS = 0, 22, 24, 25, 26, 28
+_TRANSACTIONAL = 0x10
 
 
 class RawProducer:
@@ -20,6 +22,28 @@ class RawProducer:
 
     def close(self) -> None:
         self._socket.close()
+
+    def add_partition(self, topic: str, number: int) -> None:
+        body = self._id + self._who + struct.pack(">i", 1) + _text(topic) + struct.pack(">ii", 1, number)
+        answer = self._ask(_ADD_PARTITIONS, 0, body)
+        assert answer[-2:] == b"\0\0", f"AddPartitionsToTxn: {answer!r}"
+
+    def produce(self, topic: str, number: int, key: bytes, value: bytes, sequence: int) -> None:
+        """One record; the first one of a partition has the sequence number 0."""
+        batch = self._batch(key, value, sequence)
+        place = struct.pack(">i", 1) + _text(topic) + struct.pack(">ii", 1, number)
+        body = self._id + struct.pack(">hi", -1, 20_000) + place + struct.pack(">i", len(batch)) + batch
+        answer = self._ask(_PRODUCE, 3, body)
+        (error,) = struct.unpack_from(">h", answer, 4 + 2 + len(topic.encode()) + 4 + 4)
+        assert not error, f"Produce: error {error}"
+
+    def _batch(self, key: bytes, value: bytes, sequence: int) -> bytes:
+        fields = b"\0\0\0" + _varint(len(key)) + key + _varint(len(value)) + value + b"\0"
+        now = time.time_ns() // 1_000_000
+        head = struct.pack(">hiqq", _TRANSACTIONAL, 0, now, now) + self._who + struct.pack(">ii", sequence, 1)
+        checked = head + _varint(len(fields)) + fields
+        rest = struct.pack(">ibI", -1, 2, _crc32c(checked)) + checked
+        return struct.pack(">qi", 0, len(rest)) + rest
 
     def add_group(self, group: str) -> None:
         answer = self._ask(_ADD_OFFSETS, 0, self._id + self._who + _text(group))
@@ -58,3 +82,21 @@ class RawProducer:
 
 def _text(text: str) -> bytes:
     return struct.pack(">h", len(text.encode())) + text.encode()
+
+
+def _varint(value: int) -> bytes:
+    """A length that is not negative, in the zigzag form of records."""
+    value, made = value * 2, b""
+    while value > 0x7F:
+        made += bytes([value & 0x7F | 0x80])
+        value >>= 7
+    return made + bytes([value])
+
+
+def _crc32c(data: bytes) -> int:
+    crc = 0xFFFFFFFF
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0x82F63B78 if crc & 1 else 0)
+    return crc ^ 0xFFFFFFFF

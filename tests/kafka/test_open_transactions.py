@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 
 import pytest
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Consumer, IsolationLevel, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from tests.kafka.cluster import Sent, produce, wait_until
+from tests.kafka.cluster import Sent, end_offsets, produce, wait_until
 from tests.kafka.model import totals_in
 from tests.kafka.raw import RawProducer
 from tests.kafka.scenario import Scenario
@@ -52,6 +52,14 @@ def unstable(scenario: Scenario) -> list[tuple[str, int]]:
     return unstable_partitions(consumer_of(scenario), partitions_of(scenario), 0.5)
 
 
+def stable_end(scenario: Scenario, number: int) -> int:
+    return end_offsets(scenario.servers, scenario.changelog, IsolationLevel.READ_COMMITTED)[number]
+
+
+def end(scenario: Scenario, number: int) -> int:
+    return end_offsets(scenario.servers, scenario.changelog, IsolationLevel.READ_UNCOMMITTED)[number]
+
+
 def groups(scenario: Scenario) -> list[str]:
     admin = AdminClient({"bootstrap.servers": scenario.servers})
     return [group.group_id for group in admin.list_consumer_groups().result().valid]
@@ -89,15 +97,17 @@ def test_offsets_in_a_transaction_that_does_not_end_are_named(stopped, foreign):
     foreign.begin_transaction()
 
 
-def test_an_input_partition_that_cannot_be_read_on_is_named(stopped, foreign):
+def test_partitions_of_input_and_changelog_that_cannot_be_read_on_are_named(stopped, foreign):
     foreign.produce(stopped.in_topic, b"pending", partition=1)
+    foreign.produce(stopped.changelog, b"pending", b"key", 3)
     foreign.flush()
-    service = stopped.start()
-    wait_until(lambda: service.status("/readyz") == 503, 120)
+    service = stopped.launch()
+    wait_until(lambda: service.get("/readyz")[1].count("cannot be read beyond offset") == 2, 120)
     text = service.get("/readyz")[1]
+    assert f"{stopped.changelog}[3] cannot be read beyond offset " in text
     assert f"{stopped.in_topic}[1] cannot be read beyond offset " in text
     assert f"describe-producers --topic {stopped.in_topic} --partition 1`" in text
-    assert service.words().count("waiting for a transaction") == 1
+    assert service.words().count("waiting for a transaction") == 2
     foreign.abort_transaction()
     service.wait_ready()
     foreign.begin_transaction()
@@ -128,3 +138,26 @@ def test_the_lost_end_of_an_own_transaction_is_written_as_it_was_meant(own_scena
     assert "waiting for a transaction" not in service.words()
     assert f"committed={str(committed).lower()}" in service.words().lower()
     assert not [group for group in groups(scenario) if ".end." in group]
+
+
+@pytest.mark.parametrize(("committed", "total"), [(True, 71), (False, 1501)])
+@pytest.mark.parametrize(
+    "own_broker", [{"transaction.partition.verification.enable": "false"}], indirect=True
+)
+def test_a_restore_does_not_wait_for_the_lost_end_of_an_own_transaction(own_scenario, committed, total):
+    # given a state in the changelog, in an own transaction that is over for all but this partition
+    scenario = stopped_after_a_run(own_scenario)
+    changelog = scenario.changelog
+    (number,) = {m.partition() for m in scenario.tail(changelog).read() if m.key() == b"user-0"}
+    lost = RawProducer(scenario.servers, f"{scenario.application_id}-extract-user-lost-0")
+    lost.add_partition(changelog, number)
+    lost.produce(changelog, number, b"other", b'1J{"total":1}', 0)
+    lost.end(committed)
+    wait_until(lambda: stable_end(scenario, number) == end(scenario, number))
+    lost.produce(changelog, number, b"user-0", b'1J{"total":70}', 1)
+    lost.close()
+    # when the worker with that transactional id starts
+    scenario.start(instance="lost")
+    produce(scenario.servers, scenario.in_topic, [transaction(0, "user-0", 1)])
+    # then it restores the state if it was committed, and the one before if it was not
+    wait_until(lambda: totals_in(scenario.tail(changelog).read()).get(b"user-0") == total)

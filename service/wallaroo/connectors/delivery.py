@@ -19,7 +19,7 @@ from wallaroo.engine.metrics import LoopMetrics
 from wallaroo.kafka.clients import WorkerIdentity, group_consumer
 from wallaroo.kafka.errors import Event, classify_event
 from wallaroo.kafka.group_member import GroupMember
-from wallaroo.kafka.open_transactions import OpenTransactions, UnstableOffsets
+from wallaroo.kafka.open_transactions import OpenTransactions
 from wallaroo.observability import metrics
 from wallaroo.observability.health import LoopStatus
 from wallaroo.settings import Settings
@@ -77,7 +77,7 @@ class DeliveryLoop:
     def run(self) -> None:
         """Run until stopped; then deliver what has been read, as far as the receiver takes it, and leave."""
         consumer = group_consumer(self._settings, self._group, self._client_id)
-        self._member.join(consumer, UnstableOffsets(self._group, self._settings, self._clock))
+        self._member.join(consumer, self._group)
         while not self._stopping.is_set():
             self._turn()
         self._note_confirmed(self._sink.close(_STOP_SECONDS))

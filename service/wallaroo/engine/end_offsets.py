@@ -15,12 +15,13 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
-from confluent_kafka import KafkaException
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from wallaroo.clock import Clock
 from wallaroo.engine.task_group import TaskGroup
 from wallaroo.kafka.offsets import Place, request_end_offsets
+from wallaroo.kafka.open_transactions import OpenTransactions
 
 _log = logging.getLogger(__name__)
 
@@ -40,8 +41,9 @@ class _Question:
 class EndOffsets:
     """The ends of one topic's partitions, as one loop knows them."""
 
-    def __init__(self, topic: str, clock: Clock) -> None:
+    def __init__(self, topic: str, clock: Clock, servers: str = "") -> None:
         self._topic = topic
+        self._open_transactions = OpenTransactions(servers, clock)
         self._clock = clock
         self._ends: dict[int, int] = {}
         self._updated = clock.monotonic()
@@ -59,10 +61,22 @@ class EndOffsets:
         """The last end seen of a partition; 0 if there is none."""
         return self._ends.get(number, 0)
 
-    def stop(self, number: int, next_offset: int) -> int | None:
-        """Where a partition cannot be read on; None if it can, as far as is known."""
-        end = self._ends.get(number, -1)
-        return end if end >= next_offset else None
+    @property
+    def obstacle(self) -> str:
+        """What keeps a partition from being read on; empty if nothing does."""
+        return self._open_transactions.obstacle
+
+    def watch(self, tasks: TaskGroup, consumer: Consumer, others: Mapping[Place, tuple[int, int]]) -> None:
+        """Note where committed records end before all records do, in the input and in `others`."""
+        stops = [(place, stop, end) for place, (stop, end) in list(others.items())]
+        for task in tasks:
+            number = task.partition.number
+            stop = self._ends.get(number, -1)
+            if stop >= task.next_offset:
+                at = TopicPartition(self._topic, number)
+                _, high = consumer.get_watermark_offsets(at, cached=True)
+                stops.append(((self._topic, number), stop, high))
+        self._open_transactions.update(stops)
 
     def advance_wall_clock(self, tasks: TaskGroup, admin: AdminClient) -> None:
         """Now and then, advance the wall clock of every task that depends on it."""

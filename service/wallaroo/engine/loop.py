@@ -20,8 +20,6 @@ from wallaroo.engine.restore import Restorer
 from wallaroo.engine.task_group import TaskFactory, TaskGroup
 from wallaroo.kafka.errors import Event, classify_event
 from wallaroo.kafka.group_member import GroupMember, OffsetReset
-from wallaroo.kafka.offsets import Place
-from wallaroo.kafka.open_transactions import OpenTransactions, UnstableOffsets
 from wallaroo.observability.health import LoopStatus
 from wallaroo.settings import Settings
 from wallaroo.topology.model import SubTopology
@@ -62,8 +60,7 @@ class Loop:
         self._poll_size = PollSize(settings.consume_batch, 0 if sub.input.is_source else _FIRST_BATCHES)
         self._processing_since: float | None = None
         self._metrics_updated = clock.monotonic()
-        self._ends = EndOffsets(self._topic, clock)
-        self._open_transactions = OpenTransactions(settings.bootstrap_servers, clock)
+        self._ends = EndOffsets(self._topic, clock, settings.bootstrap_servers)
         reset: OffsetReset = "earliest" if sub.input.is_internal else settings.auto_offset_reset
         self._member = GroupMember(self._topic, settings, reset, self, {"sub_topology": sub.name})
 
@@ -76,7 +73,7 @@ class Loop:
         since, problem = self._processing_since, None
         if since is not None and self._clock.monotonic() - since >= _STUCK_SECONDS:
             problem = f"user code has been running on one list of records for over {_STUCK_SECONDS} s"
-        obstacle = self._member.obstacle or self._open_transactions.obstacle
+        obstacle = self._member.obstacle or self._ends.obstacle
         return LoopStatus(
             self.name, self._member.answered, partitions, restoring, True, problem, obstacle=obstacle
         )
@@ -89,7 +86,7 @@ class Loop:
         interval, linger = settings.commit_interval_ms / 1000, settings.commit_linger_ms / 1000
         pacing = CommitPacing(interval, linger, settings.commit_every, started=now, ended=now)
         self._cycle = CommitCycle(self.tasks, clients, pacing, self.metrics, self._clock)
-        self._member.join(clients.consumer, UnstableOffsets(self._group, settings, self._clock))
+        self._member.join(clients.consumer, self._group)
         while not self._stopping.is_set():
             self._start_restored()
             dry = self._poll_and_process()
@@ -212,16 +209,4 @@ class Loop:
             for task in self.tasks:
                 end = self._ends.last(task.partition.number)
                 self.metrics.update(self._member.consumer, task, end, now_ms)
-            self._open_transactions.update(self._stops())
-
-    def _stops(self) -> list[tuple[Place, int, int]]:
-        """Partitions that cannot be read on now: where committed records end there, and where all end."""
-        stops = [(place, stop, end) for place, (stop, end) in list(self.restorer.stops.items())]
-        for task in self.tasks:
-            number = task.partition.number
-            stop = self._ends.stop(number, task.next_offset)
-            if stop is not None:
-                at = TopicPartition(self._topic, number)
-                _, high = self._member.consumer.get_watermark_offsets(at, cached=True)
-                stops.append(((self._topic, number), stop, high))
-        return stops
+            self._ends.watch(self.tasks, self._member.consumer, self.restorer.stops)

@@ -23,7 +23,13 @@ from confluent_kafka.admin import AdminClient
 
 from wallaroo.kafka.clients import common_config
 from wallaroo.kafka.offsets import Place, committed_ends, end_offsets
-from wallaroo.kafka.open_transactions import OFFSETS_TOPIC, java_hash, partition_count, unstable_partitions
+from wallaroo.kafka.open_transactions import (
+    OFFSETS_TOPIC,
+    group_partition,
+    java_hash,
+    partition_count,
+    unstable_partitions,
+)
 from wallaroo.kafka.retry import retry
 from wallaroo.kafka.transaction_log import last_ends
 from wallaroo.settings import Settings
@@ -56,25 +62,33 @@ def write_lost_ends(
 ) -> None:
     """Write the ends that are missing of these producers, which have just been opened.
 
-    Raises KafkaException if the cluster cannot be asked, or does not take an end.
+    Raises KafkaException if the cluster cannot be asked, or if a producer cannot go on.
     """
-    places = _open_changelogs(admin, sub)
-    if places:
+    first = _open_changelogs(admin, sub)
+    if first:
         time.sleep(_SECOND_LOOK_SECONDS)
-        places &= _open_changelogs(admin, sub)
+    # Transactions of workers that run come and go: only one that has stayed counts.
+    places = {place for place, _ in first.items() & _open_changelogs(admin, sub).items()} if first else set()
     inputs = [TopicPartition(*place) for place in _places(admin, sub.input.topic)]
     if retry(lambda: unstable_partitions(consumer, inputs, _SECOND_LOOK_SECONDS)):
-        places.add((OFFSETS_TOPIC, java_hash(sub.group) % partition_count(admin)))
+        number = group_partition(sub.group, partition_count(admin))
+        places |= set() if number is None else {(OFFSETS_TOPIC, number)}
     if not places:
         return
     ends = last_ends(admin, settings, producers)
     for lost in lost_ends(places, ends):
+        where = [f"{topic}[{number}]" for topic, number in lost.places]
+        details = {"transactional_id": lost.transactional_id, "partitions": where}
+        producer = producers[lost.transactional_id]
         try:
-            _write(producers[lost.transactional_id], lost, sub, settings, admin)
-        finally:
-            details = {"transactional_id": lost.transactional_id, "committed": lost.committed}
-            where = [f"{topic}[{number}]" for topic, number in lost.places]
-            _log.warning("end of a transaction written", extra={**details, "partitions": where})
+            _write(producer, lost, sub, settings, admin)
+        except KafkaException as error:
+            if error.args[0].fatal():
+                raise
+            _log.warning("end of a transaction not written", extra={**details, "error": error.args[0].str()})
+            retry(producer.abort_transaction)
+        else:
+            _log.warning("end of a transaction written", extra={**details, "committed": lost.committed})
 
 
 def lost_ends(open_places: Collection[Place], ends: Mapping[str, Mapping[Place, bool]]) -> list[LostEnd]:
@@ -95,12 +109,12 @@ def neighbour(group: str, partitions: int) -> str:
     return next(name for name in names if java_hash(name) % partitions == wanted)
 
 
-def _open_changelogs(admin: AdminClient, sub: SubTopology) -> set[Place]:
-    """The partitions of the changelogs in which a transaction has not ended."""
+def _open_changelogs(admin: AdminClient, sub: SubTopology) -> dict[Place, int]:
+    """The partitions of the changelogs in which a transaction has not ended, and where it begins."""
     places = [place for store in sub.stores for place in _places(admin, store.changelog)]
     stable = committed_ends(admin, places, _REQUEST_SECONDS)
     ends = end_offsets(admin, places, _REQUEST_SECONDS)
-    return {place for place, end in ends.items() if stable[place] < end}
+    return {place: stable[place] for place, end in ends.items() if stable[place] < end}
 
 
 def _places(admin: AdminClient, topic: str) -> Sequence[Place]:

@@ -18,6 +18,7 @@ from typing import Literal, Protocol
 
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
+from wallaroo.clock import SystemClock
 from wallaroo.errors import KafkaSetupError
 from wallaroo.kafka.open_transactions import UnstableOffsets
 from wallaroo.kafka.retry import retry
@@ -80,10 +81,13 @@ class GroupMember:
         """What the group waits for before it can start; empty if for nothing."""
         return self._unstable.obstacle if self._unstable is not None else ""
 
-    def join(self, consumer: Consumer, unstable: UnstableOffsets | None = None) -> None:
-        """Subscribe. What the owner raises comes out of the poll that called it."""
+    def join(self, consumer: Consumer, group: str | None = None) -> None:
+        """Subscribe. What the owner raises comes out of the poll that called it.
+
+        With the name of the group, `obstacle` says if its offsets are waited for.
+        """
         self.consumer = consumer
-        self._unstable = unstable
+        self._unstable = UnstableOffsets(group, self._settings, SystemClock()) if group else None
         consumer.subscribe(
             [self._topic],
             on_assign=_catchable(self._assign),

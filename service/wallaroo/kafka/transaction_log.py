@@ -87,7 +87,13 @@ def encode_key(transactional_id: str) -> bytes:
 
 def decode(value: bytes) -> Ending | None:
     """The state and the partitions in a value of the coordinator; None if it is of an unknown layout."""
-    reader = _Reader(value)
+    try:
+        return _decode(_Reader(value))
+    except (struct.error, IndexError, UnicodeDecodeError):
+        return None
+
+
+def _decode(reader: "_Reader") -> Ending | None:
     version = reader.number(">h")
     if version not in (0, 1):
         return None

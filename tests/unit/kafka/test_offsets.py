@@ -70,6 +70,19 @@ def test_an_end_before_the_one_asked_for_is_none_yet():
     assert reading.unread == {("t", 0): 5}
 
 
+def test_where_an_open_transaction_stops_the_reading_is_known():
+    reading = reader([Message(0, 3), end(0, 4)], ends={0: 5})
+    reading.poll(10)
+    assert reading.stops == {("t", 0): 4}
+
+
+def test_what_is_read_on_or_to_its_end_does_not_stop():
+    reading = reader([end(0, 4), end(1, 4)], [Message(0, 4), end(1, 5)], ends={0: 9, 1: 5})
+    reading.poll(10)
+    reading.poll(10)
+    assert reading.stops == {}
+
+
 def test_what_comes_behind_the_end_is_dropped():
     reading = reader([Message(0, 4), end(0, 5), Message(0, 5)], [Message(0, 6)], ends={0: 5})
     assert offsets(reading.poll(10)) == {0: [4]}

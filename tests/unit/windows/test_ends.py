@@ -200,3 +200,41 @@ def test_a_task_that_an_aborted_commit_rolls_back_meanwhile_has_not_caught_up_an
     loop.look()
     assert failing.seen == [(250, True)]
     assert other.seen == []
+
+
+class Watermarks:
+    """A consumer that knows one end for all partitions, committed or not."""
+
+    def __init__(self, high):
+        self._high = high
+
+    def get_watermark_offsets(self, _at, cached):
+        assert cached
+        return 0, self._high
+
+
+def test_an_input_that_stops_before_its_end_for_a_minute_is_an_obstacle():
+    loop = Loop(Task())
+    loop.ends.reached(0, 10)
+    loop.ends.watch(loop.group, Watermarks(12), {})
+    loop.clock.advance(60_000)
+    loop.ends.watch(loop.group, Watermarks(12), {})
+    assert loop.ends.obstacle.startswith("in[0] cannot be read beyond offset 10 ")
+
+
+def test_an_input_that_is_still_being_read_is_none():
+    loop = Loop(Task(next_offset=11))
+    loop.ends.reached(0, 10)
+    loop.ends.watch(loop.group, Watermarks(12), {})
+    loop.clock.advance(60_000)
+    loop.ends.watch(loop.group, Watermarks(12), {})
+    assert loop.ends.obstacle == ""
+
+
+def test_a_changelog_that_stops_before_its_end_is_one_too():
+    loop = Loop()
+    others = {("totals-changelog", 3): (5, 9)}
+    loop.ends.watch(loop.group, Watermarks(0), others)
+    loop.clock.advance(60_000)
+    loop.ends.watch(loop.group, Watermarks(0), others)
+    assert loop.ends.obstacle.startswith("totals-changelog[3] cannot be read beyond offset 5 ")
