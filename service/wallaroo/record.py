@@ -70,6 +70,19 @@ class Changes:
     values: Mapping[bytes, bytes | None]
 
 
+# What an output came from, within its task: a record as (offset, its place among those of the offset), or a
+# window as (stage, due, key).
+Cause = tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Causes:
+    """What the outputs of a replayed batch came from, by index, and its changes, by changelog and key."""
+
+    outputs: Mapping[int, Cause]
+    changes: Mapping[tuple[str, bytes], Cause]
+
+
 @dataclass(frozen=True, slots=True)
 class Batch:
     """Everything that one task wants committed together."""
@@ -88,6 +101,8 @@ class Batch:
     controls: Mapping[str, int] = field(default_factory=dict)
     # How many records batching saves, by topic.
     saved: Mapping[str, int] = field(default_factory=dict)
+    # None unless the whole batch was replayed.
+    causes: Causes | None = None
 
 
 @dataclass(frozen=True, slots=True)

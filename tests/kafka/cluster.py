@@ -16,7 +16,14 @@ from confluent_kafka import (
     Producer,
     TopicPartition,
 )
-from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, OffsetSpec
+from confluent_kafka.admin import (
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    NewTopic,
+    OffsetSpec,
+)
 
 T = TypeVar("T")
 TIMEOUT_SECONDS = 30
@@ -69,6 +76,14 @@ def topic_config(bootstrap: str, topic: str) -> dict[str, str]:
     resource = ConfigResource(ConfigResource.Type.TOPIC, topic)
     entries = admin.describe_configs([resource])[resource].result(TIMEOUT_SECONDS)
     return {name: entry.value for name, entry in entries.items()}
+
+
+def alter_topic(bootstrap: str, topic: str, config: Mapping[str, str]) -> None:
+    """Set properties of a topic that is there."""
+    admin = _admin(bootstrap)
+    entries = [ConfigEntry(n, v, incremental_operation=AlterConfigOpType.SET) for n, v in config.items()]
+    resource = ConfigResource(ConfigResource.Type.TOPIC, topic, incremental_configs=entries)
+    admin.incremental_alter_configs([resource])[resource].result(TIMEOUT_SECONDS)
 
 
 def produce(bootstrap: str, topic: str, records: Iterable[Pair | Sent]) -> None:

@@ -8,7 +8,7 @@ import wallaroo
 
 def application_setup(args):
     options = _options(args)
-    source = wallaroo.GenSourceConfig("numbers", Counting(options.end, options.pause_ms / 1000))
+    source = wallaroo.GenSourceConfig("numbers", Counting(options.end, options.pause_ms / 1000, options.huge))
     numbers = wallaroo.source("numbers", source).to(double)
     sink = wallaroo.KafkaSinkConfig(options.out_topic, encoder=encode_number)
     return wallaroo.build_application("counting", numbers.to_sink(sink))
@@ -17,9 +17,10 @@ def application_setup(args):
 class Counting:
     """Where it is, only the object knows: the values say nothing about the next one."""
 
-    def __init__(self, end, pause_seconds):
+    def __init__(self, end, pause_seconds, huge):
         self.end = end
         self.pause_seconds = pause_seconds
+        self.huge = huge
         self.made = 0
 
     def initial_value(self):
@@ -29,6 +30,8 @@ class Counting:
         if self.pause_seconds:
             time.sleep(self.pause_seconds)
         self.made += 1
+        if self.made == self.huge:
+            return 10**4_000
         return self.made if self.made < self.end else None
 
 
@@ -47,4 +50,5 @@ def _options(args):
     parser.add_argument("--out-topic", required=True)
     parser.add_argument("--end", type=int, default=1_000)
     parser.add_argument("--pause-ms", type=float, default=0)
+    parser.add_argument("--huge", type=int, help="this number takes some thousand digits")
     return parser.parse_known_args(args)[0]

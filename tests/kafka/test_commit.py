@@ -1,21 +1,23 @@
 """A transaction that a topic's limit has made fail: its cause is known, and ending it takes no time."""
 
 import time
+from functools import partial
 
 import pytest
 from confluent_kafka import Consumer, TopicPartition
 
 from tests.kafka.cluster import create_topic
+from wallaroo.engine.refusals import refusal_of
 from wallaroo.engine.transaction import Commit, exactly_once, no_probe
 from wallaroo.kafka.clients import task_producer
 from wallaroo.kafka.retry import retry
 from wallaroo.record import Batch, Partition
 from wallaroo.settings import Settings
-from wallaroo.task.record_size import RecordSizeLimits
+from wallaroo.task.limits import RecordLimits
 
 PARTITIONS = 4
 LIMIT = 2_000
-LIMITS = RecordSizeLimits(1_000_000, {})
+LIMITS = RecordLimits(1_000_000, {})
 TOO_LARGE = 3 * LIMIT
 
 
@@ -34,7 +36,9 @@ class Narrow:
         settings = Settings(bootstrap_servers=servers)
         producer = task_producer(settings, topic, [], largest_batch=LIMIT)
         producer.init_transactions(30)
-        self._write = exactly_once([producer], no_probe, lambda: LIMITS)
+        self._write = exactly_once(
+            [producer], no_probe, partial(refusal_of, lambda: LIMITS, lambda: lambda _outputs: {})
+        )
 
     def commit(self, rng, *sizes):
         """One transaction, with a record of each size."""
@@ -51,7 +55,7 @@ def narrow(bootstrap_servers, application_id):
 def test_a_record_too_large_is_the_cause_though_others_were_still_being_handed_over(narrow, rng):
     result = narrow.commit(rng, TOO_LARGE, *[1_000] * 50_000)
     assert "Message size too large" in result.reason
-    assert result.limits is LIMITS
+    assert result.refusal.limits == LIMITS
 
 
 def test_an_abort_does_not_wait_until_the_broker_gives_the_transaction_up(narrow, rng):

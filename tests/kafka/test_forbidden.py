@@ -6,8 +6,9 @@ from confluent_kafka.admin import AdminClient
 from tests.kafka.acl import EVERYBODY, lay_down, rule
 from tests.kafka.cluster import create_topic, wait_until
 from tests.kafka.model import transaction
-from wallaroo.kafka.topics import topic_limits
+from wallaroo.kafka.topic_config import topic_properties
 from wallaroo.settings import Settings
+from wallaroo.task.limits import limits_of
 
 AUTHORIZED = {
     "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
@@ -38,6 +39,7 @@ def test_what_a_topic_takes_is_kafkas_own_limit_where_it_may_not_be_asked(own_br
     admin = AdminClient({"bootstrap.servers": servers})
     settings = Settings(bootstrap_servers=servers)
     # The broker answers before a new rule is in force.
-    wait_until(lambda: topic_limits(admin, ["hidden"], settings)["hidden"] != 3_000)
-    limits = topic_limits(admin, ["narrow", "hidden"], settings)
+    wait_until(lambda: not topic_properties(admin, ["hidden"], settings)["hidden"])
+    found = topic_properties(admin, ["narrow", "hidden"], settings)
+    limits = {topic: limits_of(properties).max_bytes for topic, properties in found.items()}
     assert limits == {"narrow": 2_000, "hidden": 1_048_588}

@@ -9,7 +9,7 @@ import pytest
 from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from tests.kafka.cluster import create_topic, produce, wait_until
+from tests.kafka.cluster import create_topic, produce, read_topic, wait_until
 from tests.kafka.service import COMMAND, ServiceProcess
 from tests.kafka.tail import Tail
 from wallaroo.connectors.generator.topics import Backlog
@@ -24,6 +24,7 @@ class Counter:
     def __init__(self, servers, application_id, folder):
         self.out_topic = f"{application_id}-out"
         create_topic(servers, self.out_topic, 1)
+        self.servers = servers
         self.services = []
         self._options = [f"--bootstrap-servers={servers}", f"--application-id={application_id}"]
         self._folder = folder
@@ -136,3 +137,16 @@ def commit(bootstrap_servers, group, offset):
     consumer = Consumer({"bootstrap.servers": bootstrap_servers, "group.id": group})
     consumer.commit(offsets=[offset], asynchronous=False)
     consumer.close()
+
+
+def test_a_value_that_its_topic_refuses_is_a_dead_letter_and_the_next_ones_come(counter, application_id):
+    servers = counter.servers
+    create_topic(servers, f"{application_id}-numbers-ingest", 1, {"max.message.bytes": "1500"})
+    service = counter.launch("--end=100", "--huge=40").wait_ready()
+    wait_until(counter.has(99))
+    assert counter.numbers() == [number for number in doubled(100) if number != 80]
+    [letter] = read_topic(servers, f"{application_id}-dlq")
+    assert len(letter.value()) < 1_700
+    assert "which takes 1500" in dict(letter.headers())["__streams.errors.message"].decode()
+    assert service.stop() == 0
+    assert "worker died" not in service.words()

@@ -9,7 +9,6 @@ from wallaroo.kafka.clients import group_consumer, task_producer
 from wallaroo.kafka.group_member import GroupMember
 from wallaroo.record import Batch, Partition
 from wallaroo.settings import Settings
-from wallaroo.task.record_size import RecordSizeLimits
 
 PROTOCOLS = pytest.mark.parametrize("protocol", ["classic", "consumer"])
 
@@ -65,7 +64,7 @@ class Group:
     def writer(self):
         producer = task_producer(self.settings, self.name, [])
         producer.init_transactions(30)
-        return exactly_once([producer], no_probe, lambda: RecordSizeLimits(1_000_000, {}))
+        return exactly_once([producer], no_probe, lambda _batches, _error: None)
 
     def commit(self, number, next_offset, group):
         batch = Batch(Partition(self.name, number), next_offset, 1, 0, [(self.name, b"out")], [], {}, {})

@@ -197,3 +197,27 @@ def test_the_windowed_alerts_go_to_tcp(bootstrap_servers, application_id, tmp_pa
 
 def about(application_id, receiver):
     return [line for line in receiver.lines() if application_id.encode() in line]
+
+
+def test_a_window_whose_result_the_sink_refuses_is_a_dead_letter_and_the_others_come(service):
+    service.out_topic += "-fussy"
+    create_topic(service.servers, service.out_topic, 3, {"message.timestamp.before.max.ms": str(DAY)})
+    service.tail = Tail(service.servers, service.out_topic)
+    now = today()
+    service.send([Message("old", 1, now - 9 * DAY), Message("new", 2, now)], lambda _message: 0)
+    # Only the clock closes the window of this partition.
+    service.send([Message("idle", 3, now - 9 * DAY)], lambda _message: 1)
+    process = service.start("--partitioned", "--idle-timeout-ms=1000")
+    wait_until(lambda: len(service.results().get("new", [])) == 2, CLOSED_SECONDS)
+    dead = wait_until(lambda: dead_letters(service) if len(dead_letters(service)) == 4 else None)
+    assert process.stop() == 0
+    assert sorted(letter.key() for letter in dead) == [b"idle", b"idle", b"old", b"old"]
+    assert {dict(letter.headers())["__streams.errors.stage"] for letter in dead} == {b"encode"}
+    assert set(service.results()) == {"new"}
+    changelog = read_topic(service.servers, f"{service.application_id}-values-changelog")
+    assert not any({m.key(): m.value() for m in changelog}.values())
+    assert "worker died" not in process.words()
+
+
+def dead_letters(service):
+    return read_topic(service.servers, f"{service.application_id}-dlq")

@@ -11,19 +11,19 @@ from confluent_kafka.admin import AdminClient
 
 from wallaroo.engine.commit_cycle import Clients
 from wallaroo.engine.lost_ends import write_lost_ends
+from wallaroo.engine.refusals import ask_limits, for_good, in_aborted_transactions, refusal_of
 from wallaroo.engine.transaction import Probe, at_least_once, commit_offsets, exactly_once
 from wallaroo.kafka.clients import (
     admin_client,
     group_consumer,
-    largest_record,
     task_producer,
     transactional_ids,
 )
 from wallaroo.kafka.retry import retry
-from wallaroo.kafka.topics import topic_limits, written_topics
+from wallaroo.kafka.topics import written_topics
 from wallaroo.settings import Guarantee, Settings
 from wallaroo.task.context import ApplicationContext
-from wallaroo.task.record_size import RecordSizeLimits
+from wallaroo.task.limits import RecordLimits
 from wallaroo.topology.model import SubTopology
 
 _INIT_SECONDS = 30.0
@@ -38,7 +38,7 @@ def open_clients(
     failures: list[KafkaError] = []
     admin = admin_client(settings, member_id)
     limits = partial(_ask_limits, sub, context, settings, admin)
-    largest_batch = min(limits().topics.values(), default=largest_record(settings))
+    largest_batch = min(map(limits().max_bytes, written_topics(sub, context.dead_letters)))
     new_producer = partial(task_producer, settings, failures=failures, largest_batch=largest_batch)
     consumer = group_consumer(settings, sub.group, member_id)
     if settings.processing_guarantee is Guarantee.EXACTLY_ONCE:
@@ -49,10 +49,12 @@ def open_clients(
         if not settings.embedded_broker:
             by_id = dict(zip(transactional_ids(member_id), producers, strict=True))
             write_lost_ends(by_id, consumer, sub, settings, admin)
-        write = exactly_once(producers, probe, limits)
+        explain = partial(refusal_of, limits, in_aborted_transactions(new_producer, member_id))
+        write = exactly_once(producers, probe, explain)
         timeout_seconds = commit_timeout_seconds(settings.transaction_timeout_ms)
         return Clients(consumer, admin, write, timeout_seconds=timeout_seconds)
-    write = at_least_once(new_producer(member_id), failures, probe, limits)
+    producer = new_producer(member_id)
+    write = at_least_once(producer, failures, probe, partial(refusal_of, limits, for_good(producer)))
     return Clients(consumer, admin, write, commit_offsets(consumer, probe))
 
 
@@ -67,9 +69,9 @@ def commit_timeout_seconds(transaction_timeout_ms: int) -> float:
 
 def _ask_limits(
     sub: SubTopology, context: ApplicationContext, settings: Settings, admin: AdminClient
-) -> RecordSizeLimits:
-    """Ask how large a record each topic takes now, and make the record batches fit from now on."""
+) -> RecordLimits:
+    """Ask what each topic takes now, and make the record batches fit from now on."""
     topics = written_topics(sub, context.dead_letters)
-    limits = RecordSizeLimits(largest_record(settings), topic_limits(admin, topics, settings))
-    context.max_bytes.update({topic: limits.of(topic) for topic in topics})
+    limits = ask_limits(admin, settings, topics)
+    context.max_bytes.update({topic: limits.max_bytes(topic) for topic in topics})
     return limits

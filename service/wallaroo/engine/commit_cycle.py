@@ -119,11 +119,14 @@ class CommitCycle:
             self._aborts = 0
             self._tasks.committed(commit.batches)
             return
+        if result.refusal is not None and result.refusal.records:
+            # As many aborts as records are refused lead to the end.
+            self._aborts = 0
         self._aborts += 1
         _log.warning("commit aborted", extra={"reason": result.reason, "in_a_row": self._aborts})
         if self._aborts > _MOST_ABORTS_IN_A_ROW:
             raise CommitError(f"{self._aborts} commits in a row were aborted: {result.reason}")
-        self._tasks.aborted(commit.batches, result.limits)
+        self._tasks.aborted(commit.batches, result.refusal)
 
     def close(self) -> None:
         self._thread.shutdown(wait=True)

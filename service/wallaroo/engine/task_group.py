@@ -15,8 +15,8 @@ from dataclasses import dataclass, replace
 from wallaroo.record import Batch, Partition, RawRecord, Rewind
 from wallaroo.state.store import KeyedStore
 from wallaroo.task.context import ApplicationContext
+from wallaroo.task.limits import Refusal
 from wallaroo.task.record_batch import expand_batches
-from wallaroo.task.record_size import RecordSizeLimits
 from wallaroo.task.task import Task
 from wallaroo.topology.model import SubTopology
 from wallaroo.windows.future import FutureBound
@@ -139,17 +139,27 @@ class TaskGroup:
             if task is not None:
                 task.committed(batch)
 
-    def aborted(self, batches: Iterable[Batch], limits: RecordSizeLimits | None) -> None:
+    def aborted(self, batches: Sequence[Batch], refusal: Refusal | None) -> None:
         """Roll every task back, even those that were not part of the commit.
 
-        A record that exceeds the limits becomes a failure of the record that made it, in whichever task.
+        If Kafka refused a record, everything is replayed. What exceeds a limit becomes a failure of the
+        record that made it, in whichever task; so does what was found to be refused alone.
         """
-        if limits is not None and any(map(limits.are_exceeded, batches)):
-            for task in self._tasks.values():
-                task.enforce_size_limits(limits)
+        if refusal is not None:
+            self._prepare_replay(batches, refusal)
         for task in self._tasks.values():
             task.rollback()
             self.seek_again(task)
+
+    def _prepare_replay(self, batches: Sequence[Batch], refusal: Refusal) -> None:
+        exceeded = refusal.records or any(map(refusal.limits.are_exceeded, batches))
+        for task in self._tasks.values():
+            task.replay()
+            if exceeded:
+                task.enforce(refusal.limits)
+        for record in refusal.records:
+            if (refusing := self._tasks.get(record.task)) is not None:
+                refusing.refuse(record)
 
     def seek_again(self, task: Task) -> None:
         """Send the reader of a task to the offset that comes next."""

@@ -21,11 +21,12 @@ from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
+from wallaroo.engine.refusals import Explain, is_of_a_record
 from wallaroo.errors import CommitError
 from wallaroo.kafka.errors import first_missing_permission, missing_permission
 from wallaroo.kafka.retry import retry
 from wallaroo.record import Batch
-from wallaroo.task.record_size import RecordSizeLimits
+from wallaroo.task.limits import Refusal
 
 _FLUSH_SECONDS = 20.0
 _FAILURE_SECONDS = 0.2
@@ -64,20 +65,19 @@ class Commit:
 
 @dataclass(frozen=True, slots=True)
 class CommitResult:
-    """How a commit ended; `reason` says why it was aborted, `limits` what sizes fit if that was why."""
+    """How a commit ended; `reason` says why it was aborted, `refusal` what is known if a record was why."""
 
     committed: bool
     reason: str = ""
-    limits: RecordSizeLimits | None = None
+    refusal: Refusal | None = None
 
 
 COMMITTED = CommitResult(committed=True)
 
 Writer = Callable[[Commit], CommitResult]
-AskLimits = Callable[[], RecordSizeLimits]
 
 
-def exactly_once(producers: Sequence[Producer], probe: Probe, ask_limits: AskLimits) -> Writer:
+def exactly_once(producers: Sequence[Producer], probe: Probe, explain: Explain) -> Writer:
     """Write outputs, changelog and offsets in one transaction, each of the next producer."""
     turns = cycle(producers)
 
@@ -106,13 +106,13 @@ def exactly_once(producers: Sequence[Producer], probe: Probe, ask_limits: AskLim
             probe(ProbePoint.AFTER_COMMIT)
         except KafkaException as error:
             result = _abort(producer, error)
-            return replace(result, limits=ask_limits()) if _is_too_large(error.args[0]) else result
+            return replace(result, refusal=explain(commit.batches, error.args[0]))
         return COMMITTED
 
     return write_transaction
 
 
-def without_offsets(producer: Producer, probe: Probe) -> Writer:
+def without_offsets(producer: Producer, probe: Probe, explain: Explain) -> Writer:
     """Write outputs and changelog in one transaction, of what does not come from a topic."""
 
     def write_transaction(commit: Commit) -> CommitResult:
@@ -124,15 +124,14 @@ def without_offsets(producer: Producer, probe: Probe) -> Writer:
             retry(producer.commit_transaction)
             probe(ProbePoint.AFTER_COMMIT)
         except KafkaException as error:
-            return _abort(producer, error)
+            result = _abort(producer, error)
+            return replace(result, refusal=explain(commit.batches, error.args[0]))
         return COMMITTED
 
     return write_transaction
 
 
-def at_least_once(
-    producer: Producer, failures: list[KafkaError], probe: Probe, ask_limits: AskLimits
-) -> Writer:
+def at_least_once(producer: Producer, failures: list[KafkaError], probe: Probe, explain: Explain) -> Writer:
     """Write outputs and changelog, for `commit_offsets` to follow: a crash in between repeats records.
 
     `failures` is where the producer's delivery callback leaves its errors.
@@ -150,8 +149,9 @@ def at_least_once(
         if refusal := first_missing_permission(failures):
             raise refusal
         if unsent or failures:
-            limits = ask_limits() if any(map(_is_too_large, failures)) else None
-            return CommitResult(False, f"{unsent} records unsent, errors: {failures[:3]}", limits)
+            reason = f"{unsent} records unsent, errors: {failures[:3]}"
+            refused = next(filter(is_of_a_record, failures), None)
+            return CommitResult(False, reason, None if refused is None else explain(commit.batches, refused))
         return COMMITTED
 
     return write_and_flush
@@ -224,7 +224,3 @@ def _abort(producer: Producer, error: KafkaException) -> CommitResult:
 
 def _fatal(error: KafkaException) -> CommitError:
     return CommitError(f"the transactional producer cannot go on: {error.args[0].str()}")
-
-
-def _is_too_large(error: KafkaError) -> bool:
-    return error.code() == KafkaError.MSG_SIZE_TOO_LARGE

@@ -1,26 +1,22 @@
-"""The topics of an application: planned from the topology, created or checked, asked for their limits.
+"""The topics of an application: planned from the topology, created or checked.
 
 Rules for whoever edits this file:
 1. A changelog has as many partitions as the topic its sub-topology reads, and is compacted.
-2. A topic that exists is never altered, only checked: the error says what to change.
+2. A topic that exists is only checked: the error says what to change. The exception is what times a topic of
+   ours takes (topic_config.py).
 """
 
 import logging
 from collections.abc import Iterable, Mapping
-from concurrent.futures import Future
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from dataclasses import dataclass, field, replace
+from typing import Literal
 
 from confluent_kafka import KafkaError, KafkaException
-from confluent_kafka.admin import (  # type: ignore[attr-defined]
-    AdminClient,
-    ConfigResource,
-    NewTopic,
-    ResourceType,
-)
+from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
 from wallaroo.errors import KafkaSetupError
 from wallaroo.kafka.retry import may_pass
+from wallaroo.kafka.topic_config import EVERY_TIME, Described, describe, take_every_time
 from wallaroo.settings import DEAD_LETTER_BYTES, Settings
 from wallaroo.topology.model import SubTopology, Topology
 
@@ -31,15 +27,19 @@ _REQUEST_SECONDS = 15.0
 _REACH_SECONDS = 5.0
 _KEEP_FOREVER = {"retention.ms": "-1"}
 _COMPACT = {"cleanup.policy": "compact"}
-# Windows read these: the time of a record is its event time, whatever the broker does with other topics.
-_EVENT_TIME = {"message.timestamp.type": "CreateTime", "message.timestamp.after.max.ms": str(2**63 - 1)}
-
 # Only the last record counts; compaction needs small segments to delete the others.
 _LAST_ONLY = {**_COMPACT, "segment.bytes": "16777216"}
 
+_SIZES_BY_BROKER = {"max.message.bytes": "", "segment.bytes": ""}
+_TIMES_BY_BROKER = dict.fromkeys(EVERY_TIME, "")
 # What to ask for if the cluster's policy does not allow what we would like: first what some managed clusters
-# allow at most, then nothing of our own.
-_INSTEAD = ({"max.message.bytes": "8388608"}, {"max.message.bytes": "", "segment.bytes": ""})
+# allow at most, then nothing of our own. Kafka before 3.6 does not know the limits of times.
+_INSTEAD = (
+    {"max.message.bytes": "8388608"},
+    _SIZES_BY_BROKER,
+    _TIMES_BY_BROKER,
+    {**_SIZES_BY_BROKER, **_TIMES_BY_BROKER},
+)
 _NOT_ALLOWED = (KafkaError.POLICY_VIOLATION, KafkaError.INVALID_CONFIG)
 
 _POLICY_ADVICE = (
@@ -47,12 +47,13 @@ _POLICY_ADVICE = (
     "leaves a property to the broker"
 )
 
-# The limit of a topic if neither the topic nor the broker sets one.
-_KAFKAS_OWN_LIMIT = 1_048_588
-
 Purpose = Literal[
     "source", "sink", "ingest", "generator", "repartition", "changelog", "outbox", "dead letters"
 ]
+
+_OF_OTHERS = ("source", "sink")
+# All of its records count, not only the last of a key.
+_READ_ONCE = ("ingest", "repartition", "outbox")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +80,8 @@ def plan(topology: Topology, existing: Mapping[str, int], default_partitions: in
     for generator in topology.generators:
         plans.append(TopicPlan(generator.topic, "ingest", count(generator.topic, 1), _KEEP_FOREVER))
         plans.append(TopicPlan(generator.positions, "generator", 1, _LAST_ONLY))
-    timed = {sub.input.topic for sub in topology.sub_topologies if sub.input.upstreams}
     for topic in topology.repartitions:
-        config = {**_KEEP_FOREVER, **_EVENT_TIME} if topic in timed else _KEEP_FOREVER
-        plans.append(TopicPlan(topic, "repartition", count(topic, widest), config))
+        plans.append(TopicPlan(topic, "repartition", count(topic, widest), _KEEP_FOREVER))
     read = {p.name: p.partitions for p in plans}
     for sub in topology.sub_topologies:
         for store in sub.stores:
@@ -92,7 +91,8 @@ def plan(topology: Topology, existing: Mapping[str, int], default_partitions: in
         plans.append(TopicPlan(delivery.outbox, "outbox", count(delivery.outbox, widest), _KEEP_FOREVER))
     plans += [TopicPlan(t, "sink", count(t, default_partitions)) for t in topology.sinks if t not in read]
     dead = topology.dead_letters
-    return [*plans, TopicPlan(dead, "dead letters", count(dead, default_partitions), _KEEP_FOREVER)]
+    plans.append(TopicPlan(dead, "dead letters", count(dead, default_partitions), _KEEP_FOREVER))
+    return [replace(p, config={**p.config, **EVERY_TIME}) for p in plans]
 
 
 def ensure_topics(admin: AdminClient, topology: Topology, settings: Settings) -> dict[str, int]:
@@ -110,7 +110,12 @@ def ensure_topics(admin: AdminClient, topology: Topology, settings: Settings) ->
     if missing and not settings.create_topics:
         names = ", ".join(f"{p.name} ({p.partitions} partitions, {dict(p.config)})" for p in missing)
         raise KafkaSetupError(f"these topics are missing: {names}; create them, or set create_topics=true")
-    _check(admin, [p for p in plans if p.name in existing], existing)
+    present = [p for p in plans if p.name in existing]
+    _check_partitions(present, existing)
+    own = {p.name: p for p in present if p.purpose not in _OF_OTHERS}
+    described = describe(admin, list(own))
+    _check_policies(own, described)
+    take_every_time(admin, described, settings)
     _create(admin, missing, settings)
     return {p.name: p.partitions for p in plans}
 
@@ -120,7 +125,7 @@ def _let_the_broker_create(admin: AdminClient, plans: Iterable[TopicPlan]) -> di
     return {p.name: len(admin.list_topics(p.name, _REQUEST_SECONDS).topics[p.name].partitions) for p in plans}
 
 
-def _check(admin: AdminClient, plans: list[TopicPlan], existing: Mapping[str, int]) -> None:
+def _check_partitions(plans: list[TopicPlan], existing: Mapping[str, int]) -> None:
     for p in plans:
         if p.exact and existing[p.name] != p.partitions:
             raise KafkaSetupError(
@@ -128,40 +133,27 @@ def _check(admin: AdminClient, plans: list[TopicPlan], existing: Mapping[str, in
                 f"{p.partitions}: state would go to the wrong place; give the input its old number of "
                 "partitions, or start under a new application_id"
             )
-    compacted = {p.name: p.purpose for p in plans if p.config.get("cleanup.policy") == "compact"}
-    for name, policy in _property(admin, list(compacted), "cleanup.policy").items():
-        if isinstance(policy, KafkaSetupError):
-            raise policy
-        if "compact" not in policy:
+
+
+def _check_policies(plans: Mapping[str, TopicPlan], described: Mapping[str, Described]) -> None:
+    for name, properties in described.items():
+        p = plans[name]
+        compacted = p.config.get("cleanup.policy") == "compact"
+        if isinstance(properties, KafkaSetupError):
+            if compacted:
+                raise properties
+            continue
+        policy = properties["cleanup.policy"].value
+        if compacted and "compact" not in policy:
             raise KafkaSetupError(
-                f"the {compacted[name]} topic {name} has cleanup.policy={policy}: state would be deleted; "
+                f"the {p.purpose} topic {name} has cleanup.policy={policy}: state would be deleted; "
                 "set cleanup.policy=compact on it"
             )
-
-
-def _property(admin: AdminClient, topics: Iterable[str], name: str) -> dict[str, str | KafkaSetupError]:
-    """The value of a property for each topic, or why it may not be read.
-
-    Raises KafkaException if the cluster cannot answer.
-    """
-    if not topics:
-        return {}
-    resources = [ConfigResource(ResourceType.TOPIC, topic) for topic in topics]
-    answers = admin.describe_configs(resources, request_timeout=_REQUEST_SECONDS)
-    return {resource.name: _value(answer, resource.name, name) for resource, answer in answers.items()}
-
-
-def _value(answer: Future[Mapping[str, Any]], topic: str, name: str) -> str | KafkaSetupError:
-    try:
-        value: str = answer.result()[name].value
-    except KafkaException as error:
-        if may_pass(error.args[0]):
-            raise
-        return KafkaSetupError(
-            f"the configuration of {topic} cannot be read: {error.args[0].str()}; allow this client "
-            "DescribeConfigs on topics with the application id as prefix"
-        )
-    return value
+        if p.purpose in _READ_ONCE and "compact" in policy:
+            raise KafkaSetupError(
+                f"the {p.purpose} topic {name} has cleanup.policy={policy}: records would be lost before "
+                "they are read; set cleanup.policy=delete on it"
+            )
 
 
 def _create(admin: AdminClient, plans: list[TopicPlan], settings: Settings) -> None:
@@ -242,25 +234,3 @@ def written_topics(sub: SubTopology, dead_letters: str) -> list[str]:
     """Every topic that a sub-topology writes."""
     topics = [target.topic for target in sub.targets]
     return list(dict.fromkeys([*topics, *(store.changelog for store in sub.stores), dead_letters]))
-
-
-def topic_limits(admin: AdminClient, topics: Iterable[str], settings: Settings) -> dict[str, int]:
-    """How many bytes a record of each topic may have, as it is now; nothing if the cluster does not answer.
-
-    A topic that may not be asked is taken to have Kafka's own limit.
-    """
-    if settings.embedded_broker:
-        return {}
-    try:
-        found = _property(admin, topics, "max.message.bytes")
-    except KafkaException as error:
-        _log.warning("limits of topics unknown", extra={"error": str(error)})
-        return {}
-    return {topic: _limit(value) for topic, value in found.items()}
-
-
-def _limit(found: str | KafkaSetupError) -> int:
-    if isinstance(found, KafkaSetupError):
-        _log.warning("limit of a topic unknown", extra={"assumed": _KAFKAS_OWN_LIMIT, "error": str(found)})
-        return _KAFKAS_OWN_LIMIT
-    return int(found)

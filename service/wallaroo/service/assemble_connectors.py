@@ -39,7 +39,8 @@ def build_generators(worker: WorkerContext) -> list[GeneratorLoop]:
         client_id = worker.identity.member_id(generator.name)
         reader = readers[generator.topic]
         open_consumer = partial(group_consumer, settings, generator.group, client_id)
-        open_generator = partial(open_topics, generator, reader, settings, client_id, worker.probe)
+        dead = loaded.topology.dead_letters
+        open_generator = partial(open_topics, generator, reader, settings, client_id, worker.probe, dead)
         positions = Positions(generator, loaded.codecs)
         loops.append(
             GeneratorLoop(generator, positions, open_consumer, open_generator, settings, worker.clock)

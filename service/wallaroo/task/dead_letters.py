@@ -4,12 +4,13 @@ from collections import Counter
 from collections.abc import Callable
 from enum import StrEnum
 
-from wallaroo.errors import StopProcessing, StoredValueError
+from wallaroo.errors import KafkaSetupError, StopProcessing, StoredValueError
 from wallaroo.record import ANY_PARTITION, Append, Output, Partition, RawRecord
 from wallaroo.serde.formats import strip_format_tag
-from wallaroo.task.record_size import RecordSizeLimits, shortened
+from wallaroo.task.limits import RecordLimits, RefusedRecord
+from wallaroo.task.record_size import shortened
 
-# The names that Kafka Streams gives these headers (KIP-1034), and one more for the stage.
+# The names that Kafka Streams gives these headers (KIP-1034), and two more: the record's time, the stage.
 REASON_PREFIX = "__streams.errors."
 _MAX_TEXT = 8_000
 _MAX_CHAIN = 20
@@ -37,19 +38,30 @@ class FailureHandler:
     ) -> None:
         """`internal`: values are in the format of internal topics, whose tag is left out of a dead letter."""
         self._policy = policy
-        self._topic = topic
+        self.topic = topic
         self._partition = partition
         self._append = append
         self._internal = internal
         self._max_bytes: int | None = None
+        self._needs_key = False
         # By (stage, class of the error), by (stage, reason), and by stage.
         self.dead_letters: Counter[tuple[str, str]] = Counter()
         self.dropped: Counter[tuple[str, str]] = Counter()
         self.late: Counter[str] = Counter()
 
-    def enforce_size_limits(self, limits: RecordSizeLimits) -> None:
-        """From now on, cut dead letters to what their topic takes."""
-        self._max_bytes = limits.of(self._topic)
+    def enforce(self, limits: RecordLimits) -> None:
+        """From now on, make dead letters fit what their topic takes."""
+        self._max_bytes = limits.max_bytes(self.topic)
+        self._needs_key = self._needs_key or limits.needs_key(self.topic)
+
+    def refused(self, letter: RefusedRecord) -> None:
+        """Give keys to dead letters if it may have been that; KafkaSetupError if nothing is left to try."""
+        if letter.output[2] is not None or self._needs_key:
+            raise KafkaSetupError(
+                f"the dead-letter topic {self.topic} refuses a dead letter: {letter.why}; see its "
+                "cleanup.policy, message.timestamp.* and max.message.bytes, or choose on_error=skip"
+            )
+        self._needs_key = True
 
     def reject(self, record: RawRecord, stage: str, error: BaseException) -> None:
         """Deal with one failed record; StopProcessing if the policy is to stop."""
@@ -74,6 +86,7 @@ class FailureHandler:
             "topic": self._partition.topic,
             "partition": str(self._partition.number),
             "offset": str(record.offset()),
+            "timestamp": str(record.timestamp()[1]),
             "stage": stage,
         }
         encoded = [
@@ -81,8 +94,11 @@ class FailureHandler:
         ]
         headers = [*(record.headers() or ()), *encoded]
         value = strip_format_tag(record.value()) if self._internal else record.value()
-        timestamp = record.timestamp()[1]
-        letter = (self._topic, value, record.key(), ANY_PARTITION, None, None, timestamp, headers)
+        key = record.key()
+        if key is None and self._needs_key:
+            key = f"{self._partition.topic}[{self._partition.number}]@{record.offset()}".encode()
+        # With the present as its time: that of the record may be what a topic refuses.
+        letter = (self.topic, value, key, ANY_PARTITION, None, None, 0, headers)
         return letter if self._max_bytes is None else shortened(letter, self._max_bytes, REASON_PREFIX)
 
 

@@ -6,10 +6,10 @@ from itertools import chain
 from typing import Any
 
 from wallaroo.errors import RecordError, StateError, StoredValueError
-from wallaroo.record import Output, RawRecord
+from wallaroo.record import Cause, Causes, Output, RawRecord
 from wallaroo.task.context import StageError, TaskContext
 from wallaroo.task.dead_letters import FailureHandler
-from wallaroo.task.record_size import RecordSizeLimits
+from wallaroo.task.limits import RecordLimits, RefusedRecord
 from wallaroo.task.steps import compose
 from wallaroo.topology.model import SubTopology
 from wallaroo.windows.stage import DueWindow
@@ -58,29 +58,55 @@ class RecordTransaction:
         self._stores = context.stores.values()
         self._writers = context.writers.values()
         self._reports, self._clock = context.time.reports, context.time.clock
-        self._limits: RecordSizeLimits | None = None
+        self._limits: RecordLimits | None = None
+        # What Kafka has refused alone, by what it came from; and what came from where, since the last commit.
+        self._refused: dict[Cause, RefusedRecord] = {}
+        # Whether nothing has been processed elsewhere since then.
+        self.did_all = True
+        self._causes: dict[int, Cause] = {}
+        self._causes_of_changes: dict[tuple[str, bytes], Cause] = {}
         self._changelogs = {store.name: store.changelog for store in sub_topology.stores}
         self._stages = sub_topology.stages
         # The names of sinks and of stateful stages, by the topic that they write to.
         self._writing_stages = {target.topic: target.name for target in sub_topology.targets}
         self._writing_stages |= {self._changelogs[store]: stage for store, stage in self._stages.items()}
 
-    def enforce_size_limits(self, limits: RecordSizeLimits) -> None:
-        """From now on, a record whose results are too large fails."""
+    def enforce(self, limits: RecordLimits) -> None:
+        """From now on, a record fails whose results a topic would refuse."""
         self._limits = limits
 
-    def process(self, record: RawRecord, value: Any) -> Failure | None:
+    def refuse(self, cause: Cause, refused: RefusedRecord) -> None:
+        """From now on, this record or window fails: a topic has refused what came from it."""
+        self._refused[cause] = refused
+
+    @property
+    def causes(self) -> Causes | None:
+        """What the outputs and changes since `start_batch` came from, if it all came from here."""
+        if not self.did_all:
+            return None
+        return Causes(dict(self._causes), dict(self._causes_of_changes))
+
+    def start_batch(self) -> None:
+        self.did_all = True
+        self._causes.clear()
+        self._causes_of_changes.clear()
+
+    def forget_refused(self) -> None:
+        """The replay is over."""
+        self._refused.clear()
+
+    def process(self, record: RawRecord, value: Any, cause: Cause) -> Failure | None:
         """Take a record and its decoded value through the sub-topology; a failed one moves no clock."""
         take = partial(self._emit, value, record.key(), record)
         if self._clock is None:
-            return self.attempt(take)
+            return self.attempt(take, cause)
         watermark = self._clock.watermark
-        failure = self.attempt(take)
+        failure = self.attempt(take, cause)
         if failure is not None:
             self._clock.watermark = watermark
         return failure
 
-    def attempt(self, work: Callable[[], None]) -> Failure | None:
+    def attempt(self, work: Callable[[], None], cause: Cause | None) -> Failure | None:
         """Do the work, or undo all of it and return why it failed."""
         written = len(self._outputs)
         saved = [writer.saved for writer in self._writers]
@@ -89,7 +115,10 @@ class RecordTransaction:
             for writer in self._writers:
                 writer.flush()
             if self._limits is not None:
-                self._check_sizes(self._limits, self._outputs[written:])
+                self._check(self._limits, self._outputs[written:])
+            if cause is not None:
+                self._raise_refused(cause)
+                self._note(written, cause)
             for store in self._stores:
                 store.keep()
         except StageError as error:
@@ -103,12 +132,28 @@ class RecordTransaction:
     def fire(self, windows: Iterable[DueWindow], failures: FailureHandler) -> None:
         """Fire windows, each by itself; one that fails is rejected and closed all the same."""
         for window in windows:
-            failure = self.attempt(partial(_fire, window))
+            failure = self.attempt(partial(_fire, window), cause_of(window))
             if failure is not None:
                 failures.reject(window, *failure)
-                self.attempt(window.discard)
+                self.attempt(window.discard, None)
 
-    def _check_sizes(self, limits: RecordSizeLimits, outputs: Iterable[Output]) -> None:
+    def _raise_refused(self, cause: Cause) -> None:
+        refused = self._refused.get(cause)
+        if refused is None:
+            return
+        topic = refused.output[0]
+        stage = self._writing_stages.get(topic, topic)
+        raise StageError(stage) from RecordError(f"{topic} refuses the record: {refused.why}")
+
+    def _note(self, written: int, cause: Cause) -> None:
+        for index in range(written, len(self._outputs)):
+            self._causes[index] = cause
+        for store in self._stores:
+            changelog = self._changelogs[store.name]
+            for key in store.touched:
+                self._causes_of_changes[changelog, key] = cause
+
+    def _check(self, limits: RecordLimits, outputs: Iterable[Output]) -> None:
         changes = (
             (self._changelogs[store.name], current, key)
             for store in self._stores
@@ -130,6 +175,10 @@ class RecordTransaction:
         # Timers set meanwhile can stay: a timer may be out of date.
         for store in self._stores:
             store.undo()
+
+
+def cause_of(window: DueWindow) -> Cause:
+    return window.stage, window.due, window.of_key
 
 
 def _fire(window: DueWindow) -> None:

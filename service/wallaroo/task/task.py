@@ -11,13 +11,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
-from wallaroo.errors import RecordError, StateError, StopProcessing, StoredValueError
+from wallaroo.errors import KafkaSetupError, RecordError, StateError, StopProcessing, StoredValueError
 from wallaroo.record import Batch, Changes, Output, Partition, RawRecord, Rewind
 from wallaroo.state.store import KeyedStore
 from wallaroo.task.batch import BatchExecutor
 from wallaroo.task.context import ApplicationContext, TaskContext
 from wallaroo.task.dead_letters import FailureHandler, unreadable_record
-from wallaroo.task.record_size import RecordSizeLimits
+from wallaroo.task.limits import RecordLimits, RefusedRecord
 from wallaroo.task.repartition import repartition_writers
 from wallaroo.task.replay import RecordTransaction, ReplayWindow
 from wallaroo.topology.model import SubTopology
@@ -83,8 +83,10 @@ class Task:
         self._replay_window.records_per_offset = max(1, len(records) // (end - first))
         if first <= self._replay_window.last_offset:
             self._replay(records)
-        elif (failed := self._batch.execute(records)) is not None:
-            return self._rewind(failed.offset())
+        else:
+            self._transaction.did_all = False
+            if (failed := self._batch.execute(records)) is not None:
+                return self._rewind(failed.offset())
         for writer in self._writers:
             writer.flush()
         self.next_offset = end
@@ -114,6 +116,7 @@ class Task:
             dict(self._failures.late),
             controls,
             {writer.topic: writer.saved for writer in self._writers if writer.saved},
+            self._transaction.causes,
         )
         self._start_batch()
         return batch
@@ -123,6 +126,8 @@ class Task:
         self._committed_offset = batch.next_offset
         for store in self.stores.values():
             store.commit()
+        if self._committed_offset > self._replay_window.last_offset:
+            self._transaction.forget_refused()
 
     def rollback(self) -> int:
         """Forget everything since the last commit; returns the offset to read from again."""
@@ -142,6 +147,7 @@ class Task:
         if self._in_replay:
             self._fire_in_transactions(self.next_offset)
             return None
+        self._transaction.did_all = False
         try:
             self.timeline.fire()
             for writer in self._writers:
@@ -152,11 +158,30 @@ class Task:
             return self._rewind(self.next_offset)
         return None
 
-    def enforce_size_limits(self, limits: RecordSizeLimits) -> None:
-        """Kafka refused a record as too large: after the rollback, check the results of each record."""
-        self._transaction.enforce_size_limits(limits)
-        self._failures.enforce_size_limits(limits)
+    def replay(self) -> None:
+        """Kafka refused some record of a commit: after the rollback, process what it held one by one."""
         self._replay_window.open(self.next_offset - 1)
+
+    def enforce(self, limits: RecordLimits) -> None:
+        """From now on, let a replayed record fail if a topic would refuse its results; fit dead letters."""
+        self._transaction.enforce(limits)
+        self._failures.enforce(limits)
+
+    def refuse(self, refused: RefusedRecord) -> None:
+        """Let what a refused record came from fail in the replay.
+
+        Raises KafkaSetupError if it came from nothing that could become a dead letter.
+        """
+        if refused.output[0] == self._failures.topic:
+            self._failures.refused(refused)
+        elif refused.cause is None:
+            raise KafkaSetupError(
+                f"{refused.output[0]} refuses what the service itself writes: {refused.why}; see "
+                "its cleanup.policy, message.timestamp.* and max.message.bytes, and the clocks of this "
+                "machine and of the brokers"
+            )
+        else:
+            self._transaction.refuse(refused.cause, refused)
 
     def move_to(self, offset: int) -> None:
         """Continue at another offset, between batches: the records up to it are gone."""
@@ -177,6 +202,7 @@ class Task:
             writer.discard(saved=0)
         for counts in (self._failures.dead_letters, self._failures.dropped, self._failures.late):
             counts.clear()
+        self._transaction.start_batch()
         self._records = 0
         self._oldest_timestamp = None
 
@@ -185,7 +211,10 @@ class Task:
         return Rewind(self.partition, failed_offset)
 
     def _replay(self, records: Sequence[RawRecord]) -> None:
+        place, last = 0, -1
         for record in records:
+            place = place + 1 if record.offset() == last else 0
+            last = record.offset()
             try:
                 value = self._decode(record.value())
             except Exception as error:  # whatever the user's decoder raises
@@ -194,7 +223,7 @@ class Task:
             if value is None:
                 self._on_filtered()
                 continue
-            failure = self._transaction.process(record, value)
+            failure = self._transaction.process(record, value, (last, place))
             if failure is None:
                 self._fire_in_transactions(record.offset())
             else:

@@ -34,8 +34,9 @@ class Record:
 class DeadLetter:
     """A record that failed, with its stage and the class and text of its error.
 
-    `topic`, `partition` and `offset` say where the record was read. The headers that hold all this are those
-    of Kafka Streams (`__streams.errors.exception` and so on, KIP-1034), and `__streams.errors.stage`.
+    `topic`, `partition` and `offset` say where the record was read, `timestamp_ms` its time there. The
+    headers that hold all this are those of Kafka Streams (`__streams.errors.exception` and so on, KIP-1034),
+    `__streams.errors.stage` and `__streams.errors.timestamp`.
     """
 
     value: bytes | None
@@ -59,7 +60,7 @@ class DeadLetter:
         return cls(
             value=record.value,
             key=record.key,
-            timestamp_ms=record.timestamp_ms,
+            timestamp_ms=int(reasons["timestamp"]),
             stage=reasons["stage"],
             exception=reasons["exception"],
             message=reasons["message"],

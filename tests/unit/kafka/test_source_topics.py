@@ -8,11 +8,12 @@ from tests import samples
 from tests.samples import generator_source, look, tcp_source, user
 from wallaroo.connectors.tcp.ingest import check_ingests
 from wallaroo.errors import SettingsError
+from wallaroo.kafka.topic_config import EVERY_TIME
 from wallaroo.kafka.topics import plan
 from wallaroo.service.own_topics import only_readers
 from wallaroo.settings import Settings
 
-FOR_EVER = {"retention.ms": "-1"}
+FOR_EVER = {"retention.ms": "-1", **EVERY_TIME}
 
 
 def tcp(port=0, **options):

@@ -15,8 +15,13 @@ from tests.samples import (
 )
 from wallaroo.kafka.topics import TopicPlan, plan
 
-KEEP = {"retention.ms": "-1"}
-COMPACT = {"cleanup.policy": "compact"}
+EVERY_TIME = {
+    "message.timestamp.type": "CreateTime",
+    "message.timestamp.before.max.ms": str(2**63 - 1),
+    "message.timestamp.after.max.ms": str(2**63 - 1),
+}
+KEEP = {"retention.ms": "-1", **EVERY_TIME}
+COMPACT = {"cleanup.policy": "compact", **EVERY_TIME}
 
 
 def planned(topology, default=4, **existing):
@@ -31,11 +36,11 @@ def partitions(topology, **rest):
 def test_every_topic_has_its_purpose_and_what_it_needs():
     topology = compiled(source().key_by(user).to(total), KAFKA_SINK, TCP_SINK)
     assert planned(topology) == [
-        TopicPlan("in-topic", "source", 4),
+        TopicPlan("in-topic", "source", 4, EVERY_TIME),
         TopicPlan("some-app-user-repartition", "repartition", 4, KEEP),
         TopicPlan("some-app-total-changelog", "changelog", 4, COMPACT, exact=True),
         TopicPlan("some-app-encode-outbox", "outbox", 4, KEEP),
-        TopicPlan("out", "sink", 4),
+        TopicPlan("out", "sink", 4, EVERY_TIME),
         TopicPlan("some-app-dlq", "dead letters", 4, KEEP),
     ]
 

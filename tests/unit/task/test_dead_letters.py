@@ -39,7 +39,7 @@ def caught(action):
 
 def test_the_record_is_kept_as_it_was():
     (output,) = rejected(ValueError("bad"), value=b"v", key=b"k", timestamp_ms=7, headers=[("trace", b"1")])
-    assert output[:7] == ("dlq", b"v", b"k", ANY_PARTITION, None, None, 7)
+    assert output[:7] == ("dlq", b"v", b"k", ANY_PARTITION, None, None, 0)
     assert output[7][0] == ("trace", b"1")
 
 
@@ -48,10 +48,10 @@ def test_an_empty_record_is_kept_too():
     assert output[1:3] == (None, None)
 
 
-def test_six_headers_as_kafka_streams_names_them_and_the_stage():
+def test_six_headers_as_kafka_streams_names_them_and_the_time_and_the_stage():
     (output,) = rejected(ValueError("bad"))
     prefix = "__streams.errors."
-    names = ["exception", "message", "stacktrace", "topic", "partition", "offset", "stage"]
+    names = ["exception", "message", "stacktrace", "topic", "partition", "offset", "timestamp", "stage"]
     assert [name for name, _ in output[-1]] == [prefix + name for name in names]
 
 

@@ -8,12 +8,17 @@ from tests.unit.task.fakes import record, records, task, written
 from tests.unit.task.steps import ADD, UPPER, committed
 from wallaroo.errors import RecordError, StopProcessing
 from wallaroo.task.dead_letters import OnError
-from wallaroo.task.record_size import RecordSizeLimits, shortened, size
+from wallaroo.task.limits import RecordLimits, TopicLimits
+from wallaroo.task.record_size import shortened, size
 from wallaroo.topology.model import Repartition
 from wallaroo.topology.steps import Store, Update
 
-ROOMY = RecordSizeLimits(10_000, {})
+ROOMY = RecordLimits(10_000, {})
 REASONS = "__streams.errors."
+
+
+def limits(producer, topic, max_bytes):
+    return RecordLimits(producer, {topic: TopicLimits(max_bytes)})
 
 
 class Pile:
@@ -28,11 +33,12 @@ def pile(value, state):
 PILE = Update("pile", pile, Store("pile", "app-pile-changelog", Pile))
 
 
-def refused(made, some, limits):
+def refused(made, some, known):
     """A batch that Kafka refuses as too large, and the same records once more."""
     assert made.process(some) is None
-    assert limits.are_exceeded(made.collect())
-    made.enforce_size_limits(limits)
+    assert known.are_exceeded(made.collect())
+    made.replay()
+    made.enforce(known)
     made.rollback()
     assert made.process(some) is None
     return made.collect()
@@ -43,7 +49,7 @@ def letter(value=b"v", key=b"k", headers=()):
 
 
 def test_a_result_that_is_too_large_is_the_failure_of_its_record_in_the_sink():
-    batch = refused(task(UPPER), records(b"a", b"b" * 500, b"c"), RecordSizeLimits(10_000, {"out": 400}))
+    batch = refused(task(UPPER), records(b"a", b"b" * 500, b"c"), limits(10_000, "out", 400))
     assert written(batch) == [b"A", b"C"]
     assert written(batch, "dlq") == [b"b" * 500]
     assert batch.dead_letters == {("encode", "RecordError"): 1}
@@ -54,7 +60,7 @@ def test_state_behind_a_result_that_is_too_large_is_as_if_the_record_had_never_c
     batch = refused(
         task(ADD, targets=(encode,)),
         records(b"1", b"20", b"3"),
-        RecordSizeLimits(10_000, {"repartition": 400}),
+        limits(10_000, "repartition", 400),
     )
     assert written(batch, "dlq") == [b"20"]
     assert [dict(changes.values) for changes in batch.changes] == [{b"k": b'1J{"total":4}'}]
@@ -62,7 +68,7 @@ def test_state_behind_a_result_that_is_too_large_is_as_if_the_record_had_never_c
 
 def test_a_state_that_is_too_large_is_the_failure_of_the_record_that_made_it_so():
     some = records(b"a" * 100, b"b" * 100, b"c" * 100, b"d")
-    batch = refused(task(PILE), some, RecordSizeLimits(10_000, {"app-pile-changelog": 350}))
+    batch = refused(task(PILE), some, limits(10_000, "app-pile-changelog", 350))
     assert written(batch, "dlq") == [b"c" * 100]
     assert batch.dead_letters == {("pile", "RecordError"): 1}
 
@@ -72,12 +78,12 @@ def test_a_state_that_was_too_large_before_harms_nobody_who_leaves_it_as_it_is()
     made = task(look)
     store = made.stores["pile"]
     store.restore(b"k", store._codec.encode(Pile()) + b" " * 500)
-    batch = refused(made, records(b"a", b"b" * 500), RecordSizeLimits(10_000, {"out": 400}))
+    batch = refused(made, records(b"a", b"b" * 500), limits(10_000, "out", 400))
     assert written(batch) == [b"a"]
 
 
 def test_a_dead_letter_that_is_too_large_is_cut_and_says_so():
-    batch = refused(task(UPPER), records(b"\xff" * 5_000, b"a"), RecordSizeLimits(10_000, {"dlq": 4_000}))
+    batch = refused(task(UPPER), records(b"\xff" * 5_000, b"a"), limits(10_000, "dlq", 4_000))
     [output] = [output for output in batch.outputs if output[0] == "dlq"]
     assert size(output) <= 4_000
     assert output[1] == b"\xff" * len(output[1])
@@ -93,17 +99,18 @@ def test_a_refusal_for_another_reason_makes_nobody_weigh_anything():
 
 
 def test_what_the_error_says():
-    limits = RecordSizeLimits(500, {"out": 400})
+    known = limits(500, "out", 400)
     with pytest.raises(RecordError, match=r"out, which takes 400: .* max\.message\.bytes of"):
-        limits.check(("out", b"x" * 400, None))
+        known.check(("out", b"x" * 400, None))
     with pytest.raises(RecordError, match=r"for other, which takes 500: .* raise max_message_bytes"):
-        limits.check(("other", b"x" * 500, None))
+        known.check(("other", b"x" * 500, None))
 
 
 def test_on_error_stop_stops_at_a_record_whose_result_is_too_large():
     made = task(UPPER, on_error=OnError.STOP)
     made.process(records(b"a" * 500))
-    made.enforce_size_limits(RecordSizeLimits(10_000, {"out": 400}))
+    made.replay()
+    made.enforce(limits(10_000, "out", 400))
     made.rollback()
     with pytest.raises(StopProcessing, match="which takes 400"):
         made.process(records(b"a" * 500))
@@ -111,7 +118,8 @@ def test_on_error_stop_stops_at_a_record_whose_result_is_too_large():
 
 def test_later_dead_letters_are_cut_at_full_speed_too():
     made = task(UPPER)
-    made.enforce_size_limits(RecordSizeLimits(10_000, {"dlq": 4_000}))
+    made.replay()
+    made.enforce(limits(10_000, "dlq", 4_000))
     made.process([record(100_000, b"\xff" * 5_000)])
     assert all(size(output) <= 4_000 for output in committed(made).outputs)
 

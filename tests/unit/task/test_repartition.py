@@ -5,8 +5,8 @@ from zlib import crc32
 from tests.unit.task.fakes import PARTITIONS, record, records, task
 from tests.unit.task.steps import ADD, TOTALS, UPPER, carefully, keep_unstorable
 from wallaroo.record import Partition, Rewind
+from wallaroo.task.limits import RecordLimits
 from wallaroo.task.record_batch import MILLISECONDS, decode_batch, encode_batch, expand_batches, is_batch
-from wallaroo.task.record_size import RecordSizeLimits
 from wallaroo.testing.logs import Message, Record
 from wallaroo.topology.model import Repartition
 from wallaroo.topology.steps import ApplyMulti, Update
@@ -108,7 +108,7 @@ def test_a_record_batch_keeps_to_what_its_topic_takes():
     made.process(records(*[b"a" * 50] * 9))
     batch = made.collect()
     assert len(batch.outputs) > 2
-    assert not RecordSizeLimits(300, {}).are_exceeded(batch)
+    assert not RecordLimits(300, {}).are_exceeded(batch)
     assert [value for value, _, _ in opened(batch)] == [b"1S" + b"a" * 50] * 9
 
 
@@ -129,7 +129,7 @@ def test_the_record_of_a_record_batch_that_fails_is_a_dead_letter_alone():
     batch = made.collect()
     assert [output[1] for output in batch.outputs if output[0] == "out"] == [b"1", b"4", b"8"]
     (letter,) = [output for output in batch.outputs if output[0] == "dlq"]
-    assert (letter[1], letter[2], letter[6]) == (b"bad", b"k", 1001)
+    assert (letter[1], letter[2], dict(letter[7])["__streams.errors.timestamp"]) == (b"bad", b"k", b"1001")
     assert ("__streams.errors.offset", b"7") in letter[7]
     assert (batch.records, batch.next_offset) == (4, 9)
 

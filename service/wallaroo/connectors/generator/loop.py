@@ -116,6 +116,7 @@ class GeneratorLoop:
         self.metrics.transaction_ended(result, now - started)
         if result.committed:
             self._count_values(batch.records)
+            self.metrics.rejected(batch.dead_letters, batch.dropped)
         else:
             self._count_abort(result.reason)
 

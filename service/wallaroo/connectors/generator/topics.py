@@ -1,15 +1,28 @@
 """The topics of a generator: its saved position, its values, and how many of them nobody has read."""
 
-from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaException, TopicPartition
+from collections.abc import Sequence
+from functools import partial
+
+from confluent_kafka import (
+    Consumer,
+    ConsumerGroupTopicPartitions,
+    KafkaError,
+    KafkaException,
+    TopicPartition,
+)
 from confluent_kafka.admin import AdminClient
 
+from wallaroo.connectors.generator.refused import WithoutRefused, with_causes, without_refused
 from wallaroo.connectors.generator.task import PARTITION, POSITION_KEY
+from wallaroo.engine.refusals import AskLimits, ask_limits, in_aborted_transactions, refusal_of
 from wallaroo.engine.transaction import Commit, CommitResult, Probe, Writer, without_offsets
 from wallaroo.kafka.clients import admin_client, generator_producer, restore_consumer
 from wallaroo.kafka.offsets import EndReader, request_end_offsets
 from wallaroo.kafka.retry import retry
 from wallaroo.record import Batch
 from wallaroo.settings import Settings
+from wallaroo.task.dead_letters import OnError
+from wallaroo.task.limits import Refusal
 from wallaroo.topology.model import Generator
 
 _INIT_SECONDS = 30.0
@@ -27,20 +40,32 @@ class GeneratorTopics:
     `position` is the last one written, `pending` the batch to be written next.
     """
 
-    def __init__(self, write: Writer, position: bytes | None, backlog: "Backlog") -> None:
+    def __init__(
+        self,
+        write: Writer,
+        position: bytes | None,
+        backlog: "Backlog",
+        without_refused: WithoutRefused = lambda batch, _refusal: batch,
+    ) -> None:
         self.position = position
         self.pending: Batch | None = None
         self.backlog = backlog
         self._write = write
+        self._without_refused = without_refused
 
     def write(self, batch: Batch) -> CommitResult:
-        """Write values and position in one transaction; an aborted batch stays pending."""
+        """Write values and position in one transaction; if aborted, it stays pending, less what was refused.
+
+        Raises StopProcessing if a value was refused and the policy is to stop.
+        """
         result = self._write(Commit((batch,), None))
         if result.committed:
             (changes,) = batch.changes
             self.position = changes.values[POSITION_KEY]
             self.backlog.written(batch.records)
             self.pending = None
+        elif result.refusal is not None:
+            self.pending = self._without_refused(batch, result.refusal)
         return result
 
 
@@ -81,19 +106,31 @@ class Backlog:
 
 
 def open_topics(
-    generator: Generator, reader: str, settings: Settings, client_id: str, probe: Probe
+    generator: Generator, reader: str, settings: Settings, client_id: str, probe: Probe, dead_letters: str
 ) -> GeneratorTopics:
     """Take the topics over from the previous owner; `reader` is the group that reads the values."""
+    admin = admin_client(settings, client_id)
     producer = generator_producer(settings, generator.transactional_id)
     # Fences the previous owner, and aborts what it left open.
     retry(lambda: producer.init_transactions(_INIT_SECONDS))
-    backlog = Backlog(admin_client(settings, client_id), generator.topic, reader, _MOST_UNREAD)
+    backlog = Backlog(admin, generator.topic, reader, _MOST_UNREAD)
     consumer = restore_consumer(settings, client_id)
     try:
         position = saved_position(consumer, generator.positions)
     finally:
         consumer.close()
-    return GeneratorTopics(without_offsets(producer, probe), position, backlog)
+    limits = partial(ask_limits, admin, settings, (generator.topic, generator.positions, dead_letters))
+    write = without_offsets(producer, probe, partial(_explain, generator, settings, limits))
+    leave_out = without_refused(generator, OnError(settings.on_error), dead_letters)
+    return GeneratorTopics(write, position, backlog, leave_out)
+
+
+def _explain(
+    generator: Generator, settings: Settings, limits: AskLimits, batches: Sequence[Batch], error: KafkaError
+) -> Refusal | None:
+    """What is known about a refusal; every value is looked at, since none is generated a second time."""
+    open_send = in_aborted_transactions(partial(generator_producer, settings), generator.transactional_id)
+    return refusal_of(limits, open_send, [with_causes(batch) for batch in batches], error)
 
 
 def saved_position(consumer: Consumer, topic: str) -> bytes | None:

@@ -8,13 +8,14 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from wallaroo.connectors.resend import Entry
 from wallaroo.engine.metrics import LoopMetrics
-from wallaroo.errors import CommitError, RecordError
+from wallaroo.engine.refusals import OF_A_RECORD
+from wallaroo.errors import CommitError, KafkaSetupError, RecordError
 from wallaroo.kafka.clients import admin_client, ingest_producer, largest_record
-from wallaroo.kafka.topics import topic_limits
+from wallaroo.kafka.topic_config import topic_properties
 from wallaroo.record import ANY_PARTITION, CHOSEN_PARTITION, Output, Partition
 from wallaroo.settings import Settings
 from wallaroo.task.dead_letters import FailureHandler, OnError
-from wallaroo.task.record_size import RecordSizeLimits
+from wallaroo.task.limits import RecordLimits, limits_of
 from wallaroo.topology.model import Delivery
 
 # No longer than a rebalance can wait.
@@ -121,12 +122,13 @@ class RefusedRecords:
     def reject(self, record: Message, error: KafkaError) -> None:
         """Deal with one record; raises StopProcessing if the policy is to stop.
 
-        Raises CommitError if the dead letter cannot be written: another worker may be able to.
+        Raises CommitError if the dead letter cannot be written: another worker may be able to. Raises
+        KafkaSetupError if its topic refuses it.
         """
         letters: list[Output] = []
         place = Partition(record.topic() or "", record.partition() or 0)
         failures = FailureHandler(OnError(self._settings.on_error), self._dead_letters, place, letters.append)
-        failures.enforce_size_limits(self._limits)
+        failures.enforce(self._limits)
         refusal = RecordError(f"{self._delivery.receiver} refuses it: {error.str()}")
         failures.reject(record, self._delivery.name, refusal)
         if letters:
@@ -134,10 +136,10 @@ class RefusedRecords:
         self._metrics.rejected(failures.dead_letters, failures.dropped)
 
     @cached_property
-    def _limits(self) -> RecordSizeLimits:
+    def _limits(self) -> RecordLimits:
         admin = admin_client(self._settings, self._client_id)
-        topics = topic_limits(admin, [self._dead_letters], self._settings)
-        return RecordSizeLimits(largest_record(self._settings), topics)
+        found = topic_properties(admin, [self._dead_letters], self._settings)
+        return RecordLimits(largest_record(self._settings), {t: limits_of(each) for t, each in found.items()})
 
     @cached_property
     def _producer(self) -> Producer:
@@ -146,7 +148,14 @@ class RefusedRecords:
     def _write(self, letters: list[Output]) -> None:
         for letter in letters:
             self._producer.produce(*letter)
-        if self._producer.flush(_WRITE_SECONDS) or self._failures:
+        unsent = self._producer.flush(_WRITE_SECONDS)
+        if any(failure.code() in OF_A_RECORD for failure in self._failures):
+            raise KafkaSetupError(
+                f"the dead-letter topic {self._dead_letters} refuses a dead letter of the sink "
+                f"{self._delivery.name!r}: {self._failures[0].str()}; see its cleanup.policy, "
+                "message.timestamp.* and max.message.bytes, or choose on_error=skip"
+            )
+        if unsent or self._failures:
             why = self._failures[0].str() if self._failures else f"no answer within {_WRITE_SECONDS:g} s"
             raise CommitError(
                 f"a dead letter of the sink {self._delivery.name!r} could not be written: {why}"

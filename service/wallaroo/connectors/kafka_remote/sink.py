@@ -15,10 +15,11 @@ from collections.abc import Callable
 
 from confluent_kafka import KafkaError, Message
 
-from wallaroo.connectors.kafka_remote.producers import Failure, OpenProducer, RemoteProducer
+from wallaroo.connectors.kafka_remote.producers import Failure, OpenProducer, RemoteEntry, RemoteProducer
 from wallaroo.connectors.outbox import Token
 from wallaroo.connectors.resend import ResendLimits, ResendQueue
 from wallaroo.connectors.tcp.sockets import FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS
+from wallaroo.engine.refusals import OF_A_RECORD
 from wallaroo.topology.model import RemoteTopic
 
 _log = logging.getLogger(__name__)
@@ -30,15 +31,10 @@ _WINDOW = ResendLimits(10_000, 8_388_608)
 _WAIT_SECONDS = 0.02
 
 # Errors of a record itself, or of its whole batch: the same again would be refused again.
-_REFUSALS = frozenset(
-    (
-        KafkaError.MSG_SIZE_TOO_LARGE,
-        KafkaError.RECORD_LIST_TOO_LARGE,
-        KafkaError.INVALID_RECORD,
-        KafkaError.INVALID_TIMESTAMP,
-        KafkaError._UNKNOWN_PARTITION,  # noqa: SLF001 - the client's public name for it
-    )
-)
+_REFUSALS = OF_A_RECORD | {KafkaError._UNKNOWN_PARTITION}  # noqa: SLF001 - the client's public name for it
+# The time of a record that has none; what is earlier, a broker that compresses anew cannot write, without a
+# word of why.
+_NO_TIME = -1
 
 
 class KafkaSink:
@@ -136,7 +132,7 @@ class KafkaSink:
 
     def _handle(self, failures: list[Failure]) -> None:
         """Find out whether the connection has failed, a record of some batch, or this very record."""
-        refused = [(entry, error) for entry, error in failures if entry and error.code() in _REFUSALS]
+        refused = [(entry, error) for entry, error in failures if entry and _is_refusal(entry, error)]
         if not refused:
             self._connection_lost(failures[0][1].str())
         elif not self._one_by_one:
@@ -171,3 +167,9 @@ class KafkaSink:
         """Release the producer and all that it holds; what is still wanted will be sent again."""
         self._producer.close(one_by_one=self._one_by_one > 0)
         self.queue.resend()
+
+
+def _is_refusal(entry: RemoteEntry, error: KafkaError) -> bool:
+    if error.code() == KafkaError.UNKNOWN:
+        return entry.record.timestamp()[1] < _NO_TIME
+    return error.code() in _REFUSALS

@@ -18,11 +18,13 @@ from wallaroo.clock import Clock
 from wallaroo.connectors.tcp.sockets import is_free
 from wallaroo.connectors.tcp.source import Received, TcpSource
 from wallaroo.engine.metrics import LoopMetrics
-from wallaroo.errors import CommitError, SettingsError
-from wallaroo.kafka.clients import WorkerIdentity, ingest_producer
+from wallaroo.errors import CommitError, KafkaSetupError, SettingsError
+from wallaroo.kafka.clients import WorkerIdentity, admin_client, ingest_producer
+from wallaroo.kafka.topic_config import topic_properties
 from wallaroo.observability import metrics
 from wallaroo.observability.health import LoopStatus
 from wallaroo.settings import Settings
+from wallaroo.task.limits import limits_of
 from wallaroo.topology.model import Ingest
 
 _log = logging.getLogger(__name__)
@@ -43,6 +45,7 @@ class IngestLoop:
         self.name = ingest.name
         self.metrics = LoopMetrics(ingest.name)
         self._source = ingest.source
+        self._max_size = ingest.max_size
         self._topic = ingest.topic
         self._partitions = partitions
         self._worker = identity.worker
@@ -65,7 +68,11 @@ class IngestLoop:
         return LoopStatus(self.name, True, 0, 0, connected=True, problem=None, obstacle=obstacle)
 
     def run(self) -> None:
-        """Run until stopped; then write what has arrived by then, and leave."""
+        """Run until stopped; then write what has arrived by then, and leave.
+
+        Raises KafkaSetupError if the topic takes less than the source, CommitError if Kafka takes no more.
+        """
+        self._check_topic()
         self._producer = ingest_producer(
             self._settings, self._member_id, self._failures, self._on_client_error
         )
@@ -74,6 +81,20 @@ class IngestLoop:
             self._serve()
         finally:
             self._tcp.close()
+
+    def _check_topic(self) -> None:
+        """A frame that the topic refuses would be lost, and the sender not be told."""
+        admin = admin_client(self._settings, self._member_id)
+        properties = topic_properties(admin, [self._topic], self._settings).get(self._topic)
+        if not properties:
+            return
+        largest, limits = self._max_size + _RECORD_OVERHEAD_BYTES, limits_of(properties)
+        if limits.max_bytes < largest:
+            raise KafkaSetupError(
+                f"the source {self._source!r} takes payloads of up to {self._max_size} bytes, but its topic "
+                f"{self._topic} has {limits.size_property}={limits.max_bytes}; set it to at least {largest}, "
+                "or lower the source's max_size"
+            )
 
     def _serve(self) -> None:
         while not self._stopping.is_set():
