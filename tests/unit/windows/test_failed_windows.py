@@ -26,8 +26,8 @@ def test_a_failed_window_is_a_dead_letter_that_holds_what_was_in_it():
     stage = Stage(range_windows(10, over=Failing))
     stage.message(1, 5)
     stage.watermark(10)
-    topic, value, key, _, _, _, timestamp, headers = stage.batches[-1].outputs[0]
-    assert (topic, key, timestamp) == ("dlq", KEY, 9_999)
+    topic, value, key, _, _, _, _, headers = stage.batches[-1].outputs[0]
+    assert (topic, key, dict(headers)["__streams.errors.timestamp"]) == ("dlq", KEY, b"9999")
     assert value[:2] == b"1W"
     assert stage.stores["failing"]._codec.decode(value).panes == {0: [1]}
     assert dict(headers)["__streams.errors.stage"] == b"Failing"
