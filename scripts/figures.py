@@ -26,9 +26,9 @@ from scripts.traced import PACKAGE, trace_ways
 from scripts.ways import Function, Ways
 
 LIMITS = {
-    "modules": 130,
-    "lines": 16_000,
-    "lines without public docstrings": 15_300,
+    "modules": 145,
+    "lines": 17_000,
+    "lines without public docstrings": 16_200,
     "small modules with one importer": 10,
     "largest import fan-out": 13,
     "functions on a record's way": 12,

@@ -101,6 +101,8 @@ class Batch:
     controls: Mapping[str, int] = field(default_factory=dict)
     # How many records batching saves, by topic.
     saved: Mapping[str, int] = field(default_factory=dict)
+    # What is committed with the offset: which topics it belongs to.
+    metadata: str = ""
     # None unless the whole batch was replayed.
     causes: Causes | None = None
 

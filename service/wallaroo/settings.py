@@ -80,6 +80,11 @@ class Settings(BaseSettings):
         "fail",
         description="What to do when a topic no longer holds the next offset: fail, earliest or latest",
     )
+    on_position_mismatch: Literal["fail", "state", "group"] = Field(
+        "fail",
+        description="What to do when the group's offset and the state do not belong together: fail, or go on "
+        "where the state or the group is",
+    )
 
     group_protocol: Literal["classic", "consumer"] = Field(
         "classic",
@@ -150,6 +155,10 @@ class Settings(BaseSettings):
     delivery: Properties = Field(
         {}, repr=False, description="Properties of producers for sinks on other clusters"
     )
+
+    @property
+    def is_exactly_once(self) -> bool:
+        return self.processing_guarantee is Guarantee.EXACTLY_ONCE
 
     @property
     def chosen_servers(self) -> str | None:

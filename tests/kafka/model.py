@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from confluent_kafka import Message
 
 from tests.kafka.cluster import Sent
+from wallaroo.state.store import POSITION_KEY
 
 LIMIT = 2000
 USERS = 150
@@ -87,8 +88,8 @@ def alerts_in(messages: Iterable[Message]) -> Alerts:
 
 
 def totals_in(messages: Iterable[Message]) -> Mapping[bytes, float]:
-    """The last value of every key of a changelog."""
-    latest = {message.key(): message.value() for message in messages}
+    """The last value of every key of a changelog, without the position of its task."""
+    latest = {message.key(): message.value() for message in messages if message.key() != POSITION_KEY}
     return {key: _total(value) for key, value in latest.items() if value is not None}
 
 

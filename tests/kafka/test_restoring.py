@@ -10,7 +10,7 @@ from tests.kafka.test_broker import make_consumer, make_producer
 from wallaroo.engine.restore import Restorer
 from wallaroo.engine.transaction import no_probe
 from wallaroo.kafka.clients import admin_client, restore_consumer
-from wallaroo.kafka.group_member import starting_offsets
+from wallaroo.kafka.group_member import Assigned, starting_offsets
 from wallaroo.settings import Settings
 from wallaroo.state.memory import MemoryStore
 
@@ -26,9 +26,10 @@ class Restoring:
             {"total": changelog},
             lambda: {"total": self.store},
             lambda: restore_consumer(settings, changelog),
+            lambda _restoration: None,
             no_probe,
         )
-        self._restorer.start([TopicPartition("in", 1, 0)], admin_client(settings, changelog))
+        self._restorer.start([Assigned("in", 1, 0)], admin_client(settings, changelog))
         self.restoration = self._restorer.restoring[1]
 
     @property
@@ -97,11 +98,7 @@ def test_offsets_in_an_open_transaction_are_waited_for(bootstrap_servers, applic
     position = [TopicPartition(application_id, 1, 3)]
     last_owner.send_offsets_to_transaction(position, consumer.consumer_group_metadata())
     starts = []
-    asking = threading.Thread(
-        target=lambda: starts.extend(
-            starting_offsets(consumer, position, Settings(bootstrap_servers=bootstrap_servers), "earliest")
-        )
-    )
+    asking = threading.Thread(target=lambda: starts.extend(starting_offsets(consumer, position, "earliest")))
     asking.start()
     asking.join(0.5)
     assert not starts

@@ -11,6 +11,7 @@ from scripts.kafka.process import free_port
 from tests.kafka.cluster import create_topic, produce, read_topic, wait_until
 from tests.kafka.service import ServiceProcess
 from tests.kafka.tail import Tail
+from wallaroo.state.store import POSITION_KEY
 
 NARROW, WIDE = (10.0, 10.01), (10.0, 10.06)
 TIME = b"20150701-00:00:00.000"
@@ -66,7 +67,7 @@ def test_market_spread_rejects_the_orders_of_wide_markets(start, receiver, boots
         [struct.pack(">B4s21sdd", 2, symbol, TIME, *market) for symbol, market in markets.items()],
     )
     changelog = Tail(bootstrap_servers, f"{application_id}-check-order-changelog")
-    wait_until(lambda: {message.key() for message in changelog.read()} == set(markets))
+    wait_until(lambda: {message.key() for message in changelog.read()} == {*markets, POSITION_KEY})
     changelog.close()
     numbered = list(enumerate(islice(cycle(markets), 1_000)))
     send(

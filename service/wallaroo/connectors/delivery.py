@@ -8,17 +8,19 @@ Rules for whoever edits this file:
 
 import logging
 import threading
+from collections.abc import Sequence
 from typing import Any
 
 from confluent_kafka import KafkaException, Message, TopicPartition
 
 from wallaroo.clock import Clock
 from wallaroo.connectors.outbox import Outbox, Token
+from wallaroo.connectors.outbox_topic import OutboxTopic
 from wallaroo.connectors.protocols import Sink
 from wallaroo.engine.metrics import LoopMetrics
 from wallaroo.kafka.clients import WorkerIdentity, group_consumer
 from wallaroo.kafka.errors import Event, classify_event
-from wallaroo.kafka.group_member import GroupMember
+from wallaroo.kafka.group_member import Assigned, GroupMember
 from wallaroo.kafka.open_transactions import OpenTransactions
 from wallaroo.observability import metrics
 from wallaroo.observability.health import LoopStatus
@@ -58,6 +60,7 @@ class DeliveryLoop:
         self._outbox = Outbox(delivery.outbox)
         self._sink = sink
         self._member = GroupMember(delivery.outbox, settings, "earliest", self, {"sink": self.name})
+        self._topic = OutboxTopic(delivery, settings, self._client_id, clock)
         self._record_of = _value if isinstance(delivery.receiver, TcpReceiver) else _message
         self._open_transactions = OpenTransactions(settings.bootstrap_servers, clock)
         self._paused = False
@@ -76,16 +79,19 @@ class DeliveryLoop:
 
     def run(self) -> None:
         """Run until stopped; then deliver what has been read, as far as the receiver takes it, and leave."""
+        self._outbox.metadata = self._topic.open()
         consumer = group_consumer(self._settings, self._group, self._client_id)
         self._member.join(consumer, self._group)
-        while not self._stopping.is_set():
-            self._turn()
+        with self._member.leaving_if_refused():
+            while not self._stopping.is_set():
+                self._turn()
         self._note_confirmed(self._sink.close(_STOP_SECONDS))
         self._commit_at_last()
         self._member.leave()
         self._update_connection_metrics()
 
     def _turn(self) -> None:
+        self._topic.check()
         if self._outbox.admit() and not self._paused:
             self._member.resume(self._outbox.positions())
         self._push(self._member.poll(self._settings.consume_batch, self._poll_timeout()))
@@ -149,8 +155,10 @@ class DeliveryLoop:
                 return
             self._member.consumer.poll(_IDLE_SECONDS)
 
-    def on_assigned(self, starts: list[TopicPartition]) -> None:
-        self._outbox.assigned(starts)
+    def on_assigned(self, starts: Sequence[Assigned]) -> None:
+        for assigned in starts:
+            start = self._topic.decide(assigned)
+            self._outbox.assigned(assigned.partition, start.offset, is_committed=not start.commit)
 
     def on_revoked(self, partitions: list[TopicPartition]) -> None:
         """Deliver and commit what has been read, within a second."""

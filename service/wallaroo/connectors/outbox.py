@@ -14,6 +14,8 @@ from confluent_kafka import TopicPartition
 # What a record of an outbox is confirmed by: its partition, and the offset to commit then.
 Token = tuple[int, int]
 
+_NOT_COMMITTED = -1
+
 
 @dataclass(slots=True)
 class Position:
@@ -35,6 +37,8 @@ class Outbox:
 
     def __init__(self, topic: str) -> None:
         self.topic = topic
+        # What is committed with every offset.
+        self.metadata = ""
         self.owned: dict[int, Position] = {}
         self._assigned: dict[int, Position] = {}
 
@@ -45,9 +49,9 @@ class Outbox:
         """The next offset to read of each partition."""
         return [TopicPartition(self.topic, number, at.read) for number, at in self.owned.items()]
 
-    def assigned(self, starts: Iterable[TopicPartition]) -> None:
-        for tp in starts:
-            self._assigned[tp.partition] = Position(tp.offset, tp.offset, tp.offset)
+    def assigned(self, number: int, offset: int, *, is_committed: bool = True) -> None:
+        """Note where a partition begins; an offset that is not committed yet is due at once."""
+        self._assigned[number] = Position(offset, offset, offset if is_committed else _NOT_COMMITTED)
 
     def admit(self) -> bool:
         """Own what has been assigned; False if that is nothing."""
@@ -72,7 +76,7 @@ class Outbox:
     def due(self) -> list[TopicPartition]:
         """The offsets that are confirmed and not yet committed."""
         return [
-            TopicPartition(self.topic, number, position.delivered)
+            TopicPartition(self.topic, number, position.delivered, self.metadata)
             for number, position in self.owned.items()
             if position.delivered != position.committed
         ]

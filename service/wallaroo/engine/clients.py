@@ -9,6 +9,7 @@ from functools import partial
 from confluent_kafka import KafkaError
 from confluent_kafka.admin import AdminClient
 
+from wallaroo.clock import Clock
 from wallaroo.engine.commit_cycle import Clients
 from wallaroo.engine.lost_ends import write_lost_ends
 from wallaroo.engine.refusals import ask_limits, for_good, in_aborted_transactions, refusal_of
@@ -19,24 +20,33 @@ from wallaroo.kafka.clients import (
     task_producer,
     transactional_ids,
 )
+from wallaroo.kafka.offsets import end_offsets
 from wallaroo.kafka.retry import retry
+from wallaroo.kafka.topic_ids import TopicWatch, ask_topic_ids
 from wallaroo.kafka.topics import written_topics
 from wallaroo.settings import Guarantee, Settings
 from wallaroo.task.context import ApplicationContext
 from wallaroo.task.limits import RecordLimits
-from wallaroo.topology.model import SubTopology
+from wallaroo.topology.model import Repartition, SubTopology
 
 _INIT_SECONDS = 30.0
+_REQUEST_SECONDS = 30.0
 # The broker ends transactions that have timed out every ten seconds.
 _TIMED_OUT_SECONDS = 10.0
 
 
 def open_clients(
-    sub: SubTopology, context: ApplicationContext, settings: Settings, member_id: str, probe: Probe
+    sub: SubTopology,
+    context: ApplicationContext,
+    settings: Settings,
+    member_id: str,
+    probe: Probe,
+    clock: Clock,
 ) -> Clients:
     """Open the clients of the loop of a sub-topology; `member_id` identifies it on the cluster."""
     failures: list[KafkaError] = []
     admin = admin_client(settings, member_id)
+    watch = _watch(sub, context, settings, admin, clock)
     limits = partial(_ask_limits, sub, context, settings, admin)
     largest_batch = min(map(limits().max_bytes, written_topics(sub, context.dead_letters)))
     new_producer = partial(task_producer, settings, failures=failures, largest_batch=largest_batch)
@@ -52,10 +62,10 @@ def open_clients(
         explain = partial(refusal_of, limits, in_aborted_transactions(new_producer, member_id))
         write = exactly_once(producers, probe, explain)
         timeout_seconds = commit_timeout_seconds(settings.transaction_timeout_ms)
-        return Clients(consumer, admin, write, timeout_seconds=timeout_seconds)
+        return Clients(consumer, admin, write, timeout_seconds=timeout_seconds, watch=watch)
     producer = new_producer(member_id)
     write = at_least_once(producer, failures, probe, partial(refusal_of, limits, for_good(producer)))
-    return Clients(consumer, admin, write, commit_offsets(consumer, probe))
+    return Clients(consumer, admin, write, commit_offsets(consumer, probe), watch=watch)
 
 
 def commit_timeout_seconds(transaction_timeout_ms: int) -> float:
@@ -65,6 +75,22 @@ def commit_timeout_seconds(transaction_timeout_ms: int) -> float:
     started again, and the sooner the better.
     """
     return transaction_timeout_ms / 1000 + _TIMED_OUT_SECONDS
+
+
+def _watch(
+    sub: SubTopology, context: ApplicationContext, settings: Settings, admin: AdminClient, clock: Clock
+) -> TopicWatch | None:
+    """Learn the ids of the topics that hold input and state, and what was used before; not if embedded."""
+    if settings.embedded_broker:
+        return None
+    # Before the group is joined: where another worker writes already, the group has offsets by then.
+    hops = [target.topic for target in sub.targets if isinstance(target, Repartition)]
+    places = [(hop, number) for hop in hops for number in range(context.partitions[hop])]
+    ends = end_offsets(admin, places, _REQUEST_SECONDS)
+    context.used_topics.update(topic for (topic, _), end in ends.items() if end)
+    ids = ask_topic_ids(admin, [sub.input.topic, *(store.changelog for store in sub.stores)])
+    context.topic_ids.update(ids)
+    return TopicWatch(admin, ids, clock)
 
 
 def _ask_limits(

@@ -19,6 +19,7 @@ from wallaroo.engine.pacing import CommitPacing
 from wallaroo.engine.task_group import TaskGroup
 from wallaroo.engine.transaction import Commit, CommitResult, Writer
 from wallaroo.errors import CommitError
+from wallaroo.kafka.topic_ids import TopicWatch
 
 _log = logging.getLogger(__name__)
 
@@ -30,7 +31,7 @@ class Clients:
     """A loop's clients, and how it commits with them.
 
     `write` runs in a thread of its own; then `finish`, if it is given, in the loop's thread. A commit that
-    takes longer than `timeout_seconds` ends the worker.
+    takes longer than `timeout_seconds` ends the worker. `watch` knows whether the topics are still the same.
     """
 
     consumer: Consumer
@@ -38,6 +39,7 @@ class Clients:
     write: Writer
     finish: Writer | None = None
     timeout_seconds: float = 30.0
+    watch: TopicWatch | None = None
 
 
 class CommitCycle:

@@ -7,7 +7,7 @@ fetched for an assignment that is over, and will be fetched again.
 
 import math
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from confluent_kafka import Message, TopicPartition
 
@@ -19,7 +19,7 @@ from wallaroo.engine.pacing import CommitPacing, PollSize
 from wallaroo.engine.restore import Restorer
 from wallaroo.engine.task_group import TaskFactory, TaskGroup
 from wallaroo.kafka.errors import Event, classify_event
-from wallaroo.kafka.group_member import GroupMember, OffsetReset
+from wallaroo.kafka.group_member import Assigned, GroupMember, OffsetReset
 from wallaroo.observability.health import LoopStatus
 from wallaroo.settings import Settings
 from wallaroo.topology.model import SubTopology
@@ -87,12 +87,18 @@ class Loop:
         pacing = CommitPacing(interval, linger, settings.commit_every, started=now, ended=now)
         self._cycle = CommitCycle(self.tasks, clients, pacing, self.metrics, self._clock)
         self._member.join(clients.consumer, self._group)
-        while not self._stopping.is_set():
-            self._start_restored()
-            dry = self._poll_and_process()
-            self._ends.advance_wall_clock(self.tasks, self._admin)
-            self._cycle.commit_if_due(dry=dry)
-            self._update_metrics()
+        with self._member.leaving_if_refused():
+            while not self._stopping.is_set():
+                if clients.watch is not None:
+                    clients.watch.check()
+                self._start_restored()
+                dry = self._poll_and_process()
+                self._ends.advance_wall_clock(self.tasks, self._admin)
+                self._cycle.commit_if_due(dry=dry)
+                self._update_metrics()
+        self._cycle.commit_and_wait()
+        for task in self.tasks:
+            task.settle()
         self._cycle.commit_and_wait()
         self._member.leave()
         self._cycle.close()
@@ -147,7 +153,8 @@ class Loop:
         if restored:
             self._future.update(self._clock.now_ms())
         for restoration in restored:
-            self.tasks.start(restoration.partition, restoration.start, restoration.stores)
+            task = self.tasks.start(restoration.partition, restoration.start, restoration.stores)
+            task.follow(restoration.changelogs, commit_start=restoration.commit_start)
             self.metrics.restored(restoration)
         if restored:
             self._member.resume([TopicPartition(self._topic, r.partition.number, r.start) for r in restored])
@@ -159,7 +166,7 @@ class Loop:
     def _await_commit(self) -> None:
         self._cycle.await_result()
 
-    def on_assigned(self, starts: list[TopicPartition]) -> None:
+    def on_assigned(self, starts: Sequence[Assigned]) -> None:
         """Restore the stores of partitions that are new here."""
         for tp in starts:
             self._ends.forget(tp.partition)

@@ -33,6 +33,7 @@ from wallaroo.kafka.open_transactions import (
 from wallaroo.kafka.retry import retry
 from wallaroo.kafka.transaction_log import last_ends
 from wallaroo.settings import Settings
+from wallaroo.state.store import END_KEY
 from wallaroo.topology.model import SubTopology
 
 _log = logging.getLogger(__name__)
@@ -40,8 +41,6 @@ _log = logging.getLogger(__name__)
 # Longer than a transaction of a worker that runs takes to end.
 _SECOND_LOOK_SECONDS = 0.5
 _REQUEST_SECONDS = 10.0
-# A key that no state has: what is written under it is a deletion, and every version restores nothing from it.
-END_KEY = b"\x00wallaroo: end of a transaction\x00"
 
 
 @dataclass(frozen=True, slots=True)

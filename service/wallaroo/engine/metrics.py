@@ -11,6 +11,7 @@ from wallaroo.engine.transaction import CommitResult
 from wallaroo.observability import metrics
 from wallaroo.observability.measurements import Measurements
 from wallaroo.record import NANOSECONDS_PER_SECOND, Batch
+from wallaroo.state.store import POSITION_KEY
 from wallaroo.task.task import Task
 
 # How many classes of errors have series of their own, by stage; code may make any number of them.
@@ -57,7 +58,8 @@ class LoopMetrics:
             sent = records - batch.controls.get(topic, 0) + batch.saved.get(topic, 0)
             self.values.count(metrics.RECORDS_PRODUCED, sent, topic)
         for changes in batch.changes:
-            self.values.count(metrics.CHANGELOG_RECORDS, len(changes.values), changes.store)
+            records = len(changes.values) - (POSITION_KEY in changes.values)
+            self.values.count(metrics.CHANGELOG_RECORDS, records, changes.store)
         self.rejected(batch.dead_letters, batch.dropped)
         for stage, n in batch.late.items():
             self.values.count(metrics.LATE_RECORDS, n, stage)

@@ -14,16 +14,21 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any, NamedTuple
 
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer
 from confluent_kafka.admin import AdminClient
 
 from wallaroo.engine.transaction import Probe, ProbePoint
-from wallaroo.kafka.offsets import EndReader, Place, end_offsets
+from wallaroo.errors import KafkaSetupError
+from wallaroo.kafka.group_member import Assigned
+from wallaroo.kafka.offsets import EndReader, Place, end_offsets, log_starts
+from wallaroo.kafka.retry import retry
 from wallaroo.record import Partition
-from wallaroo.state.store import KeyedStore
+from wallaroo.state.store import END_KEY, POSITION_KEY, KeyedStore
+from wallaroo.task.position import Position, RestoredChangelog
 
 _log = logging.getLogger(__name__)
 
@@ -37,12 +42,16 @@ _REQUEST_SECONDS = 30.0
 class Restoration:
     """The stores of one task-to-be; cancelled if its partition is revoked meanwhile.
 
-    `remaining` and `records` say, by store, how far its restore has come.
+    `remaining` and `records` say, by store, how far its restore has come. `start` is where the task starts,
+    and `commit_start` says that this is still to be committed; `changelogs` is what was found, by topic.
     """
 
     partition: Partition
     start: int
     stores: dict[str, KeyedStore]
+    assigned: Assigned | None = None
+    commit_start: bool = False
+    changelogs: dict[str, RestoredChangelog] = field(default_factory=dict)
     remaining: dict[str, int] = field(default_factory=dict)
     records: dict[str, int] = field(default_factory=dict)
     seconds: float = 0.0
@@ -55,6 +64,27 @@ class _Reading(NamedTuple):
     restoration: Restoration
     store: KeyedStore
     end: int
+
+    def take(self, topic: str, messages: Sequence[Any]) -> None:
+        """Take over records of the changelog: states into the store, a position beside it."""
+        restore, position = self.store.restore, None
+        for message in messages:
+            key = message.key()
+            if key == POSITION_KEY:
+                position = message.value()
+                self.restoration.records[self.store.name] -= 1
+            else:
+                restore(key, message.value())
+        name, changelogs = self.store.name, self.restoration.changelogs
+        self.restoration.records[name] += len(messages)
+        self.restoration.remaining[name] = self.end - messages[-1].offset()
+        found = replace(changelogs[topic], records=self.restoration.records[name])
+        if position is not None:
+            found = replace(found, position=Position.decode(position))
+        last = next((key for message in reversed(messages) if (key := message.key()) != END_KEY), None)
+        if last is not None:
+            found = replace(found, superseded=found.position is not None and last != POSITION_KEY)
+        changelogs[topic] = found
 
 
 class Restorer:
@@ -69,20 +99,23 @@ class Restorer:
         changelogs: Mapping[str, str],
         new_stores: Callable[[], dict[str, KeyedStore]],
         open_consumer: Callable[[], Consumer],
+        decide_start: Callable[[Restoration], None],
         probe: Probe,
     ) -> None:
+        """`decide_start` sets the start of a task whose stores have been restored."""
         self.restoring: dict[int, Restoration] = {}
         self.stops: dict[Place, tuple[int, int]] = {}
         self._changelogs = changelogs
         self._new_stores = new_stores
         self._open_consumer = open_consumer
+        self._decide_start = decide_start
         self._probe = probe
         self._results: queue.SimpleQueue[Restoration | BaseException] = queue.SimpleQueue()
 
-    def start(self, starts: Iterable[TopicPartition], admin: AdminClient) -> None:
+    def start(self, starts: Iterable[Assigned], admin: AdminClient) -> None:
         """Begin to restore the stores of partitions that have been assigned."""
         restorations = [
-            Restoration(Partition(tp.topic, tp.partition), tp.offset, self._new_stores()) for tp in starts
+            Restoration(Partition(tp.topic, tp.partition), tp.offset, self._new_stores(), tp) for tp in starts
         ]
         self.restoring.update({r.partition.number: r for r in restorations})
         if restorations:
@@ -97,7 +130,10 @@ class Restorer:
             restoration.cancelled.set()
 
     def take_restored(self) -> list[Restoration]:
-        """What is complete and has not been cancelled; raises the error of a restore that has failed."""
+        """What is complete and has not been cancelled; raises the error of a restore that has failed.
+
+        Raises KafkaSetupError if a task cannot start from what was restored.
+        """
         taken = []
         while not self._results.empty():
             restoration = self._results.get()
@@ -105,6 +141,7 @@ class Restorer:
                 raise restoration
             number = restoration.partition.number
             if self.restoring.get(number) is restoration:
+                self._decide_start(restoration)
                 del self.restoring[number]
                 taken.append(restoration)
         return taken
@@ -130,7 +167,10 @@ class Restorer:
             for restoration in restorations
             for name, topic in self._changelogs.items()
         }
+        _check_partitions(admin, stores)
         ends = end_offsets(admin, stores, _REQUEST_SECONDS)
+        for (topic, number), log_start in log_starts(admin, stores, _REQUEST_SECONDS).items():
+            stores[topic, number][0].changelogs[topic] = RestoredChangelog(log_start)
         readings = {place: _Reading(*stores[place], end) for place, end in ends.items() if end}
         for restoration, store, end in readings.values():
             restoration.records[store.name], restoration.remaining[store.name] = 0, end
@@ -142,11 +182,7 @@ class Restorer:
         while reader.unread:
             self._probe(ProbePoint.DURING_RESTORE)
             for place, messages in reader.poll(_POLL_SIZE).items():
-                restoration, store, end = readings[place]
-                for message in messages:
-                    store.restore(message.key(), message.value())
-                restoration.records[store.name] += len(messages)
-                restoration.remaining[store.name] = end - messages[-1].offset()
+                readings[place].take(place[0], messages)
             for place in readings.keys() - reader.unread.keys():
                 restoration = readings.pop(place).restoration
                 self._finish([restoration], readings, started)
@@ -171,3 +207,15 @@ class Restorer:
             if not any(reading.restoration is restoration for reading in unread.values()):
                 restoration.seconds = time.monotonic() - started
                 self._results.put(restoration)
+
+
+def _check_partitions(admin: AdminClient, places: Iterable[Place]) -> None:
+    """Raise KafkaSetupError for a partition of the input that a changelog does not have."""
+    for topic, number in places:
+        found = retry(partial(admin.list_topics, topic, _REQUEST_SECONDS)).topics[topic].partitions
+        if found and number >= len(found):
+            raise KafkaSetupError(
+                f"the changelog topic {topic} has {len(found)} partitions, but its input has a partition "
+                f"{number}: partitions were added while the service was running, and keys would move away "
+                "from their state; start under a new application_id"
+            )

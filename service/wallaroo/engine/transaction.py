@@ -60,7 +60,10 @@ class Commit:
 
     @property
     def offsets(self) -> list[TopicPartition]:
-        return [TopicPartition(b.partition.topic, b.partition.number, b.next_offset) for b in self.batches]
+        return [
+            TopicPartition(b.partition.topic, b.partition.number, b.next_offset, b.metadata)
+            for b in self.batches
+        ]
 
 
 @dataclass(frozen=True, slots=True)

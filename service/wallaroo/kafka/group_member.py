@@ -12,7 +12,9 @@ Rules for whoever edits this file:
 """
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from functools import partial
 from typing import Literal, Protocol
 
@@ -34,11 +36,30 @@ Partitions = list[TopicPartition]
 OffsetReset = Literal["earliest", "latest"]
 
 
+@dataclass(frozen=True, slots=True)
+class Assigned:
+    """A partition that has been assigned, paused at `offset`; `low` and `high` are what its topic holds.
+
+    `committed` is the group's offset, None if it has none, with its `metadata`; `reset` is where a group
+    without one begins. `is_first` says that the group has no offset in any partition of the topic.
+    """
+
+    topic: str
+    partition: int
+    offset: int
+    committed: int | None = None
+    metadata: str | None = None
+    low: int = 0
+    high: int = 0
+    reset: int = 0
+    is_first: bool = False
+
+
 class PartitionOwner(Protocol):
     """What is done with the partitions of a member whenever its group rebalances."""
 
-    def on_assigned(self, starts: Partitions) -> None:
-        """The partitions have been assigned, paused at these offsets."""
+    def on_assigned(self, starts: Sequence[Assigned]) -> None:
+        """The partitions have been assigned, paused; the owner decides where each one starts."""
 
     def on_revoked(self, partitions: Partitions) -> None:
         """The partitions are about to move: the last moment to commit."""
@@ -75,6 +96,7 @@ class GroupMember:
         self._owner = owner
         self._log_fields = {**log_fields, "topic": topic}
         self._owned: set[int] = set()
+        self._is_refused = False
 
     @property
     def obstacle(self) -> str:
@@ -135,15 +157,29 @@ class GroupMember:
             self.consumer.poll(_LEAVE_SECONDS)
         self.consumer.close()
 
+    @contextmanager
+    def leaving_if_refused(self) -> Iterator[None]:
+        """Leave the group, and commit nothing, if what is done inside raises KafkaSetupError.
+
+        What the operator has to do now can only be done to a group without members, and a static member that
+        just ends would stay until its session is over.
+        """
+        try:
+            yield
+        except KafkaSetupError:
+            self._is_refused = True
+            with suppress(KafkaException, RuntimeError):
+                self.leave()
+            raise
+
     def _assign(self, consumer: Consumer, partitions: Partitions) -> None:
         self._log("partitions assigned", partitions)
         self.answered = False
         if self._offset_reset is None:
-            starts = [TopicPartition(tp.topic, tp.partition, 0) for tp in partitions]
+            assigned = [Assigned(tp.topic, tp.partition, 0) for tp in partitions]
         else:
-            starts = starting_offsets(
-                consumer, partitions, self._settings, self._offset_reset, self._unstable
-            )
+            assigned = starting_offsets(consumer, partitions, self._offset_reset, self._unstable)
+        starts = [TopicPartition(each.topic, each.partition, each.offset) for each in assigned]
         if self._is_incremental:
             consumer.incremental_assign(starts)
         else:
@@ -151,13 +187,14 @@ class GroupMember:
         if starts:
             consumer.pause(starts)
         self._owned |= {tp.partition for tp in starts}
-        self._owner.on_assigned(starts)
+        self._owner.on_assigned(assigned)
         self.answered = True
         self._owner.on_rebalanced()
 
     def _revoke(self, consumer: Consumer, partitions: Partitions) -> None:
         self._log("partitions revoked", partitions)
-        self._owner.on_revoked(partitions)
+        if not self._is_refused:
+            self._owner.on_revoked(partitions)
         self._unassign(consumer, partitions)
 
     def _lose(self, consumer: Consumer, partitions: Partitions) -> None:
@@ -186,32 +223,36 @@ class GroupMember:
 def starting_offsets(
     consumer: Consumer,
     partitions: Partitions,
-    settings: Settings,
     offset_reset: OffsetReset,
     unstable: UnstableOffsets | None = None,
-) -> Partitions:
-    """Where the group goes on in each partition; `offset_reset` is for those without a committed offset.
+) -> list[Assigned]:
+    """Where the group is in each partition; `offset_reset` is for those without a committed offset.
 
     `unstable` says what the answer waits for.
-
-    Raises KafkaSetupError if a topic no longer holds that offset and the settings say to fail.
     """
     if not partitions:
         return []
 
-    def ask_committed() -> Partitions:
-        found = consumer.committed(partitions, timeout=_REQUEST_SECONDS)
+    def ask_committed(wanted: Partitions) -> Partitions:
+        found = consumer.committed(wanted, timeout=_REQUEST_SECONDS)
         for tp in found:
             if tp.error is not None:
                 raise KafkaException(tp.error)
         return found
 
     if unstable is None:
-        committed = retry(ask_committed)
+        committed = retry(partial(ask_committed, partitions))
     else:
-        committed = retry(ask_committed, partial(unstable.failed, consumer=consumer, partitions=partitions))
+        failed = partial(unstable.failed, consumer=consumer, partitions=partitions)
+        committed = retry(partial(ask_committed, partitions), failed)
         unstable.known()
-    return [_start(consumer, tp, settings, offset_reset) for tp in committed]
+    is_first = all(tp.offset < 0 for tp in committed)
+    if is_first:
+        topic = partitions[0].topic
+        numbers = retry(partial(consumer.list_topics, topic, _REQUEST_SECONDS)).topics[topic].partitions
+        others = retry(partial(ask_committed, [TopicPartition(topic, number) for number in numbers]))
+        is_first = all(tp.offset < 0 for tp in others)
+    return [_assigned(consumer, tp, offset_reset, is_first=is_first) for tp in committed]
 
 
 def out_of_range(at: TopicPartition, low: int, high: int, settings: Settings) -> int:
@@ -246,12 +287,11 @@ def _catchable(callback: Callable[[Consumer, Partitions], None]) -> Callable[[Co
     return call_and_reraise
 
 
-def _start(consumer: Consumer, tp: TopicPartition, settings: Settings, reset: OffsetReset) -> TopicPartition:
+def _assigned(
+    consumer: Consumer, tp: TopicPartition, offset_reset: OffsetReset, *, is_first: bool
+) -> Assigned:
     low, high = retry(lambda: consumer.get_watermark_offsets(tp, timeout=_REQUEST_SECONDS))
-    if tp.offset < 0:
-        start = high if reset == "latest" else low
-    elif low <= tp.offset <= high:
-        start = tp.offset
-    else:
-        start = out_of_range(tp, low, high, settings)
-    return TopicPartition(tp.topic, tp.partition, start)
+    reset = high if offset_reset == "latest" else low
+    committed = None if tp.offset < 0 else tp.offset
+    offset = reset if committed is None or not low <= committed <= high else committed
+    return Assigned(tp.topic, tp.partition, offset, committed, tp.metadata, low, high, reset, is_first)

@@ -34,6 +34,21 @@ def request_end_offsets(
     return {(tp.topic, tp.partition): future for tp, future in futures.items()}
 
 
+def log_starts(admin: AdminClient, places: Iterable[Place], timeout_seconds: float) -> dict[Place, int]:
+    """Where partitions begin: 0 unless records have been deleted.
+
+    Raises KafkaException if the cluster cannot say, even when asked again.
+    """
+    earliest: OffsetSpec = OffsetSpec.earliest()  # type: ignore[no-untyped-call]
+    wanted = {TopicPartition(*place): earliest for place in places}
+
+    def ask() -> dict[Place, int]:
+        futures = admin.list_offsets(wanted, request_timeout=timeout_seconds)
+        return {(tp.topic, tp.partition): future.result().offset for tp, future in futures.items()}
+
+    return retry(ask) if wanted else {}
+
+
 def end_offsets(admin: AdminClient, places: Iterable[Place], timeout_seconds: float) -> dict[Place, int]:
     """Where partitions end, whether their last records are committed or not.
 

@@ -15,10 +15,11 @@ USER = b"1U"
 GENERATOR, GENERATOR_VALUE, GENERATOR_END = b"1G", b"1V", b"1E"
 RANGE_WINDOWS, COUNT_WINDOW, WATERMARK = b"1W", b"1N", b"1T"
 BATCH_MILLISECONDS, BATCH_NANOSECONDS, CONTROL = b"1R", b"1X", b"1C"
+TASK_POSITION, OFFSET_METADATA = b"1A", b"1I"
 
 # In a changelog; in the value of a record of a repartition or ingest topic; in the topic of a generator's
-# positions; in a record without a key of a repartition topic.
-Place = Literal["state", "message", "position", "record without a key"]
+# positions; in a record without a key of a repartition topic; in the metadata of a committed offset.
+Place = Literal["state", "message", "position", "record without a key", "offset metadata"]
 
 
 class Format(NamedTuple):
@@ -39,6 +40,7 @@ FORMATS = (
     Format(RANGE_WINDOWS, "state", "due time, grid, next window, entries"),
     Format(COUNT_WINDOW, "state", "count, accumulator"),
     Format(WATERMARK, "state", "idle, watermark"),
+    Format(TASK_POSITION, "state", "JSON object"),
     Format(ATTRIBUTES_JSON, "message", "class, line feed, JSON object of the attributes"),
     Format(ATTRIBUTES_PICKLE, "message", "class, line feed, pickled dict of the attributes"),
     Format(MODEL_JSON, "message", "class, line feed, JSON of a pydantic model"),
@@ -54,6 +56,7 @@ FORMATS = (
     Format(BATCH_MILLISECONDS, "record without a key", "MessagePack of entries, times in milliseconds"),
     Format(BATCH_NANOSECONDS, "record without a key", "MessagePack of entries, times in nanoseconds"),
     Format(CONTROL, "record without a key", "idle, watermark, upstream"),
+    Format(OFFSET_METADATA, "offset metadata", "topic id, short names and topic ids of changelogs"),
 )
 
 

@@ -7,13 +7,13 @@ from wallaroo.clock import Clock, SystemClock
 from wallaroo.engine.clients import open_clients
 from wallaroo.engine.loop import Loop
 from wallaroo.engine.restore import Restorer
+from wallaroo.engine.starting import start_decider
 from wallaroo.engine.task_group import TaskFactory
 from wallaroo.engine.transaction import Probe, no_probe
 from wallaroo.kafka.clients import WorkerIdentity, restore_consumer
 from wallaroo.service.application import Loaded
 from wallaroo.service.protocol import WorkerSpec
-from wallaroo.task.context import ApplicationContext, new_stores
-from wallaroo.task.dead_letters import OnError
+from wallaroo.task.context import application_context, new_stores
 from wallaroo.topology.timing import with_idle_timeout, with_max_future
 
 
@@ -34,23 +34,26 @@ class WorkerContext:
 def build_loops(worker: WorkerContext) -> list[Loop]:
     """One loop for each sub-topology."""
     settings, loaded, probe = worker.spec.settings, worker.loaded, worker.probe
-    context = ApplicationContext(
+    context = application_context(
         loaded.codecs.values,
         worker.spec.partitions,
         loaded.topology.dead_letters,
-        OnError(settings.on_error),
+        settings.on_error,
+        exactly_once=settings.is_exactly_once,
     )
     loops = []
     for declared in loaded.topology.sub_topologies:
         sub = with_idle_timeout(declared, settings.idle_timeout_ms)
         sub = with_max_future(sub, settings.max_future_ms)
         member_id = worker.identity.member_id(sub.name)
+        decider = start_decider(sub, loaded.topology, settings, context)
         restorer = Restorer(
             {store.name: store.changelog for store in sub.stores},
             partial(new_stores, sub, loaded.codecs.state),
             partial(restore_consumer, settings, member_id),
+            decider.decide_restored,
             probe,
         )
-        clients = partial(open_clients, sub, context, settings, member_id, probe)
+        clients = partial(open_clients, sub, context, settings, member_id, probe, worker.clock)
         loops.append(Loop(sub, settings, TaskFactory(sub, context), restorer, clients, worker.clock))
     return loops

@@ -15,6 +15,7 @@ from typing import Any
 
 from wallaroo.errors import StateError
 from wallaroo.serde.object_codec import Codec
+from wallaroo.state.store import POSITION_KEY
 
 
 class MemoryStore:
@@ -77,6 +78,8 @@ class MemoryStore:
 
     def collect(self) -> Mapping[bytes, bytes | None]:
         values, committed = self._dirty, self._committed
+        if POSITION_KEY in values:
+            self._encode(POSITION_KEY, None)
         gone: dict[bytes, Any] = {}
         if (expired := self._expired) is not None:
             gone = {key: value for key, value in values.items() if expired(value)}
@@ -142,6 +145,11 @@ class MemoryStore:
         self._saved.clear()
 
     def _encode(self, key: bytes, value: Any) -> bytes:
+        if key == POSITION_KEY:
+            raise StateError(
+                f"the key {key!r} is kept for the position of a task: {self.name!r} can have no state for it",
+                self.name,
+            )
         try:
             return self._codec.encode(value)
         except Exception as error:  # whatever the user's own pickling raises

@@ -9,6 +9,12 @@ from typing import Any, NamedTuple, Protocol
 
 from wallaroo.serde.object_codec import Codec
 
+# The key under which a changelog holds the position of its task (`task/position.py`), and no state.
+POSITION_KEY = b"\x00wallaroo\x00position"
+# A key that no state has: what is written under it is a deletion, only to end a transaction there
+# (`engine/lost_ends.py`), and every version restores nothing from it.
+END_KEY = b"\x00wallaroo: end of a transaction\x00"
+
 
 class KeyedStore(Protocol):
     """`len` is the number of committed keys; an empty store is falsy, so compare with None."""

@@ -10,7 +10,7 @@ from wallaroo.serde.object_codec import Codec, TopicCodec
 from wallaroo.state.memory import MemoryStore
 from wallaroo.state.store import Access, KeyedStore, StoreFormat
 from wallaroo.task.dead_letters import OnError
-from wallaroo.task.repartition import RepartitionWriter
+from wallaroo.task.repartition import RepartitionWriter, repartition_writers
 from wallaroo.topology.model import SubTopology
 from wallaroo.topology.steps import Stateful, Window
 from wallaroo.windows.future import FutureBound
@@ -25,7 +25,8 @@ StateCodecs = Callable[[Callable[[], Any]], Codec]
 class ApplicationContext:
     """What all tasks of an application share.
 
-    `max_bytes` is the largest record that each topic takes: filled and updated as the cluster is asked.
+    `max_bytes` is the largest record that each topic takes, `topic_ids` the id of each topic, if it is known:
+    filled and updated as the cluster is asked. `used_topics` are repartition topics that held records before.
     `future` is that of the tasks of one sub-topology; whoever drives them keeps its wall clock up to date.
     """
 
@@ -35,6 +36,16 @@ class ApplicationContext:
     on_error: OnError = OnError.DEAD_LETTER
     max_bytes: dict[str, int] = field(default_factory=dict)
     future: FutureBound = field(default_factory=FutureBound)
+    topic_ids: dict[str, str] = field(default_factory=dict)
+    used_topics: set[str] = field(default_factory=set)
+    exactly_once: bool = True
+
+
+def application_context(
+    values: TopicCodec, partitions: Mapping[str, int], dead_letters: str, on_error: str, *, exactly_once: bool
+) -> ApplicationContext:
+    """What the tasks of a running service share; `on_error` is the setting of that name."""
+    return ApplicationContext(values, partitions, dead_letters, OnError(on_error), exactly_once=exactly_once)
 
 
 class StageError(Exception):
@@ -79,6 +90,13 @@ class TaskContext:
         if self.replay:
             return Access(lambda _key: None, store.touch_saving)
         return Access(store.find, store.touch)
+
+
+def new_writers(
+    sub: SubTopology, append: Append, application: ApplicationContext
+) -> Mapping[str, RepartitionWriter]:
+    """The writers of one task, by repartition topic."""
+    return repartition_writers(sub.targets, append, application.partitions, application.max_bytes)
 
 
 def new_stores(sub: SubTopology, state_codecs: StateCodecs) -> dict[str, KeyedStore]:

@@ -15,10 +15,10 @@ from wallaroo.errors import KafkaSetupError, RecordError, StateError, StopProces
 from wallaroo.record import Batch, Changes, Output, Partition, RawRecord, Rewind
 from wallaroo.state.store import KeyedStore
 from wallaroo.task.batch import BatchExecutor
-from wallaroo.task.context import ApplicationContext, TaskContext
+from wallaroo.task.context import ApplicationContext, TaskContext, new_writers
 from wallaroo.task.dead_letters import FailureHandler, unreadable_record
 from wallaroo.task.limits import RecordLimits, RefusedRecord
-from wallaroo.task.repartition import repartition_writers
+from wallaroo.task.position import PositionLog, RestoredChangelog
 from wallaroo.task.replay import RecordTransaction, ReplayWindow
 from wallaroo.topology.model import SubTopology
 from wallaroo.windows.control import is_control
@@ -36,12 +36,12 @@ class Task:
         stores: Mapping[str, KeyedStore],
         application: ApplicationContext,
     ) -> None:
-        self.partition = partition
-        self.stores = stores
+        self.partition, self.stores = partition, stores
         self._changelogs = {store.name: store.changelog for store in sub_topology.stores}
+        self._positions = PositionLog(sub_topology, application)
         self._input = sub_topology.input
         self._decode = self._input.decode or application.values.decode
-        self._committed_offset = self.next_offset = start
+        self._committed_offset = self.next_offset = self._batch_start = start
         self._oldest_timestamp: int | None = None
         self._records = 0
         self._outputs: list[Output] = []
@@ -57,7 +57,7 @@ class Task:
             partition.number,
             application.partitions,
             application.values,
-            repartition_writers(sub_topology.targets, append, application.partitions, application.max_bytes),
+            new_writers(sub_topology, append, application),
             replace(batch_time, refuse=self._on_untimely),
         )
         self._writers = context.writers.values()
@@ -67,6 +67,14 @@ class Task:
         self._transaction = RecordTransaction(sub_topology, replay_context, self._outputs)
         self._replay_window = ReplayWindow(start)
         self.timeline.restore(start)
+
+    def follow(self, found: Mapping[str, RestoredChangelog], *, commit_start: bool) -> None:
+        """Go on from what was restored, by changelog; with `commit_start`, commit the start by itself."""
+        self._positions.follow(found, commit_start=commit_start)
+
+    def settle(self) -> None:
+        """Everything is committed, and nothing more comes: note with the state that nothing is open."""
+        self._positions.settle()
 
     def process(self, records: Sequence[RawRecord]) -> Rewind | None:
         """Take a slice, in offset order; the answer to a Rewind is `rollback`.
@@ -104,6 +112,7 @@ class Task:
             if self._in_replay:
                 raise
             return self._rewind(self.next_offset - 1)
+        changes += self._positions.changes(self._batch_start, self.next_offset)
         batch = Batch(
             self.partition,
             self.next_offset,
@@ -116,14 +125,17 @@ class Task:
             dict(self._failures.late),
             controls,
             {writer.topic: writer.saved for writer in self._writers if writer.saved},
+            self._positions.metadata,
             self._transaction.causes,
         )
         self._start_batch()
+        self._batch_start = self.next_offset
         return batch
 
     def committed(self, batch: Batch) -> None:
         """The batch is committed."""
         self._committed_offset = batch.next_offset
+        self._positions.committed()
         for store in self.stores.values():
             store.commit()
         if self._committed_offset > self._replay_window.last_offset:
@@ -134,7 +146,8 @@ class Task:
         for store in self.stores.values():
             store.rollback()
         self._start_batch()
-        self.next_offset = self._committed_offset
+        self.next_offset = self._batch_start = self._committed_offset
+        self._positions.rollback()
         self.timeline.restore(self._committed_offset)
         return self._committed_offset
 
@@ -185,12 +198,12 @@ class Task:
 
     def move_to(self, offset: int) -> None:
         """Continue at another offset, between batches: the records up to it are gone."""
-        self._committed_offset = self.next_offset = offset
+        self._committed_offset = self.next_offset = self._batch_start = offset
 
     @property
     def pending_records(self) -> int:
         """How much there is to commit; what no record has caused counts as one."""
-        return self._records + self.timeline.pending
+        return self._records + (self.timeline.pending or self._positions.is_due)
 
     @property
     def _in_replay(self) -> bool:

@@ -11,6 +11,7 @@ from typing import Self
 from zlib import crc32
 
 from wallaroo.record import ANY_PARTITION, Batch, Output, Partition
+from wallaroo.state.store import POSITION_KEY
 from wallaroo.task.dead_letters import REASON_PREFIX
 from wallaroo.task.record_batch import decode_batch, is_batch
 
@@ -141,13 +142,13 @@ class Logs:
         return bool(log) and log[-1].offset >= offset
 
     def compacted(self, at: Partition) -> dict[bytes, bytes]:
-        """Return what compaction leaves of a partition: the last value of each key that is no tombstone."""
-        last = {record.key: record.value for record in self._logs[at]}
+        """Return what compaction leaves of the state in a partition: the last value of each key, if any."""
+        last = {record.key: record.value for record in self._logs[at] if record.key != POSITION_KEY}
         return {key: value for key, value in last.items() if key is not None and value is not None}
 
     def records(self, topic: str) -> list[Record]:
-        """Return all records of a topic, in the order in which they were added."""
-        return list(self._topics[topic])
+        """Return all records of a topic in the order in which they were added, without positions of tasks."""
+        return [record for record in self._topics[topic] if record.key != POSITION_KEY]
 
     def _all(self, topic: str) -> list[Partition]:
         return [Partition(topic, number) for number in range(self.partitions[topic])]

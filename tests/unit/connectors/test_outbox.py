@@ -18,7 +18,8 @@ class Refused:
 
 def owning(**starts):
     outbox = Outbox("alerts")
-    outbox.assigned(TopicPartition("alerts", int(name[1:]), start) for name, start in starts.items())
+    for name, start in starts.items():
+        outbox.assigned(int(name[1:]), start)
     outbox.admit()
     return outbox
 
@@ -30,6 +31,16 @@ def due(outbox):
 def test_nothing_is_due_before_something_is_delivered():
     outbox = owning(p0=5, p1=7)
     outbox.owned[0].read = 50
+    assert due(outbox) == {}
+
+
+def test_an_offset_that_the_group_has_never_committed_is_due_at_once_with_its_metadata():
+    outbox = Outbox("alerts")
+    outbox.metadata = "1Iid"
+    outbox.assigned(0, 7, is_committed=False)
+    outbox.admit()
+    assert [(tp.offset, tp.metadata) for tp in outbox.due()] == [(7, "1Iid")]
+    outbox.committed(outbox.due())
     assert due(outbox) == {}
 
 
@@ -52,7 +63,7 @@ def test_a_partition_that_is_released_is_no_longer_due_and_begins_anew_when_it_c
     outbox.delivered([(0, 1), (1, 1)])
     outbox.release([0])
     assert due(outbox) == {1: 1}
-    outbox.assigned([TopicPartition("alerts", 0, 1)])
+    outbox.assigned(0, 1)
     assert (len(outbox), list(outbox.owned)) == (2, [1])
     assert outbox.admit()
     assert outbox.owned[0] == Position(1, 1, 1)
@@ -60,7 +71,7 @@ def test_a_partition_that_is_released_is_no_longer_due_and_begins_anew_when_it_c
 
 def test_partitions_that_are_not_yet_owned_can_be_released():
     outbox = owning(p0=0)
-    outbox.assigned([TopicPartition("alerts", 1, 0)])
+    outbox.assigned(1, 0)
     assert outbox.any_besides({0})
     outbox.release([1])
     assert not outbox.any_besides({0})

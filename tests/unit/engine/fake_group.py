@@ -128,6 +128,12 @@ class FakeTask:
     def pending_records(self):
         return len(self._noted)
 
+    def follow(self, _found, *, commit_start):
+        pass
+
+    def settle(self):
+        pass
+
     def process(self, records):
         fresh = [r.offset() for r in records if r.offset() >= self.next_offset]
         self._noted += [("out", offset) for offset in fresh]

@@ -4,6 +4,7 @@ from wallaroo.record import Partition
 from wallaroo.serde.object_codec import message_codec, state_codec
 from wallaroo.serde.pickle import RestrictedPickle
 from wallaroo.state.memory import MemoryStore
+from wallaroo.state.store import POSITION_KEY
 from wallaroo.task.context import ApplicationContext
 from wallaroo.task.dead_letters import OnError
 from wallaroo.task.task import Task
@@ -32,11 +33,18 @@ def sub_topology(*steps, targets=None, decode=bytes.decode, by_slice=True):
     return SubTopology("sub", "app-sub", (Input("source", "in", decode, by_slice=by_slice),), steps, ends)
 
 
-def task(*steps, start=0, on_error=OnError.DEAD_LETTER, room=None, **rest):
+def task(*steps, start=0, on_error=OnError.DEAD_LETTER, room=None, exactly_once=True, **rest):
     """A task of partition 1 of the topic `in`."""
     sub = sub_topology(*steps, **rest)
-    application_context = ApplicationContext(message_codec(PICKLES), PARTITIONS, "dlq", on_error, room or {})
+    application_context = ApplicationContext(
+        message_codec(PICKLES), PARTITIONS, "dlq", on_error, room or {}, exactly_once=exactly_once
+    )
     return Task(sub, Partition("in", 1), start, stores(*sub.stores), application_context)
+
+
+def changed(batch):
+    """What a batch changes, by store, without the position of its task."""
+    return {c.store: dict(c.values) for c in batch.changes if POSITION_KEY not in c.values}
 
 
 def written(batch, topic="out"):

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.task.fakes import record, records, task, written
+from tests.unit.task.fakes import changed, record, records, task, written
 from tests.unit.task.steps import ADD, UPPER, committed
 from wallaroo.errors import RecordError, StopProcessing
 from wallaroo.task.dead_letters import OnError
@@ -63,7 +63,7 @@ def test_state_behind_a_result_that_is_too_large_is_as_if_the_record_had_never_c
         limits(10_000, "repartition", 400),
     )
     assert written(batch, "dlq") == [b"20"]
-    assert [dict(changes.values) for changes in batch.changes] == [{b"k": b'1J{"total":4}'}]
+    assert changed(batch) == {"total": {b"k": b'1J{"total":4}'}}
 
 
 def test_a_state_that_is_too_large_is_the_failure_of_the_record_that_made_it_so():

@@ -11,6 +11,7 @@ from tests.unit.task.steps import (
     committed,
 )
 from wallaroo.record import Changes, Partition
+from wallaroo.state.store import POSITION_KEY
 from wallaroo.topology.steps import Apply, ApplyMulti, CheckKey, UpdateMulti
 
 PLACE = Partition("in", 1)
@@ -27,7 +28,9 @@ def test_a_batch_is_all_that_is_to_be_committed_together():
         1000,
     )
     assert written(batch) == [b"1", b"3"]
-    assert batch.changes == [Changes("total", "app-total-changelog", {b"k": b'1J{"total":3}'})]
+    states, position = batch.changes
+    assert states == Changes("total", "app-total-changelog", {b"k": b'1J{"total":3}'})
+    assert (position.topic, [*position.values]) == ("app-total-changelog", [POSITION_KEY])
 
 
 def test_a_task_that_has_done_nothing_has_nothing_to_commit():

@@ -3,6 +3,7 @@
 import pytest
 
 import wallaroo
+from tests.unit.task.fakes import changed
 from tests.unit.windows.stage import KEY, Lists, S, Stage, Sum, range_windows
 from wallaroo.errors import StoredValueError
 from wallaroo.windows.watermark import WatermarkStatus
@@ -109,8 +110,7 @@ def test_a_key_with_nothing_left_is_a_tombstone():
     stage = Stage(range_windows(10))
     stage.message(1, 5)
     stage.watermark(10)
-    changes = {change.store: dict(change.values) for change in stage.batches[-1].changes}
-    assert changes["sum"] == {KEY: None}
+    assert changed(stage.batches[-1])["sum"] == {KEY: None}
     store = stage.stores["sum"]
     assert store._committed == store._live == {}
     assert stage.task.timeline.timers["sum"].heap == []

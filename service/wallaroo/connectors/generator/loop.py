@@ -10,7 +10,7 @@ Rules for whoever edits this file:
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from confluent_kafka import Consumer, TopicPartition
 
@@ -21,7 +21,7 @@ from wallaroo.engine.metrics import LoopMetrics
 from wallaroo.engine.pacing import Backoff
 from wallaroo.errors import CommitError, StopProcessing
 from wallaroo.kafka.errors import classify_event
-from wallaroo.kafka.group_member import GroupMember
+from wallaroo.kafka.group_member import Assigned, GroupMember
 from wallaroo.observability import metrics
 from wallaroo.observability.health import LoopStatus
 from wallaroo.settings import Settings
@@ -172,7 +172,7 @@ class GeneratorLoop:
         details = {"source": self._generator.source, "again_in_seconds": self._backoff.seconds}
         _log.error("generator failed", extra=details, exc_info=error)
 
-    def on_assigned(self, starts: list[TopicPartition]) -> None:
+    def on_assigned(self, starts: Sequence[Assigned]) -> None:
         self._owner = self._owner or any(tp.partition == PARTITION for tp in starts)
 
     def on_revoked(self, partitions: list[TopicPartition]) -> None:

@@ -1,0 +1,446 @@
+"""What operators do to offsets and topics: totals stay right, or a refusal says what leads out."""
+
+import json
+import re
+import subprocess
+
+import pytest
+from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, TopicPartition
+from confluent_kafka.admin import (
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    NewPartitions,
+    ResourceType,
+)
+
+from scripts.kafka.jars import find_jars, find_java
+from tests.kafka.cluster import TIMEOUT_SECONDS, Sent, create_topic, produce, read_topic, wait_until
+from tests.kafka.scenario import Scenario
+
+GUARANTEES = ["exactly_once", "at_least_once"]
+TOOLS = {
+    "kafka-consumer-groups.sh": "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand",
+    "kafka-topics.sh": "org.apache.kafka.tools.TopicCommand",
+}
+PARTITION = 2
+
+
+class Shop(Scenario):
+    """Payments of one user, in one partition of several, and their totals."""
+
+    def __init__(self, *args):
+        super().__init__(*args)
+        self.application = "tests.kafka.totals"
+        self.paid = 0
+        # Kept: an admin client that is garbage drops its requests.
+        self.admin = AdminClient({"bootstrap.servers": self.servers})
+
+    @property
+    def stateful(self):
+        return "extract-user" if "--hop" in self.arguments else "payments"
+
+    @property
+    def group(self):
+        return f"{self.application_id}-payments"
+
+    def pay(self, *amounts, gap_ms=10_000):
+        """One payment each, with event times so far apart that each has a window of its own."""
+        times = [1_000_000_000_000 + (self.paid + n) * gap_ms for n in range(len(amounts))]
+        self.paid += len(amounts)
+        payments = [json.dumps({"user": "rex", "amount": amount}) for amount in amounts]
+        records = [Sent(b"rex", p, PARTITION, at) for p, at in zip(payments, times, strict=True)]
+        produce(self.servers, self.in_topic, records)
+
+    def results(self, field="total"):
+        return [json.loads(m.value())[field] for m in read_topic(self.servers, self.out_topic)]
+
+    def await_results(self, number):
+        wait_until(lambda: len(self.results()) >= number, 60)
+        return self.results()
+
+    def run(self, number, **settings):
+        """Start, wait for so many results in all, stop."""
+        service = self.start(**settings)
+        found = self.await_results(number)
+        assert service.stop() == 0
+        return found
+
+    def refused(self, **settings):
+        """Start, and return what it says when it ends because it refuses."""
+        service = self.launch(**settings)
+        assert service.wait(60) == 2
+        assert "Traceback" not in service.words()
+        return service.words()
+
+    def start_led_out(self, way):
+        """Start; if that is refused, as it may be, do what the refusal says first."""
+        service = self.launch()
+        wait_until(lambda: not service.running or service.status("/readyz") == 200, 60)
+        if service.running:
+            return service
+        self.follow(service.words(), way)
+        return self.start()
+
+    def delete_offsets(self):
+        """Of the group whose tasks have the state, as when they expire."""
+        known = [group.group_id for group in self.admin.list_consumer_groups().result(TIMEOUT_SECONDS).valid]
+        [group] = [g for g in known if g == f"{self.application_id}-{self.stateful}"]
+        self.admin.delete_consumer_groups([group])[group].result(TIMEOUT_SECONDS)
+
+    def move_group(self, offset):
+        places = ConsumerGroupTopicPartitions(self.group, [TopicPartition(self.in_topic, PARTITION, offset)])
+        self.admin.alter_consumer_group_offsets([places])[self.group].result(TIMEOUT_SECONDS)
+
+    def delete_topic(self, name):
+        admin = self.admin
+        admin.delete_topics([name])[name].result(TIMEOUT_SECONDS)
+        wait_until(lambda: name not in admin.list_topics(timeout=10).topics)
+
+    def set_policy(self, topic, policy):
+        entry = ConfigEntry("cleanup.policy", policy, incremental_operation=AlterConfigOpType.SET)
+        resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=[entry])
+        self.admin.incremental_alter_configs([resource])[resource].result(TIMEOUT_SECONDS)
+
+    def truncate(self, topic, offset):
+        """Delete records: where a topic is compacted, the broker refuses that."""
+        self.set_policy(topic, "delete")
+        place = TopicPartition(topic, PARTITION, offset)
+        self.admin.delete_records([place])[place].result(TIMEOUT_SECONDS)
+        self.set_policy(topic, "compact")
+
+    def make_anew(self, name, partitions=4, config=None):
+        self.delete_topic(name)
+        create_topic(self.servers, name, partitions, config)
+
+    def follow(self, words, way):
+        """Do what the refusal says, by the letter: the commands behind these words."""
+        found = re.search(re.escape(way) + r"[^`]*: `([^`]+)`", words)
+        assert found, words
+        for command in found.group(1).split(" && "):
+            tool, *arguments = command.split()
+            jars = ["-cp", f"{find_jars()}/*"]
+            ran = subprocess.run(
+                [find_java(), *jars, TOOLS[tool], *arguments], capture_output=True, text=True, check=False
+            )
+            assert ran.returncode == 0, ran.stdout + ran.stderr
+            assert "Error" not in ran.stdout, ran.stdout
+
+
+COMPACTED = {"cleanup.policy": "compact"}
+BACK, ANEW, ONCE = "to go on where the state is", "to begin anew", "to read"
+
+
+@pytest.fixture
+def shop(bootstrap_servers, application_id, tmp_path):
+    made = Shop(bootstrap_servers, application_id, tmp_path)
+    made.create_topics()
+    yield made
+    made.dispose()
+
+
+@pytest.mark.parametrize("guarantee", GUARANTEES)
+@pytest.mark.parametrize("arguments", [(), ("--hop",), ("--stages=add,count",)], ids=str)
+def test_deleted_offsets_change_no_total(shop, arguments, guarantee):
+    shop.arguments, shop.settings = arguments, {"processing_guarantee": guarantee}
+    shop.pay(10, 10, 10)
+    shop.run(3)
+    shop.delete_offsets()
+    shop.pay(10)
+    service = shop.start()
+    found = shop.await_results(4)
+    assert service.stop() == 0
+    assert found == [10, 20, 30, 40]
+    assert "group without an offset" in service.words()
+
+
+@pytest.mark.parametrize("guarantee", GUARANTEES)
+def test_deleted_offsets_fill_no_window_twice(shop, guarantee):
+    shop.arguments, shop.settings = ("--stages=windows",), {"processing_guarantee": guarantee}
+    shop.pay(1, 2, 3)
+    shop.run(2)
+    shop.delete_offsets()
+    shop.pay(4, 5)
+    assert shop.run(4)[:4] == [1, 2, 3, 4]
+
+
+def test_a_group_that_was_moved_back_is_refused_until_it_is_where_the_state_is(shop):
+    shop.pay(10, 10, 10)
+    shop.run(3)
+    shop.move_group(1)
+    shop.pay(10)
+    words = shop.refused()
+    assert (
+        f"{shop.in_topic}[{PARTITION}]: the group {shop.group} is at offset 1, its state is at offset 3"
+        in words
+    )
+    shop.follow(words, BACK)
+    assert shop.run(4) == [10, 20, 30, 40]
+
+
+def test_a_group_that_was_moved_forward_is_refused_until_it_is_where_the_state_is(shop):
+    shop.pay(10, 10, 10)
+    shop.run(3)
+    shop.pay(10, 10)
+    shop.move_group(4)
+    words = shop.refused()
+    assert "would be left out" in words
+    shop.follow(words, BACK)
+    assert shop.run(5) == [10, 20, 30, 40, 50]
+
+
+def test_a_moved_group_is_followed_where_the_operator_says_so(shop):
+    shop.pay(10, 10, 10)
+    shop.run(3)
+    shop.move_group(1)
+    service = shop.start(on_position_mismatch="group")
+    assert shop.await_results(5) == [10, 20, 30, 40, 50]
+    assert service.stop() == 0
+    assert "ERROR position mismatch" in service.words()
+    shop.pay(1)
+    assert shop.run(6)[-1] == 51
+
+
+@pytest.mark.parametrize("guarantee", GUARANTEES)
+@pytest.mark.parametrize("by_hand", [False, True])
+def test_a_changelog_that_was_deleted_is_refused_until_all_begins_anew(shop, guarantee, by_hand):
+    shop.settings = {"processing_guarantee": guarantee}
+    shop.pay(10, 10, 10)
+    shop.run(3)
+    shop.delete_topic(shop.changelog_of("add"))
+    if by_hand:
+        create_topic(shop.servers, shop.changelog_of("add"), 4, COMPACTED)
+    shop.pay(10)
+    words = shop.refused()
+    assert f"the changelog {shop.changelog_of('add')} was deleted and made anew: state is lost" in words
+    shop.follow(words, ANEW)
+    assert shop.run(7)[3:] == [10, 20, 30, 40]
+
+
+def test_a_truncated_changelog_is_refused_until_all_begins_anew(shop):
+    shop.pay(10, 10, 10)
+    shop.run(3)
+    shop.truncate(shop.changelog_of("add"), 2)
+    words = shop.refused()
+    assert "begins at offset 2" in words
+    shop.follow(words, ANEW)
+    assert shop.run(6)[3:] == [10, 20, 30]
+
+
+@pytest.mark.parametrize("lost", ["add", "count"])
+def test_one_of_two_changelogs_that_was_deleted_is_refused_until_the_operator_accepts_it(shop, lost):
+    shop.arguments = ("--stages=add,count",)
+    shop.pay(10, 10, 10)
+    shop.run(3)
+    shop.delete_topic(shop.changelog_of(lost))
+    shop.pay(10)
+    words = shop.refused()
+    assert f"the changelog {shop.changelog_of(lost)} was deleted and made anew" in words
+    shop.run(4, on_position_mismatch="group")
+    totals, counts = shop.results("total"), shop.results("count")
+    assert (totals[3], counts[3]) == ((10, 4) if lost == "add" else (40, 1))
+    shop.pay(10)
+    assert shop.run(5)[4] == totals[3] + 10
+
+
+def test_both_changelogs_and_the_group_that_were_deleted_begin_anew(shop):
+    shop.arguments = ("--stages=add,count",)
+    shop.pay(10, 10)
+    shop.run(2)
+    shop.delete_offsets()
+    shop.delete_topic(shop.changelog_of("add"))
+    words = shop.refused()
+    shop.follow(words, ANEW)
+    assert shop.run(4)[2:] == [10, 20]
+
+
+def test_a_source_topic_that_was_made_anew_is_refused_and_read_where_the_operator_says_so(shop):
+    shop.pay(10, 10, 10)
+    shop.run(3)
+    shop.make_anew(shop.in_topic)
+    shop.pay(5, 5, 5, 5)
+    words = shop.refused()
+    assert f"the topic {shop.in_topic} was deleted and made anew" in words
+    shop.follow(words, ONCE)
+    assert shop.run(7, on_position_mismatch="group")[3:] == [35, 40, 45, 50]
+    shop.pay(1)
+    assert shop.run(8)[-1] == 51
+
+
+def test_a_source_topic_that_is_made_anew_under_the_running_service_ends_it(shop):
+    shop.pay(10, 10, 10)
+    service = shop.start()
+    shop.await_results(3)
+    shop.make_anew(shop.in_topic)
+    shop.pay(5, 5, 5, 5)
+    assert service.wait(60) == 2
+    assert (
+        f"the topic {shop.in_topic} was deleted and made anew while the service was running"
+        in service.words()
+    )
+    assert f"the topic {shop.in_topic} was deleted and made anew" in shop.refused()
+
+
+@pytest.mark.parametrize("stages", ["add", "copy"])
+def test_a_source_topic_that_is_deleted_under_the_running_service_ends_it(shop, stages):
+    shop.arguments = (f"--stages={stages}",)
+    shop.pay(10)
+    service = shop.start()
+    shop.await_results(1)
+    shop.delete_topic(shop.in_topic)
+    assert service.wait(60) == 2
+    assert f"the topic {shop.in_topic} is gone" in service.words()
+
+
+def test_a_changelog_that_is_deleted_under_the_running_service_ends_it(shop):
+    shop.pay(10)
+    service = shop.start()
+    shop.await_results(1)
+    shop.delete_topic(shop.changelog_of("add"))
+    assert service.wait(60) == 2
+    assert f"the topic {shop.changelog_of('add')} is gone" in service.words()
+
+
+@pytest.mark.parametrize("running", [False, True])
+def test_a_repartition_topic_that_was_made_anew_is_refused(shop, running):
+    shop.arguments = ("--hop",)
+    shop.pay(10, 10, 10)
+    service = shop.start()
+    shop.await_results(3)
+    hop = f"{shop.application_id}-extract-user-repartition"
+    if not running:
+        assert service.stop() == 0
+    shop.make_anew(hop)
+    assert service.wait(60) == (2 if running else 0)
+    assert not running or "made anew" in service.words()
+    words = shop.refused()
+    assert f"the topic {hop} was deleted and made anew" in words
+    assert "start with another `--application-id`" in words
+
+
+@pytest.mark.parametrize("running", [False, True])
+def test_an_outbox_that_was_made_anew_is_noticed_and_delivered_from_its_beginning(shop, receiver, running):
+    shop.arguments = ("--stages=copy", f"--receiver={receiver.address}")
+    shop.pay(1, 2, 3)
+    service = shop.start()
+    wait_until(lambda: len(receiver.lines()) == 3)
+    [outbox] = [
+        t
+        for t in shop.admin.list_topics(timeout=10).topics
+        if t.startswith(shop.application_id) and t.endswith("-outbox")
+    ]
+    ended = 2 if running else service.stop()
+    shop.make_anew(outbox)
+    assert service.wait(60) == ended
+    assert not running or "made anew" in service.words()
+    shop.pay(4, 5)
+    service = shop.start_led_out("to read")
+    wait_until(lambda: len(receiver.lines()) >= 5)
+    assert service.stop() == 0
+    assert [json.loads(line)["total"] for line in receiver.lines()][3:] == [4, 5]
+
+
+@pytest.mark.parametrize("stages", ["add", "copy"])
+def test_latest_is_remembered_before_the_first_record_comes(shop, stages):
+    shop.arguments, shop.settings = (f"--stages={stages}",), {"auto_offset_reset": "latest"}
+    shop.pay(100)
+    service = shop.start()
+    wait_until(lambda: committed(shop) == 1)
+    assert service.stop() == 0
+    shop.pay(1, 1)
+    shop.run(2)
+    assert len(shop.results()) == 2
+
+
+def committed(shop):
+    place = TopicPartition(shop.in_topic, PARTITION)
+    consumer = Consumer({"bootstrap.servers": shop.servers, "group.id": shop.group})
+    [found] = consumer.committed([place], timeout=10)
+    consumer.close()
+    return found.offset
+
+
+def test_a_new_stage_beside_an_old_one_begins_with_empty_state(shop):
+    shop.pay(10, 10)
+    shop.run(2)
+    shop.arguments = ("--stages=count,add",)
+    shop.pay(10)
+    shop.run(3)
+    shop.pay(10)
+    shop.run(4)
+    last = json.loads(read_topic(shop.servers, shop.out_topic)[-1].value())
+    assert (last["total"], last["count"]) == (40, 2)
+
+
+def test_a_stage_that_comes_back_to_old_state_is_refused_until_that_is_deleted(shop):
+    shop.arguments = ("--stages=add,count",)
+    shop.pay(10, 10)
+    shop.run(2)
+    shop.arguments = ("--stages=add",)
+    shop.pay(10)
+    shop.run(3)
+    shop.arguments = ("--stages=add,count",)
+    shop.pay(10)
+    words = shop.refused()
+    assert f"{shop.changelog_of('count')} holds state that was left behind" in words
+    shop.follow(words, "to begin with empty state there")
+    shop.run(4)
+    last = json.loads(read_topic(shop.servers, shop.out_topic)[-1].value())
+    assert (last["total"], last["count"]) == (40, 1)
+
+
+def test_state_without_a_position_goes_on_at_the_offset_of_its_group(shop):
+    as_an_older_version_left_it(shop, offset=3)
+    shop.pay(10, 10, 10, 10)
+    assert shop.run(1) == [40]
+    shop.delete_offsets()
+    shop.pay(10)
+    assert shop.run(2) == [40, 50]
+
+
+def test_deleted_offsets_in_front_of_a_hop_are_refused_until_the_operator_names_the_offset(shop):
+    shop.arguments = ("--hop",)
+    shop.pay(10, 10, 10)
+    shop.run(3)
+    shop.admin.delete_consumer_groups([shop.group])[shop.group].result(TIMEOUT_SECONDS)
+    words = shop.refused()
+    assert "it would be counted again behind that" in words
+    shop.follow(words, "if all had been read")
+    shop.pay(10)
+    assert shop.run(4) == [10, 20, 30, 40]
+
+
+def test_state_without_a_position_or_a_group_is_refused_until_the_operator_names_the_offset(shop):
+    as_an_older_version_left_it(shop, offset=None)
+    shop.pay(10, 10, 10, 10)
+    words = shop.refused()
+    assert "nothing says up to which record" in words
+    shop.follow(words.replace("OFFSET", "3"), "to go on at an 3 ")
+    assert shop.run(1) == [40]
+
+
+def as_an_older_version_left_it(shop, offset):
+    """A state of 30, and a group at the offset, if there is one."""
+    create_topic(shop.servers, shop.changelog_of("add"), 4, COMPACTED)
+    produce(shop.servers, shop.changelog_of("add"), [Sent(b"rex", b'1J{"total":30}', PARTITION)])
+    if offset is not None:
+        shop.move_group(offset)
+
+
+def test_partitions_that_are_added_under_the_running_service_end_it(shop):
+    shop.pay(10)
+    shop.settings = {"kafka": "topic.metadata.refresh.interval.ms=1000"}
+    service = shop.start()
+    shop.await_results(1)
+    shop.admin.create_partitions([NewPartitions(shop.in_topic, 6)])[shop.in_topic].result(TIMEOUT_SECONDS)
+    assert service.wait(60) == 2
+    assert "partitions were added while the service was running" in service.words()
+    assert "but its input has 6: state would go to the wrong place" in shop.refused()
+
+
+def test_positions_are_one_small_record_for_each_commit(shop):
+    shop.pay(10, 10)
+    shop.run(2)
+    found = [m for m in read_topic(shop.servers, shop.changelog_of("add")) if b"position" in m.key()]
+    assert all(len(m.value()) < 400 for m in found)
