@@ -27,8 +27,8 @@ from scripts.ways import Function, Ways
 
 LIMITS = {
     "modules": 145,
-    "lines": 17_000,
-    "lines without public docstrings": 16_200,
+    "lines": 18_600,
+    "lines without public docstrings": 17_800,
     "small modules with one importer": 10,
     "largest import fan-out": 13,
     "functions on a record's way": 12,
