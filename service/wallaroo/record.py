@@ -17,6 +17,9 @@ NANOSECONDS_PER_SECOND = 1_000_000_000
 Output = tuple[Any, ...]
 Append = Callable[[Output], None]
 
+# A topic and the number of a partition.
+Place = tuple[str, int]
+
 
 class Origin(Protocol):
     """What a result stems from and takes its timestamp from: (type, milliseconds)."""
@@ -113,3 +116,18 @@ class Rewind:
 
     partition: Partition
     failed_offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Where do these partitions end? A clock moves to `watermark` if that is where it takes them to end.
+
+    `position` is the offset that its task was to read next when this was asked, `upstreams` are the
+    positions of idle upstream tasks. `of_input` says that the end of the task's own input is asked for, too.
+    """
+
+    asked_ms: int
+    position: int
+    watermark: int
+    upstreams: Mapping[Place, int]
+    of_input: bool

@@ -1,4 +1,4 @@
-"""The values of each key in windows of four seconds every two, over topics of any name."""
+"""The values of each key in windows, by default of four seconds every two, over topics of any name."""
 
 import argparse
 import json
@@ -14,7 +14,9 @@ def application_setup(args):
         partitioned_by=extract_key if options.partitioned else None,
         event_time=told if options.event_time else None,
     )
-    windows = wallaroo.range_windows(wallaroo.seconds(4)).with_slide(wallaroo.seconds(2)).over(Values)
+    windows = wallaroo.range_windows(wallaroo.milliseconds(options.range_ms))
+    windows = windows.with_slide(wallaroo.milliseconds(options.slide_ms))
+    windows = windows.with_delay(wallaroo.milliseconds(options.delay_ms)).over(Values)
     sink = wallaroo.KafkaSinkConfig(options.out_topic, encoder=encode)
     gathered = wallaroo.source("messages", source).key_by(extract_key).to(windows)
     return wallaroo.build_application("windows", gathered.to_sink(sink))
@@ -59,4 +61,7 @@ def _options(args):
     parser.add_argument("--out-topic", required=True)
     parser.add_argument("--partitioned", action="store_true")
     parser.add_argument("--event-time", action="store_true", help="messages say when they happened")
+    parser.add_argument("--range-ms", type=int, default=4_000)
+    parser.add_argument("--slide-ms", type=int, default=2_000)
+    parser.add_argument("--delay-ms", type=int, default=0)
     return parser.parse_known_args(args)[0]

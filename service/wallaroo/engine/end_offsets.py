@@ -1,16 +1,20 @@
-"""Where the partitions of a loop end, and when the wall clock may move event time there.
+"""Where partitions end, as one loop knows it, and when it asks so that the wall clock may move event time.
 
 Rules for whoever edits this file:
-1. A partition ends where its last end-of-partition event was, until something is read behind it, or the
-   consumer is sent elsewhere.
-2. Before the wall clock moves a watermark, the broker is asked whether that is still the end, and the time
-   is that of the question: no window may close over records of a broker that is out of reach.
-3. The offset of a task is read in its own turn: an earlier task may have rolled it back.
-4. Nothing here waits for an answer. The consumer itself is not asked: its requests queue up behind its polls.
+1. Before the wall clock moves a watermark, or an idle upstream is left out, the broker is asked where the
+   partitions end, and the time is that of the question: no window may close over records of a broker that
+   is out of reach.
+2. Every task looks at the time after each of its slices, before the next commit: the wait of an idle
+   partition begins with its last record, and is committed with it.
+3. One question is in flight at a time, for all tasks that have one; nothing is asked in vain. The loop's
+   consumer itself is not asked: its requests queue up behind its polls.
+4. An answer is taken in a later turn. A task that has read on or has been rolled back meanwhile has
+   forgotten its question.
 """
 
 import logging
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
@@ -22,44 +26,70 @@ from wallaroo.clock import Clock
 from wallaroo.engine.task_group import TaskGroup
 from wallaroo.kafka.offsets import Place, request_end_offsets
 from wallaroo.kafka.open_transactions import OpenTransactions
+from wallaroo.record import Question
+from wallaroo.task.task import Task
 
 _log = logging.getLogger(__name__)
 
-_INTERVAL_SECONDS = 0.25
+# Between two questions of a loop.
+_PACE_SECONDS = 0.05
 _REQUEST_SECONDS = 5.0
+# How long the loop may wait for records while it waits for an answer, too, and once the answer is slow.
+_ANSWER_SECONDS, _SLOW_ANSWER_SECONDS = 0.005, 0.05
+
+# Requests the ends of partitions; each result has it as `offset`.
+RequestEnds = Callable[[Collection[Place]], Mapping[Place, "Future[Any]"]]
 
 
 @dataclass(frozen=True, slots=True)
-class _Question:
-    """A request for the ends of partitions, made when their tasks were at these offsets."""
+class _Request:
+    """The questions of tasks, by partition number, and the answers of the broker."""
 
-    asked_ms: int
-    offsets: Mapping[int, int]
+    asked: float
+    questions: Mapping[int, Question]
     answers: Mapping[Place, "Future[Any]"]
+
+    @property
+    def is_answered(self) -> bool:
+        return all(answer.done() for answer in self.answers.values())
+
+
+def ask_broker(admin: AdminClient) -> RequestEnds:
+    """Return a function that requests ends from the cluster of this client."""
+    return lambda places: request_end_offsets(admin, places, _REQUEST_SECONDS)
 
 
 class EndOffsets:
-    """The ends of one topic's partitions, as one loop knows them."""
+    """The ends of one topic's partitions, as one loop knows them, and its questions about ends."""
 
-    def __init__(self, topic: str, clock: Clock, servers: str = "") -> None:
+    def __init__(
+        self, topic: str, clock: Clock, servers: str = "", pace_seconds: float = _PACE_SECONDS
+    ) -> None:
         self._topic = topic
         self._open_transactions = OpenTransactions(servers, clock)
         self._clock = clock
-        self._ends: dict[int, int] = {}
-        self._updated = clock.monotonic()
-        self._question: _Question | None = None
+        self._pace_seconds = pace_seconds
+        self._eofs: dict[int, int] = {}
+        self._positions: dict[int, int] = {}
+        self._request: _Request | None = None
+        self._asked = clock.monotonic() - pace_seconds
+        self._next_look = math.inf
+        # The time of day when this began; from then on, the pace of a clock that nobody sets.
+        self._epoch = clock.now_ms() / 1000 - clock.monotonic()
 
     def reached(self, number: int, offset: int) -> None:
         """Note that there is nothing at this offset yet."""
-        self._ends[number] = offset
+        self._eofs[number] = offset
+        self._positions.pop(number, None)
 
     def forget(self, number: int) -> None:
         """Note that the consumer reads this partition from elsewhere."""
-        self._ends.pop(number, None)
+        self._eofs.pop(number, None)
+        self._positions.pop(number, None)
 
     def last(self, number: int) -> int:
         """The last end seen of a partition; 0 if there is none."""
-        return self._ends.get(number, 0)
+        return self._eofs.get(number, 0)
 
     @property
     def obstacle(self) -> str:
@@ -71,50 +101,88 @@ class EndOffsets:
         stops = [(place, stop, end) for place, (stop, end) in list(others.items())]
         for task in tasks:
             number = task.partition.number
-            stop = self._ends.get(number, -1)
+            stop = self._eofs.get(number, -1)
             if stop >= task.next_offset:
                 at = TopicPartition(self._topic, number)
                 _, high = consumer.get_watermark_offsets(at, cached=True)
                 stops.append(((self._topic, number), stop, high))
         self._open_transactions.update(stops)
 
-    def advance_wall_clock(self, tasks: TaskGroup, admin: AdminClient) -> None:
-        """Now and then, advance the wall clock of every task that depends on it."""
+    def advance_wall_clock(self, tasks: TaskGroup, request_ends: RequestEnds) -> bool:
+        """Take an answer that is there, let tasks look at the time, and ask what they need to know.
+
+        Returns whether something was asked or answered.
+        """
         now = self._clock.monotonic()
-        if now - self._updated < _INTERVAL_SECONDS:
-            return
-        self._updated, now_ms = now, round(now * 1000)
-        question = self._take_answered()
-        unsure = []
         for task in tasks:
-            number, offset = task.partition.number, task.next_offset
-            if task.timeline.is_idle:
-                continue
-            at_end = self._ends.get(number, -1) >= offset
-            if not (at_end and task.timeline.awaits_end):
-                tasks.advance_wall_clock(task, now_ms, caught_up=at_end)
-                continue
-            unsure.append(task)
-            if question is not None and question.offsets.get(number) == offset:
-                caught_up = self._is_end(number, question.answers[self._topic, number])
-                tasks.advance_wall_clock(task, question.asked_ms, caught_up=caught_up)
-        if unsure and self._question is None:
-            offsets = {task.partition.number: task.next_offset for task in unsure}
-            places = [(self._topic, number) for number in offsets]
-            self._question = _Question(now_ms, offsets, request_end_offsets(admin, places, _REQUEST_SECONDS))
-
-    def _take_answered(self) -> _Question | None:
-        """The question that was asked, once all its answers are there."""
-        question = self._question
-        if question is None or not all(answer.done() for answer in question.answers.values()):
-            return None
-        self._question = None
-        return question
-
-    def _is_end(self, number: int, answer: "Future[Any]") -> bool:
-        try:
-            return bool(answer.result().offset <= self._ends.get(number, -1))
-        except KafkaException as error:
-            details = {"topic": self._topic, "partition": number, "error": error.args[0].str()}
-            _log.warning("end unknown", extra=details)
+            if self._positions.get(task.partition.number) != task.next_offset:
+                self._observe(task, now)
+        answered = self._take_answer(tasks)
+        if not answered and now < self._next_look:
             return False
+        return self._look(tasks, now, request_ends) or answered
+
+    def seconds_to_look(self) -> float:
+        """How long the loop may wait for records before it looks again."""
+        now = self._clock.monotonic()
+        if self._request is None:
+            return max(0.0, self._next_look - now)
+        slow = now - self._request.asked > self._pace_seconds
+        return _SLOW_ANSWER_SECONDS if slow else _ANSWER_SECONDS
+
+    def _observe(self, task: Task, now: float) -> None:
+        number = task.partition.number
+        self._positions[number] = task.next_offset
+        task.observe(self._as_ms(now), self._eofs.get(number))
+        self._next_look = min(self._next_look, self._due(task))
+
+    def _look(self, tasks: TaskGroup, now: float, request_ends: RequestEnds) -> bool:
+        """Ask for all tasks for which it is time; returns whether any has a question."""
+        self._next_look = math.inf
+        if self._request is not None:
+            return False
+        dues = {task: self._due(task) for task in tasks}
+        earliest = self._asked + self._pace_seconds
+        due = [task for task, at in dues.items() if at <= now]
+        if due and now >= earliest:
+            self._ask(due, now, request_ends)
+            return True
+        self._next_look = max(earliest, min(dues.values(), default=math.inf))
+        return False
+
+    def _ask(self, tasks: Collection[Task], now: float, request_ends: RequestEnds) -> None:
+        questions = {task.partition.number: task.timeline.ask(self._as_ms(now)) for task in tasks}
+        places = {place for question in questions.values() for place in question.upstreams}
+        places |= {(self._topic, number) for number, question in questions.items() if question.of_input}
+        self._asked = now
+        self._request = _Request(now, questions, request_ends(places))
+
+    def _take_answer(self, tasks: TaskGroup) -> bool:
+        """Let the tasks that have asked move on, once all answers are there."""
+        request = self._request
+        if request is None or not request.is_answered:
+            return False
+        self._request = None
+        ends = {place: _end(place, answer) for place, answer in request.answers.items()}
+        for number, question in request.questions.items():
+            task = tasks.get(number)
+            if task is not None:
+                tasks.answer(task, question, ends)
+        return True
+
+    def _due(self, task: Task) -> float:
+        due = task.timeline.due_ms
+        return math.inf if due is None else due / 1000 - self._epoch
+
+    def _as_ms(self, now: float) -> int:
+        return round((self._epoch + now) * 1000)
+
+
+def _end(place: Place, answer: "Future[Any]") -> int | None:
+    try:
+        return int(answer.result().offset)
+    except KafkaException as error:
+        topic, partition = place
+        details = {"topic": topic, "partition": partition, "error": error.args[0].str()}
+        _log.warning("end unknown", extra=details)
+        return None

@@ -13,7 +13,7 @@ from confluent_kafka import Message, TopicPartition
 
 from wallaroo.clock import Clock
 from wallaroo.engine.commit_cycle import Clients, CommitCycle
-from wallaroo.engine.end_offsets import EndOffsets
+from wallaroo.engine.end_offsets import EndOffsets, ask_broker
 from wallaroo.engine.metrics import LoopMetrics
 from wallaroo.engine.pacing import CommitPacing, PollSize
 from wallaroo.engine.restore import Restorer
@@ -87,13 +87,14 @@ class Loop:
         pacing = CommitPacing(interval, linger, settings.commit_every, started=now, ended=now)
         self._cycle = CommitCycle(self.tasks, clients, pacing, self.metrics, self._clock)
         self._member.join(clients.consumer, self._group)
+        request_ends = ask_broker(clients.admin)
         with self._member.leaving_if_refused():
             while not self._stopping.is_set():
                 if clients.watch is not None:
                     clients.watch.check()
                 self._start_restored()
                 dry = self._poll_and_process()
-                self._ends.advance_wall_clock(self.tasks, self._admin)
+                self._ends.advance_wall_clock(self.tasks, request_ends)
                 self._cycle.commit_if_due(dry=dry)
                 self._update_metrics()
         self._cycle.commit_and_wait()
@@ -142,8 +143,9 @@ class Loop:
             self._cycle.wait(_COMMIT_POLL_SECONDS)
             return consumer.consume(most, 0)
         linger = self._cycle.seconds_to_linger()
+        wait = min(_IDLE_SECONDS if linger is None else linger, self._ends.seconds_to_look())
         # The client counts in whole milliseconds, and rounds down.
-        timeout_seconds = _IDLE_SECONDS if linger is None else math.ceil(linger * 1000) / 1000
+        timeout_seconds = math.ceil(wait * 1000) / 1000
         first = consumer.poll(timeout_seconds) if timeout_seconds else None
         return [] if first is None else [first, *consumer.consume(most - 1, 0)]
 
@@ -198,7 +200,9 @@ class Loop:
         number = message.partition() or 0
         match classify_event(message):
             case Event.END_OF_PARTITION:
-                self._ends.reached(number, message.offset() or 0)
+                # Of a task that is to read from elsewhere by now, this is no end.
+                if self.tasks.get(number) is not None and number not in self.tasks.rewound:
+                    self._ends.reached(number, message.offset() or 0)
             case Event.OUT_OF_RANGE:
                 task = self.tasks.get(number)
                 if task is not None:

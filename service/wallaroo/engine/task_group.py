@@ -12,7 +12,7 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from wallaroo.record import Batch, Partition, RawRecord, Rewind
+from wallaroo.record import Batch, Partition, Place, Question, RawRecord, Rewind
 from wallaroo.state.store import KeyedStore
 from wallaroo.task.context import ApplicationContext
 from wallaroo.task.limits import Refusal
@@ -106,12 +106,11 @@ class TaskGroup:
         rewind = task.process(records)
         return Processed(len(records), task.timeline.take_control_records(), rewind)
 
-    def advance_wall_clock(self, task: Task, now_ms: int, *, caught_up: bool) -> bool:
-        """Give a task the time, and whether it has read everything; False if it had to be rewound."""
-        rewind = task.advance_wall_clock(now_ms, caught_up=caught_up)
+    def answer(self, task: Task, question: Question, ends: Mapping[Place, int | None]) -> None:
+        """Give a task the answer to its question of where partitions end."""
+        rewind = task.answer(question, ends)
         if rewind is not None:
             self.rewind(rewind)
-        return rewind is None
 
     def rewind(self, rewind: Rewind) -> None:
         """After user code has failed: back to the last commit, to process the same records one by one."""

@@ -13,8 +13,8 @@ ATTRIBUTES_JSON, ATTRIBUTES_PICKLE, MODEL_JSON, PICKLE = b"1J", b"1D", b"1M", b"
 DICT_JSON, TEXT, BYTES = b"1O", b"1S", b"1B"
 USER = b"1U"
 GENERATOR, GENERATOR_VALUE, GENERATOR_END = b"1G", b"1V", b"1E"
-RANGE_WINDOWS, COUNT_WINDOW, WATERMARK = b"1W", b"1N", b"1T"
-BATCH_MILLISECONDS, BATCH_NANOSECONDS, CONTROL = b"1R", b"1X", b"1C"
+RANGE_WINDOWS, COUNT_WINDOW, WATERMARK, WATERMARK_1 = b"1W", b"1N", b"2T", b"1T"
+BATCH_MILLISECONDS, BATCH_NANOSECONDS, CONTROL, CONTROL_1 = b"1R", b"1X", b"2C", b"1C"
 TASK_POSITION, OFFSET_METADATA = b"1A", b"1I"
 
 # In a changelog; in the value of a record of a repartition or ingest topic; in the topic of a generator's
@@ -39,7 +39,8 @@ FORMATS = (
     Format(USER, "state", "what `serialize` returned"),
     Format(RANGE_WINDOWS, "state", "due time, grid, next window, entries"),
     Format(COUNT_WINDOW, "state", "count, accumulator"),
-    Format(WATERMARK, "state", "idle, watermark"),
+    Format(WATERMARK_1, "state", "idle, watermark"),
+    Format(WATERMARK, "state", "idle, watermark, position, base, since", "0.2"),
     Format(TASK_POSITION, "state", "JSON object"),
     Format(ATTRIBUTES_JSON, "message", "class, line feed, JSON object of the attributes"),
     Format(ATTRIBUTES_PICKLE, "message", "class, line feed, pickled dict of the attributes"),
@@ -55,7 +56,8 @@ FORMATS = (
     Format(GENERATOR_END, "position", "nothing"),
     Format(BATCH_MILLISECONDS, "record without a key", "MessagePack of entries, times in milliseconds"),
     Format(BATCH_NANOSECONDS, "record without a key", "MessagePack of entries, times in nanoseconds"),
-    Format(CONTROL, "record without a key", "idle, watermark, upstream"),
+    Format(CONTROL_1, "record without a key", "idle, watermark, upstream"),
+    Format(CONTROL, "record without a key", "idle, watermark, position, upstream", "0.2"),
     Format(OFFSET_METADATA, "offset metadata", "topic id, short names and topic ids of changelogs"),
 )
 

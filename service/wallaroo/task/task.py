@@ -12,7 +12,7 @@ from dataclasses import replace
 from functools import partial
 
 from wallaroo.errors import KafkaSetupError, RecordError, StateError, StopProcessing, StoredValueError
-from wallaroo.record import Batch, Changes, Output, Partition, RawRecord, Rewind
+from wallaroo.record import Batch, Changes, Output, Partition, Place, Question, RawRecord, Rewind
 from wallaroo.state.store import KeyedStore
 from wallaroo.task.batch import BatchExecutor
 from wallaroo.task.context import ApplicationContext, TaskContext, new_writers
@@ -151,12 +151,16 @@ class Task:
         self.timeline.restore(self._committed_offset)
         return self._committed_offset
 
-    def advance_wall_clock(self, now_ms: int, *, caught_up: bool) -> Rewind | None:
-        """Fire the windows due at this time of a monotonic clock; `caught_up`: nothing is left to read.
+    def observe(self, now_ms: int, eof: int | None) -> None:
+        """Take the time of a clock that does not go back, and where the consumer last met the end."""
+        self.timeline.observe(now_ms, self.next_offset, eof)
 
-        The answer to a Rewind is `rollback`.
+    def answer(self, question: Question, ends: Mapping[Place, int | None]) -> Rewind | None:
+        """Fire the windows that are due by the answer to a question; the answer to a Rewind is `rollback`.
+
+        An end that nobody could say is None.
         """
-        self.timeline.advance_wall_clock(now_ms, self.next_offset, caught_up=caught_up)
+        self.timeline.answer(question, ends.get((self.partition.topic, self.partition.number)), ends)
         if self._in_replay:
             self._fire_in_transactions(self.next_offset)
             return None

@@ -15,12 +15,14 @@ from wallaroo.serde.codecs import codecs_of
 from wallaroo.testing.group import new_groups
 from wallaroo.testing.logs import DeadLetter, Headers, Logs, Record, unpack_batches
 from wallaroo.testing.sources import Sources
-from wallaroo.testing.topology_lookup import outbox_of, partition_counts, stage_of
+from wallaroo.testing.topology_lookup import outbox_of, partition_counts, stage_of, state_of
 from wallaroo.topology.compile import compile_topology
 from wallaroo.topology.describe import Format, describe
 from wallaroo.topology.timing import with_idle_timeout, with_max_future
 
 Text = str | bytes | None
+
+_MOST_LOOKS = 20
 
 
 class Turn(NamedTuple):
@@ -46,6 +48,7 @@ class Pace:
     `slice_size` is the maximum number of records that a task gets at once, as from one poll. A sub-topology
     commits when it has processed `commit_every` records; with None, when `run` finds nothing more to read.
     `order` chooses the next `Turn` from those that have something to read; the default takes them in turn.
+    The tasks of a sub-topology look at the clock after each of its turns, and at no other time in `step`.
 
     Example:
 
@@ -113,7 +116,7 @@ class ApplicationDriver:
             with_max_future(with_idle_timeout(sub, idle_timeout_ms), max_future_ms)
             for sub in self.topology.sub_topologies
         ]
-        self._groups = new_groups(self.topology, subs, self._logs, codecs, on_error)
+        self._groups = new_groups(self.topology, subs, self._logs, self._clock, codecs, on_error)
         self._time_of_day = ManualClock(SystemClock().now_ms() if time_of_day_ms is None else time_of_day_ms)
         self._update_time_of_day()
 
@@ -207,11 +210,11 @@ class ApplicationDriver:
 
     def advance(self, milliseconds: int) -> None:
         """Move the clock, which closes windows of idle partitions; the next commit writes their output."""
-        self._advance_wall_clock()
+        self._look()
         self._clock.advance(milliseconds)
         self._time_of_day.advance(milliseconds)
         self._update_time_of_day()
-        self._advance_wall_clock()
+        self._look()
 
     def read(self, sink: str) -> list[bytes | None]:
         """Return the values of `records(sink)`. Raises WallarooParameterError if there is no such topic."""
@@ -246,7 +249,7 @@ class ApplicationDriver:
         Raises WallarooParameterError if no such stage keeps state.
         """
         sub, step = stage_of(self.topology, stage)
-        return self._groups[sub.name].state(step, key)
+        return state_of(step, self._groups[sub.name].stored(step.store.name), key)
 
     def describe(self, format: Format = "text") -> str:  # noqa: A002 - as the command's option
         """Return the topology as `wallaroo describe` prints it: as text, json or mermaid."""
@@ -260,6 +263,7 @@ class ApplicationDriver:
         group, every = self._groups[turn.sub_topology], self._pace.commit_every
         with self._worker():
             done = group.process(Partition(turn.topic, turn.partition), most)
+            group.look()
             if every is not None and group.pending_records >= every:
                 group.commit()
         return done
@@ -276,17 +280,21 @@ class ApplicationDriver:
     def _update_event_time(self) -> None:
         """Let tasks notice which partitions are empty or idle: no record says it."""
         if any(group.sub.timing is not None for group in self._groups.values()):
-            self._advance_wall_clock()
+            self._look()
             self.commit()
 
     def _update_time_of_day(self) -> None:
         for group in self._groups.values():
             group.update_time_of_day(self._time_of_day.now_ms())
 
-    def _advance_wall_clock(self) -> None:
+    def _look(self) -> None:
+        """Let every task look at the time until it knows what it has asked."""
         with self._worker():
             for group in self._groups.values():
-                group.advance_wall_clock(self._clock.now_ms())
+                # A task that is rolled back asks again; then its records have to be read first.
+                for _ in range(_MOST_LOOKS):
+                    if not group.look():
+                        break
 
 
 def _bytes(text: Text) -> bytes | None:

@@ -4,38 +4,46 @@ Only a commit writes to the logs: outputs, changelogs and offsets at once. The `
 uses, too, drives the tasks.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from concurrent.futures import Future
+from types import SimpleNamespace
 from typing import Any
 
+from wallaroo.clock import Clock
+from wallaroo.engine.end_offsets import EndOffsets
 from wallaroo.engine.task_group import TaskFactory, TaskGroup
-from wallaroo.record import Batch, Partition
+from wallaroo.record import Batch, Partition, Place
 from wallaroo.serde.codecs import Codecs
 from wallaroo.task.context import ApplicationContext, StateCodecs, new_stores
 from wallaroo.task.dead_letters import OnError
-from wallaroo.task.keys import key_bytes
 from wallaroo.task.task import Task
 from wallaroo.testing.logs import Logs
 from wallaroo.topology.model import SubTopology, Topology
-from wallaroo.topology.steps import Stateful
-from wallaroo.windows.kinds import open_state
 
 
 def new_groups(
-    topology: Topology, subs: Iterable[SubTopology], logs: Logs, codecs: Codecs, on_error: str
+    topology: Topology, subs: Iterable[SubTopology], logs: Logs, clock: Clock, codecs: Codecs, on_error: str
 ) -> dict[str, "Group"]:
     """The groups of these sub-topologies of a topology, by name."""
     context = ApplicationContext(codecs.values, logs.partitions, topology.dead_letters, OnError(on_error))
-    return {sub.name: Group(sub, logs, codecs.state, context) for sub in subs}
+    return {sub.name: Group(sub, logs, clock, codecs.state, context) for sub in subs}
 
 
 class Group:
     """The tasks of one sub-topology and their committed offsets."""
 
     def __init__(
-        self, sub: SubTopology, logs: Logs, state_codecs: StateCodecs, application_context: ApplicationContext
+        self,
+        sub: SubTopology,
+        logs: Logs,
+        clock: Clock,
+        state_codecs: StateCodecs,
+        application_context: ApplicationContext,
     ) -> None:
         self.sub = sub
         self._logs = logs
+        self._clock = clock
+        self._ends = EndOffsets(sub.input.topic, clock, pace_seconds=0)
         self._state_codecs = state_codecs
         new_task = TaskFactory(sub, application_context)
         self._future = new_task.future
@@ -71,24 +79,27 @@ class Group:
         messages = self._logs.read(at, self._positions[at], most)
         self._positions[at] = messages[-1].offset() + 1
         processed = self._tasks.process(at.number, messages)
-        if processed is None:
-            return 0
-        if processed.rewind is not None:
+        if processed is not None and processed.rewind is not None:
             self._tasks.rewind(processed.rewind)
-        return processed.records
+        return 0 if processed is None else processed.records
 
     def update_time_of_day(self, now_ms: int) -> None:
         """Take the time of day, which says what is in the future."""
         self._future.update(now_ms)
 
-    def advance_wall_clock(self, now_ms: int) -> None:
-        """Advance the wall clock of every task, if event time is tracked; twice for a rewound task."""
+    def look(self) -> bool:
+        """Let every task look at the time, if event time is tracked, as a worker does after each poll.
+
+        What a task asks is answered with the ends of this moment, but it hears that when it looks again.
+        Returns whether something was asked or answered.
+        """
         if self.sub.timing is None:
-            return
+            return False
         for at in self._partitions:
-            task = self._task(at)
-            if not self._tasks.advance_wall_clock(task, now_ms, caught_up=self._is_at_end(at)):
-                self._tasks.advance_wall_clock(task, now_ms, caught_up=self._is_at_end(at))
+            self._task(at)
+            if not self._logs.has_from(at, self._positions[at]):
+                self._ends.reached(at.number, self._logs.end(at))
+        return self._ends.advance_wall_clock(self._tasks, self._request_ends)
 
     def begin_commit(self) -> None:
         """Finish the commit in progress, and begin one of all that has been done."""
@@ -116,21 +127,22 @@ class Group:
         self._end_transaction()
         for at in self._partitions:
             self._tasks.drop(at.number)
+        self._ends = EndOffsets(self.sub.input.topic, self._clock, pace_seconds=0)
         self._positions = dict(self._committed)
 
-    def state(self, step: Stateful, key: str | bytes | int | None) -> Any:
-        """A copy of a stage's committed state for a key; without one, of the only key that there is."""
-        stores = [self._task(at).stores[step.store.name] for at in self._partitions]
-        states = {key: store.peek(key) for store in stores for key, _ in store.items()}
-        if key is None and len(states) == 1:
-            return open_state(step, next(iter(states.values())))
-        found = None if key is None else states.get(key_bytes(step.name, key))
-        return None if found is None else open_state(step, found)
+    def stored(self, store: str) -> dict[bytes, Any]:
+        """Copies of the committed values of a store, by key."""
+        stores = [self._task(at).stores[store] for at in self._partitions]
+        return {key: each.peek(key) for each in stores for key, _ in each.items()}
 
-    def _is_at_end(self, at: Partition) -> bool:
-        return not self._logs.has_from(at, self._positions[at])
+    def _request_ends(self, places: Collection[Place]) -> dict[Place, Future[Any]]:
+        answers: dict[Place, Future[Any]] = {place: Future() for place in places}
+        for place, answer in answers.items():
+            answer.set_result(SimpleNamespace(offset=self._logs.end(Partition(*place))))
+        return answers
 
     def _seek(self, number: int, offset: int) -> None:
+        self._ends.forget(number)
         self._positions[self._partitions[number]] = offset
 
     def _task(self, at: Partition) -> Task:

@@ -141,6 +141,10 @@ class Logs:
         log = self._logs[at]
         return bool(log) and log[-1].offset >= offset
 
+    def end(self, at: Partition) -> int:
+        """Return the offset behind the last record and the last transaction of a partition."""
+        return self._ends[at]
+
     def compacted(self, at: Partition) -> dict[bytes, bytes]:
         """Return what compaction leaves of the state in a partition: the last value of each key, if any."""
         last = {record.key: record.value for record in self._logs[at] if record.key != POSITION_KEY}

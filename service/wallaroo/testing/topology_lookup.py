@@ -1,11 +1,13 @@
 """Where things are in a topology: partition counts, outboxes, stages, sources."""
 
 from collections.abc import Iterable, Mapping
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from wallaroo.errors import WallarooParameterError
+from wallaroo.task.keys import key_bytes
 from wallaroo.topology.model import Generator, Ingest, RemoteTopic, SubTopology, TcpReceiver, Topology
 from wallaroo.topology.steps import Stateful
+from wallaroo.windows.kinds import open_state
 
 Source = TypeVar("Source", Ingest, Generator)
 
@@ -52,6 +54,14 @@ def stage_of(topology: Topology, stage: str) -> tuple[SubTopology, Stateful]:
             f"no stage {stage!r} keeps state; those that do: {', '.join(sorted(stages)) or 'none'}"
         )
     return stages[stage]
+
+
+def state_of(step: Stateful, stored: Mapping[bytes, Any], key: str | bytes | int | None) -> Any:
+    """The state of a stage for a key, of what it has stored; without one, of the only key that there is."""
+    if key is None and len(stored) == 1:
+        return open_state(step, next(iter(stored.values())))
+    found = None if key is None else stored.get(key_bytes(step.name, key))
+    return None if found is None else open_state(step, found)
 
 
 def source_named(source: str, sources: Iterable[Source], kind: str) -> Source:

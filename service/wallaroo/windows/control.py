@@ -1,6 +1,8 @@
 """Control records: how a task reports its watermark to the partitions of a repartition topic.
 
-    1C<idle><watermark><upstream>     without a key; the watermark in nanoseconds, big-endian
+    2C<idle><watermark><position><upstream>     without a key; the watermark in nanoseconds, big-endian
+
+The position says where an idle task had read its input to the end; 1C had none.
 
 Rules for whoever edits this file:
 1. A report follows all records that it covers, in the same transaction: at most one per partition and
@@ -15,10 +17,11 @@ from struct import Struct
 
 from wallaroo.errors import StoredValueError
 from wallaroo.record import Append, Output
-from wallaroo.serde.formats import CONTROL
-from wallaroo.windows.watermark import NEVER, OutputWatermark, WatermarkStatus
+from wallaroo.serde.formats import CONTROL, CONTROL_1
+from wallaroo.windows.watermark import NEVER, UNKNOWN, OutputWatermark, WatermarkStatus
 
-_header = Struct(">2s?q")
+_header = Struct(">2s?qq")
+_header_1 = Struct(">2s?q")
 
 
 def upstream_id(sub_topology: str, partition: int) -> str:
@@ -28,20 +31,24 @@ def upstream_id(sub_topology: str, partition: int) -> str:
 
 def is_control(key: bytes | None, value: bytes | None) -> bool:
     """Whether a record of an internal topic is a control record."""
-    return key is None and value is not None and value[:2] == CONTROL
+    return key is None and value is not None and value[:2] in (CONTROL, CONTROL_1)
 
 
 def encode_report(upstream: str, status: WatermarkStatus) -> bytes:
-    return _header.pack(CONTROL, status.idle, status.watermark) + upstream.encode()
+    return _header.pack(CONTROL, status.idle, status.watermark, status.position) + upstream.encode()
 
 
 def decode_report(value: bytes) -> tuple[str, WatermarkStatus]:
-    """The upstream and its status; StoredValueError if the bytes are not what `encode_report` makes."""
-    if value[:2] != CONTROL or len(value) <= _header.size or value[2] > 1:
+    """The upstream and its status; StoredValueError if `encode_report` has never made such bytes."""
+    header = {CONTROL: _header, CONTROL_1: _header_1}.get(value[:2])
+    if header is None or len(value) <= header.size or value[2] > 1:
         raise StoredValueError(f"a control record cannot be read: {value[:80]!r}")
-    _, idle, watermark = _header.unpack_from(value)
+    _, idle, watermark, *rest = header.unpack_from(value)
+    position = rest[0] if rest else UNKNOWN
+    if position < UNKNOWN:
+        raise StoredValueError(f"a control record contradicts itself: {value[:80]!r}")
     try:
-        return value[_header.size :].decode(), WatermarkStatus(watermark, idle)
+        return value[header.size :].decode(), WatermarkStatus(watermark, idle, position)
     except UnicodeDecodeError as error:
         raise StoredValueError(f"a control record names no upstream: {value[:80]!r}") from error
 
@@ -51,6 +58,7 @@ class WatermarkReports:
 
     `output` is the watermark of the task's results before the current record;
     `has_missed(event_time, watermark)` says of those windows whether one that covers a moment is past due.
+    `every` is how far the wall clock moves a watermark between two reports, in nanoseconds.
     """
 
     def __init__(
@@ -60,7 +68,9 @@ class WatermarkReports:
         partitions: int,
         has_missed: Callable[[int, int], bool],
         output: OutputWatermark,
+        every: int,
     ) -> None:
+        self.every = every
         self._count = 0
         self._upstream = upstream
         self._topic = topic

@@ -39,8 +39,10 @@ class FutureBound:
         self.latest = min(latest, END_OF_TIME - 1)
 
     def set_back(self, status: WatermarkStatus) -> WatermarkStatus:
-        """The status, its watermark set back to the wall clock if it lies beyond the bound."""
-        return replace(status, watermark=self.now) if status.watermark > self.latest else status
+        """The status, set back to the wall clock, its pause forgotten, if it lies beyond the bound."""
+        if status.watermark <= self.latest:
+            return status
+        return replace(status, watermark=self.now, pause=None)
 
     def refusal(self, what: str, event_time: int) -> RecordError:
         """The error for an event time beyond the bound; `what` says whose it is."""

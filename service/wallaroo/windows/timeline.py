@@ -7,6 +7,7 @@ Rules for whoever edits this file:
    A rollback goes back to what is stored.
 3. A window on which user code raises is closed all the same: the record that made it due is not to blame,
    and neither is the next one.
+4. A task that has a window open is not idle, whatever its clock says: its results are still to come.
 """
 
 from collections import Counter
@@ -15,26 +16,28 @@ from dataclasses import replace
 from functools import partial
 from heapq import heappop
 
-from wallaroo.record import Append, Partition
+from wallaroo.record import Append, Partition, Place, Question
 from wallaroo.state.store import KeyedStore
-from wallaroo.topology.model import Repartition, SubTopology
+from wallaroo.topology.model import Repartition, SubTopology, Timing
 from wallaroo.topology.steps import Window
 from wallaroo.windows.control import WatermarkReports, clamp, decode_report, upstream_id
 from wallaroo.windows.future import FutureBound, warn_of_set_back
 from wallaroo.windows.kinds import due_times_of, kind_of
 from wallaroo.windows.stage import DueWindow, TimeContext, WindowTrigger
 from wallaroo.windows.timers import Timers
+from wallaroo.windows.upstreams import UpstreamClock
 from wallaroo.windows.watermark import (
     NEVER,
+    UNKNOWN,
     OutputWatermark,
     SourceClock,
-    UpstreamClock,
     WatermarkStatus,
     WatermarkStore,
 )
 
-# While it follows the wall clock, an upstream reports this often; nanoseconds.
-_REPORT_EVERY = 1_000_000_000
+# While it follows the wall clock, an upstream reports this often in nanoseconds, between these bounds.
+_REPORTS_IN_A_HORIZON = 100
+_REPORT_AT_MOST_EVERY, _REPORT_AT_LEAST_EVERY = 100_000_000, 1_000_000_000
 
 Late = Counter[str]
 Dropped = Counter[tuple[str, str]]
@@ -89,7 +92,7 @@ class Timeline:
     @property
     def pending(self) -> bool:
         """Whether there is something to commit besides records."""
-        return self._changed or (self._reports is not None and self._should_report(_REPORT_EVERY))
+        return self._changed or (self._reports is not None and self._should_report(self._step))
 
     @property
     def watermark(self) -> int | None:
@@ -97,19 +100,21 @@ class Timeline:
         return None if self.clock.watermark == NEVER else self.clock.watermark
 
     @property
-    def is_idle(self) -> bool:
-        """Whether the passing of time alone changes nothing."""
-        reported = self._reports is None or self._stored.own.idle
-        return self.clock.idle and reported and not any(timers.heap for timers in self.timers.values())
+    def due_ms(self) -> int | None:
+        """When the broker is to be asked next; None if the passing of time alone changes nothing."""
+        return self.clock.due_ms(self._next_to_matter())
 
-    @property
-    def awaits_end(self) -> bool:
-        """Whether the wall clock would move the watermark if it is certain that nothing is left to read."""
-        return self.clock.awaits_end
+    def observe(self, now_ms: int, position: int, eof: int | None) -> None:
+        """Take the time; `position` is the offset to read next, `eof` where the consumer last met the end."""
+        self.clock.observe(now_ms, position, eof)
 
-    def advance_wall_clock(self, now_ms: int, position: int, *, caught_up: bool) -> None:
-        """Take the time of a monotonic clock; `caught_up`: nothing is left to read."""
-        self.clock.advance_wall_clock(now_ms, position, caught_up=caught_up)
+    def ask(self, now_ms: int) -> Question:
+        """What has to be asked of the broker before the clock can go on; earlier questions are forgotten."""
+        return self.clock.ask(now_ms)
+
+    def answer(self, question: Question, end: int | None, ends: Mapping[Place, int | None]) -> None:
+        """Take the ends of the own input and of those of upstreams; None where nobody could say."""
+        self.clock.answer(question, end, ends)
 
     def on_control_record(self, value: bytes) -> None:
         """Take a control record; StoredValueError if it cannot be read."""
@@ -154,21 +159,41 @@ class Timeline:
         """Store and report the watermark with a batch; returns the control records in it, by topic."""
         if records:
             self.clock.idle = False
+        own = self._status
         if self._reports is not None and self._should_report(1):
-            output = WatermarkStatus(clamp(self._output.watermark), self.clock.idle)
-            self._reports.send_watermark(output, append)
-        self._stored.save(self._status, self.clock.upstreams)
+            self._reports.send_watermark(replace(own, watermark=clamp(self._output.watermark)), append)
+        self._stored.save(own, self.clock.upstreams)
         self._changed = False
         return {} if self._reports is None else self._reports.take_count()
 
     @property
+    def _has_open(self) -> bool:
+        return any(timers.heap for timers in self.timers.values())
+
+    @property
     def _status(self) -> WatermarkStatus:
-        return WatermarkStatus(self.clock.watermark, self.clock.idle)
+        clock = self.clock
+        idle = clock.idle and not self._has_open
+        return WatermarkStatus(clock.watermark, idle, clock.rests_at if idle else UNKNOWN, clock.pause)
 
     def _should_report(self, moved: int) -> bool:
-        """Whether since the last report the clock has moved this far, become idle, or woken up."""
+        """Whether since the last report the clock has moved this far, become idle elsewhere, or woken up."""
         now, reported = self._status, self._stored.own
-        return now.idle != reported.idle or (not now.idle and now.watermark - reported.watermark >= moved)
+        if now.rests_at != reported.rests_at:
+            return True
+        return not now.idle and now.watermark - reported.watermark >= moved
+
+    @property
+    def _step(self) -> int:
+        """How far the watermark must move for a report: any way, unless only the wall clock moves it."""
+        return self._reports.every if self._reports is not None and self.clock.all_idle else 1
+
+    def _next_to_matter(self) -> int | None:
+        """The next watermark at which a window fires or a report is due."""
+        levels = [each.heap[0][0] + each.preceding_delay for each in self.timers.values() if each.heap]
+        if self._reports is not None and not self._status.idle:
+            levels.append(self.clock.watermark + self._step)
+        return min(levels, default=None)
 
     def _advance_and_fire(self, event_time: int) -> None:
         self.clock.watermark = event_time
@@ -179,8 +204,7 @@ class Untimed:
     """The timeline of a task to which event time means nothing; it costs nothing per record."""
 
     pending = False
-    is_idle = True
-    awaits_end = False
+    due_ms: int | None = None
     watermark: int | None = None
 
     def contexts(self, _late: Late, _dropped: Dropped) -> tuple[TimeContext, TimeContext]:
@@ -188,7 +212,13 @@ class Untimed:
 
     def restore(self, _position: int) -> None: ...
 
-    def advance_wall_clock(self, _now_ms: int, _position: int, *, caught_up: bool) -> None: ...
+    def observe(self, _now_ms: int, _position: int, _eof: int | None) -> None: ...
+
+    def ask(self, now_ms: int) -> Question:
+        """Nothing is ever due here."""
+        return Question(now_ms, 0, NEVER, {}, of_input=False)
+
+    def answer(self, _question: Question, _end: int | None, _ends: Mapping[Place, int | None]) -> None: ...
 
     def on_control_record(self, _value: bytes) -> None:
         """Windows that are no longer declared leave control records behind; ignore them."""
@@ -223,19 +253,21 @@ def timeline_of(
     timing = sub.timing
     if timing is None:
         return Untimed()
-    upstreams = [
-        upstream_id(upstream.name, number)
-        for upstream in sub.input.upstreams
-        for number in range(partitions[upstream.topic])
-    ]
-    clock: SourceClock | UpstreamClock = (
-        SourceClock(timing.idle_timeout, timing.horizon) if sub.input.is_source else UpstreamClock(upstreams)
-    )
     own = upstream_id(sub.name, partition.number)
     timers = _timers(sub, stores)
+    clock = _clock(sub, timing, partitions)
     output: OutputWatermark = _DelayedWatermark() if timers else clock
     stored = WatermarkStore(stores[timing.store.name], own)
     return Timeline(clock, stored, timers, output, _reports(own, sub, partitions, output), future)
+
+
+def _clock(sub: SubTopology, timing: Timing, partitions: Mapping[str, int]) -> SourceClock | UpstreamClock:
+    leads_on = any(isinstance(target, Repartition) and target.windows is not None for target in sub.targets)
+    if sub.input.is_source:
+        return SourceClock(timing.idle_timeout, timing.horizon, leads_on=leads_on)
+    topics = {upstream.name: upstream.topic for upstream in sub.input.upstreams}
+    expected = [upstream_id(name, n) for name, topic in topics.items() for n in range(partitions[topic])]
+    return UpstreamClock(expected, topics, timing.horizon, leads_on=leads_on)
 
 
 def _timers(sub: SubTopology, stores: Mapping[str, KeyedStore]) -> dict[str, Timers]:
@@ -254,5 +286,10 @@ def _reports(
     for target in sub.targets:
         if isinstance(target, Repartition) and target.windows is not None:
             has_missed = due_times_of(target.windows).has_missed
-            return WatermarkReports(own, target.topic, partitions[target.topic], has_missed, output)
+            every = _report_every(0 if sub.timing is None else sub.timing.horizon)
+            return WatermarkReports(own, target.topic, partitions[target.topic], has_missed, output, every)
     return None
+
+
+def _report_every(horizon: int) -> int:
+    return min(max(horizon // _REPORTS_IN_A_HORIZON, _REPORT_AT_MOST_EVERY), _REPORT_AT_LEAST_EVERY)

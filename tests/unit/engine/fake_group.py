@@ -121,7 +121,7 @@ class FakeTask:
 
     def __init__(self, partition, start):
         self.partition, self.next_offset, self.stores = partition, start, {}
-        self.timeline = SimpleNamespace(is_idle=True, take_control_records=lambda: 0, watermark=None)
+        self.timeline = SimpleNamespace(due_ms=None, take_control_records=lambda: 0, watermark=None)
         self._committed, self._noted = start, []
 
     @property
@@ -133,6 +133,9 @@ class FakeTask:
 
     def settle(self):
         pass
+
+    def observe(self, _now_ms, _eof):
+        """Time means nothing to it."""
 
     def process(self, records):
         fresh = [r.offset() for r in records if r.offset() >= self.next_offset]

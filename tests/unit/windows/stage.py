@@ -106,11 +106,19 @@ class Stage:
     def watermark(self, second, upstream=0, idle=False):
         """One control record of an upstream."""
         at = NEVER if second is None else second * S
-        return self.read(encode_report(f"in/{upstream}", WatermarkStatus(at, idle)), None, 0)
+        status = WatermarkStatus(at, idle, 7 if idle else -1)
+        return self.read(encode_report(f"in/{upstream}", status), None, 0)
 
     def look(self, second, caught_up=True):
-        """The wall clock."""
-        assert self.task.advance_wall_clock(second * 1000, caught_up=caught_up) is None
+        """The wall clock; `caught_up`: all idle upstreams still have nothing to read."""
+        now_ms = second * 1000
+        self.task.observe(now_ms, None)
+        due = self.task.timeline.due_ms
+        if due is not None and due <= now_ms:
+            question = self.task.timeline.ask(now_ms)
+            ends = {place: position + (not caught_up) for place, position in question.upstreams.items()}
+            ends[self.task.partition.topic, 0] = self.offset
+            assert self.task.answer(question, ends) is None
         return self.commit()
 
     def read(self, value, key, timestamp_ms):

@@ -1,7 +1,6 @@
 """Event times in the future: how far ahead they may be, and what becomes of those beyond."""
 
 import logging
-import struct
 
 import pytest
 
@@ -27,6 +26,7 @@ from wallaroo.testing import ApplicationDriver
 from wallaroo.topology.compile import compile_topology
 from wallaroo.topology.timing import with_max_future
 from wallaroo.windows.future import END_OF_TIME, FutureBound
+from wallaroo.windows.watermark import WatermarkCodec
 
 HOUR, DAY = 3_600_000, 86_400_000
 NOON = 1_790_000_000_000
@@ -79,7 +79,9 @@ def test_a_record_in_the_future_opens_no_window_and_is_not_in_any(application_of
 
 def watermarks(driver):
     names = [store.changelog for store in driver.topology.stores if "watermarks" in store.changelog]
-    return [[r for r in driver.records(name) if struct.unpack(">q", r.value[3:])[0] > 0] for name in names]
+    return [
+        [r for r in driver.records(name) if WatermarkCodec().decode(r.value).watermark > 0] for name in names
+    ]
 
 
 def test_its_dead_letter_says_how_far_ahead_it_was_and_what_the_bound_is():

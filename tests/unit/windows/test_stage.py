@@ -156,11 +156,20 @@ def test_a_dead_upstream_holds_every_window():
     assert texts(stage.watermark(10, upstream=1)) == ["1"]
 
 
-def test_an_idle_upstream_holds_none():
+def test_an_idle_upstream_that_has_nothing_to_read_holds_none():
     stage = Stage(range_windows(10), upstreams=2)
     stage.message(1, 5)
-    assert stage.watermark(20, upstream=0) == []
-    assert texts(stage.watermark(None, upstream=1, idle=True)) == ["1"]
+    assert stage.watermark(20, upstream=0) + stage.watermark(None, upstream=1, idle=True) == []
+    assert texts(stage.look(1)) == ["1"]
+
+
+def test_an_idle_upstream_with_a_backlog_is_waited_for():
+    stage = Stage(range_windows(10), upstreams=2)
+    stage.message(1, 5)
+    assert stage.watermark(None, upstream=1, idle=True) + stage.watermark(20, upstream=0) == []
+    assert stage.look(1, caught_up=False) + stage.watermark(4, upstream=1) + stage.look(3) == []
+    assert stage.message(2, 6) == []
+    assert texts(stage.watermark(20, upstream=1)) == ["3"]
 
 
 def test_a_backlog_keeps_the_wall_clock_from_closing_windows():
@@ -168,7 +177,7 @@ def test_a_backlog_keeps_the_wall_clock_from_closing_windows():
     stage.message(1, 5)
     stage.watermark(5, idle=True)
     assert stage.look(10**6, caught_up=False) == []
-    assert stage.look(2 * 10**6) == []
+    assert stage.look(2 * 10**6) + stage.look(2 * 10**6 + 4) == []
     assert texts(stage.look(2 * 10**6 + 5)) == ["1"]
 
 
@@ -219,6 +228,6 @@ def test_what_has_been_heard_is_stored_with_what_came_of_it():
     store = stage.stores["by-key-watermarks"]
     assert {key: store.peek(key) for key, _ in store.items()} == {
         b"in/0": WatermarkStatus(5 * S, idle=False),
-        b"in/1": WatermarkStatus(7 * S, idle=True),
+        b"in/1": WatermarkStatus(7 * S, idle=True, position=7),
         b"by-key/0": WatermarkStatus(5 * S, idle=False),
     }

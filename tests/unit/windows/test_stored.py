@@ -2,6 +2,7 @@
 
 import pickle
 import struct
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -14,7 +15,7 @@ from wallaroo.windows.control import decode_report, encode_report, is_control
 from wallaroo.windows.count import Counted, CountedCodec
 from wallaroo.windows.grid import Contents, Grid
 from wallaroo.windows.range import ContentsCodec, window_reader
-from wallaroo.windows.watermark import NEVER, WatermarkCodec, WatermarkStatus
+from wallaroo.windows.watermark import NEVER, UNKNOWN, Pause, WatermarkCodec, WatermarkStatus
 
 GRID = Grid(9, 3, 1)
 INNER = state_codec(list, RestrictedPickle(["tests"]))
@@ -82,6 +83,23 @@ def test_a_count_window_comes_back(count, accumulator):
     made.count, made.accumulator = count, accumulator if count else None
     back = COUNTED.decode(COUNTED.encode(made))
     assert (back.count, back.accumulator) == (made.count, made.accumulator)
+
+
+pauses = st.builds(Pause, st.integers(NEVER, 2**63 - 1), st.integers(0, 2**62))
+
+
+@given(marks, st.integers(-1, 2**62), st.none() | pauses)
+def test_a_mark_comes_back_with_where_it_rests_and_since_when(mark, position, pause):
+    mark = replace(mark, position=position, pause=pause)
+    assert WatermarkCodec().decode(WatermarkCodec().encode(mark)) == mark
+
+
+def test_marks_and_reports_of_version_0_1_are_idle_nobody_knows_where():
+    stored = b"\x01" + (7).to_bytes(8, "big")
+    wanted = WatermarkStatus(7, idle=True, position=UNKNOWN)
+    assert WatermarkCodec().decode(b"1T" + stored) == wanted
+    assert decode_report(b"1C" + stored + b"in/0") == ("in/0", wanted)
+    assert is_control(None, b"1C" + stored + b"in/0")
 
 
 @given(marks)

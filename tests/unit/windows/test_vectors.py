@@ -96,8 +96,8 @@ def test_an_idle_stream_closes_everything_and_no_empty_window():
     stage = Stage(range_windows(10, slide=2, delay=1000))
     for value, second in ((1, 10_000), (3, 10_001), (5, 10_002)):
         assert stage.message(value, second) == []
-    assert stage.watermark(10_002 + 1010, idle=True) == []
-    assert [text for text, _ in stage.look(0)] == ["4", "9", "9", "9", "9", "5"]
+    assert [text for text, _ in stage.watermark(10_002 + 1010, idle=True)] == ["4", "9", "9", "9", "9", "5"]
+    assert stage.look(0) == []
 
 
 def test_count_windows_make_an_output_of_every_so_many_messages():

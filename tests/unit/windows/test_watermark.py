@@ -1,68 +1,110 @@
-"""Clocks: what moves a watermark, what holds it, and who counts."""
+"""The clock of a source: what moves its watermark, what holds it, and when it asks whether it may."""
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wallaroo.windows.watermark import NEVER, NO_WATERMARK, SourceClock, UpstreamClock, WatermarkStatus
+from wallaroo.windows.watermark import NEVER, UNKNOWN, Pause, SourceClock, WatermarkStatus
 
 MS = 1_000_000
 
 
-def source(watermark=1_000 * MS, idle_timeout_ms=10, horizon_ms=30, position=5, idle=False):
-    clock = SourceClock(idle_timeout_ms * MS, horizon_ms * MS)
-    clock.restore(WatermarkStatus(watermark, idle), {}, position)
+def source(watermark=1_000 * MS, idle_timeout_ms=10, horizon_ms=30, position=5, own=None, **options):
+    clock = SourceClock(idle_timeout_ms * MS, horizon_ms * MS, **{"leads_on": True, **options})
+    clock.restore(own or WatermarkStatus(watermark, idle=False), {}, position)
     return clock
 
 
-def look(clock, *times_ms, position=5, caught_up=True):
+def look(clock, *times_ms, position=5, eof=None, end=None):
+    """What a loop does at these times, if the partition ends at `end`: by default, where it is read."""
     for now_ms in times_ms:
-        clock.advance_wall_clock(now_ms, position, caught_up=caught_up)
+        clock.observe(now_ms, position, eof)
+        due = clock.due_ms(None)
+        if due is not None and due <= now_ms:
+            clock.answer(clock.ask(now_ms), position if end is None else end, {})
     return clock.watermark // MS, clock.idle
 
 
-def test_an_idle_source_follows_the_wall_clock():
+def test_an_idle_source_asks_when_the_idle_timeout_is_over_and_follows_the_wall_clock():
     clock = source()
     assert look(clock, 100, 109) == (1_000, False)
-    assert look(clock, 110) == (1_010, False)
-    assert look(clock, 117) == (1_017, False)
+    assert clock.due_ms(1_001 * MS) == 110
+    question = clock.ask(112)
+    assert (clock.watermark, question.asked_ms, question.of_input) == (1_000 * MS, 112, True)
+    clock.answer(question, 5, {})
+    assert clock.watermark == 1_012 * MS
+    assert clock.due_ms(1_019 * MS) == 119
+
+
+def test_nothing_is_asked_before_something_can_come_of_it():
+    clock = source(leads_on=False)
+    look(clock, 100)
+    assert clock.due_ms(None) is None
+    assert clock.due_ms(1_025 * MS) == 125
+    assert clock.due_ms(1_001 * MS) == 110
 
 
 def test_an_idle_source_says_so_when_nothing_can_be_open_any_more():
     clock = source()
-    assert look(clock, 100, 129) == (1_029, False)
+    assert look(clock, 100, 129) == (1_000, False)
     assert look(clock, 130) == (1_030, True)
-    assert look(clock, 140) == (1_040, True)
+    assert clock.rests_at == 5
+    assert clock.due_ms(None) is None
 
 
 def test_a_backlog_stops_the_wall_clock():
     clock = source()
-    assert look(clock, 100, 1_000_000, caught_up=False) == (1_000, False)
-    assert look(clock, 1_000_001) == (1_000, False)
-    assert look(clock, 1_000_011) == (1_010, False)
+    assert look(clock, 100, 1_000_000, end=6) == (1_000, False)
+    assert clock.due_ms(None) == 1_001_000
+    assert look(clock, 1_000_500, position=6, end=6) == (1_000, False)
+    assert clock.due_ms(None) == 1_000_530
 
 
-def test_a_backlog_begins_the_wait_anew():
+def test_a_broker_that_does_not_answer_stops_the_wall_clock():
     clock = source()
-    look(clock, 100, 105)
-    look(clock, 106, caught_up=False)
-    assert look(clock, 107, 116) == (1_000, False)
-    assert look(clock, 117) == (1_010, False)
+    look(clock, 100)
+    clock.answer(clock.ask(200), None, {})
+    assert clock.watermark == 1_000 * MS
+    assert clock.due_ms(None) == 1_200
 
 
 def test_a_record_begins_the_wait_anew():
     clock = source()
     look(clock, 100, 109)
     clock.watermark = 1_002 * MS
-    assert look(clock, 109, position=6) == (1_002, False)
-    assert look(clock, 118, position=6) == (1_002, False)
-    assert look(clock, 119, position=6) == (1_012, False)
+    assert look(clock, 109, 138, position=6) == (1_002, False)
+    assert look(clock, 139, position=6) == (1_032, True)
+
+
+def test_an_answer_to_a_question_from_before_the_last_record_moves_nothing():
+    clock = source()
+    look(clock, 100)
+    question = clock.ask(200)
+    look(clock, 201, position=6)
+    clock.answer(question, 6, {})
+    assert (clock.watermark, clock.idle) == (1_000 * MS, False)
+
+
+def test_the_end_behind_markers_is_where_the_consumer_has_met_it():
+    clock = source()
+    assert look(clock, 100, 130, end=7) == (1_000, False)
+    assert look(clock, 131, eof=7, end=7) == (1_030, True)
+    assert clock.rests_at == 7
+
+
+def test_an_idle_source_whose_partition_ends_elsewhere_by_now_says_where():
+    clock = source()
+    look(clock, 100, 130)
+    assert look(clock, 200, eof=5) == (1_030, True)
+    assert clock.due_ms(None) is None
+    assert look(clock, 300, eof=8, end=8)[1]
+    assert clock.rests_at == 8
 
 
 def test_a_record_that_is_behind_the_wall_clock_does_not_take_it_back():
     clock = source()
-    assert look(clock, 100, 125) == (1_025, False)
-    assert look(clock, 126, position=6) == (1_025, False)
-    assert look(clock, 136, position=6) == (1_035, False)
+    assert look(clock, 100, 135) == (1_030, True)
+    assert look(clock, 136, 165, position=6) == (1_030, False)
+    assert look(clock, 166, position=6) == (1_060, True)
 
 
 def test_a_source_that_has_never_had_a_record_does_not_count():
@@ -70,28 +112,59 @@ def test_a_source_that_has_never_had_a_record_does_not_count():
     assert not clock.idle
     assert look(clock, 100)[1]
     assert clock.watermark == NEVER
-    clock.advance_wall_clock(10**9, 5, caught_up=True)
-    assert clock.watermark == NEVER
+    assert clock.due_ms(None) is None
 
 
-def test_a_source_that_was_idle_must_see_that_it_still_is_before_it_says_so():
-    clock = source(idle=True)
-    assert not clock.idle
-    assert look(clock, 100, caught_up=False) == (1_000, False)
-    assert look(clock, 101) == (1_000, True)
+def test_a_source_with_a_record_that_nobody_has_read_counts():
+    assert not look(source(watermark=NEVER), 100, end=6)[1]
 
 
-def test_a_source_that_was_idle_and_has_a_record_by_now_counts():
-    clock = source(idle=True)
+def test_a_source_that_was_idle_before_a_restart_still_is_and_checks_where_its_partition_ends():
+    clock = source(own=WatermarkStatus(1_000 * MS, idle=True, position=7))
+    assert (clock.idle, clock.due_ms(None)) == (True, 0)
+    assert look(clock, 100, end=7) == (1_000, True)
+    assert (clock.rests_at, clock.due_ms(None)) == (7, None)
+
+
+def test_a_source_whose_partition_was_made_anew_says_where_it_ends_now():
+    clock = source(own=WatermarkStatus(1_000 * MS, idle=True, position=700))
+    assert look(clock, 100, end=5)[1]
+    assert clock.rests_at == 5
+
+
+def test_a_source_that_was_idle_in_the_version_before_says_where():
+    clock = source(own=WatermarkStatus(1_000 * MS, idle=True, position=UNKNOWN))
+    assert look(clock, 100)[1]
+    assert clock.rests_at == 5
+
+
+def test_a_source_that_was_idle_and_has_read_a_record_counts():
+    clock = source(own=WatermarkStatus(1_000 * MS, idle=True, position=5))
     assert look(clock, 100, position=6) == (1_000, False)
+
+
+def test_a_restart_takes_no_time_away():
+    clock = source(own=WatermarkStatus(1_000 * MS, idle=False, pause=Pause(1_000 * MS, 90)))
+    assert look(clock, 100, 119) == (1_000, False)
+    assert look(clock, 120) == (1_030, True)
+
+
+def test_the_clock_of_another_machine_adds_no_more_than_the_horizon():
+    clock = source(own=WatermarkStatus(1_000 * MS, idle=False, pause=Pause(1_000 * MS, 90)))
+    assert look(clock, 10**9) == (1_030, True)
+
+
+def test_the_clock_of_another_machine_that_is_ahead_begins_the_wait_anew():
+    clock = source(own=WatermarkStatus(1_000 * MS, idle=False, pause=Pause(1_000 * MS, 10**9)))
+    assert look(clock, 100, 129) == (1_000, False)
+    assert look(clock, 130) == (1_030, True)
 
 
 def test_a_rollback_without_records_takes_no_time_away():
     clock = source()
     look(clock, 100, 112)
     clock.restore(WatermarkStatus(1_000 * MS, idle=False), {}, 5)
-    assert clock.watermark == 1_000 * MS
-    assert look(clock, 113) == (1_013, False)
+    assert look(clock, 130) == (1_030, True)
 
 
 def test_a_rollback_with_records_begins_the_wait_anew():
@@ -102,116 +175,10 @@ def test_a_rollback_with_records_begins_the_wait_anew():
     assert look(clock, 500) == (1_000, False)
 
 
-@given(st.lists(st.tuples(st.integers(0, 20), st.integers(0, 1), st.booleans()), max_size=30))
+@given(st.lists(st.tuples(st.integers(0, 20), st.integers(0, 1), st.integers(0, 1)), max_size=30))
 def test_a_source_never_goes_back(looks):
     clock, now, position = source(), 0, 5
-    for passed, read, caught_up in looks:
+    for passed, read, unread in looks:
         before, now, position = clock.watermark, now + passed, position + read
-        clock.advance_wall_clock(now, position, caught_up=caught_up)
-        assert clock.watermark >= before
-
-
-def upstreams(*names):
-    clock = UpstreamClock(names)
-    clock.restore(NO_WATERMARK, {}, 0)
-    return clock
-
-
-def hear(clock, **marks):
-    for name, mark in marks.items():
-        at, idle = mark if isinstance(mark, tuple) else (mark, False)
-        clock.update(f"in/{name[1:]}", WatermarkStatus(at, idle))
-    return clock.watermark
-
-
-def test_the_slowest_upstream_counts():
-    clock = upstreams("in/0", "in/1")
-    assert hear(clock, p0=100, p1=40) == 40
-    assert hear(clock, p1=90) == 90
-    assert hear(clock, p1=130) == 100
-
-
-def test_an_upstream_that_has_not_been_heard_holds_everything():
-    clock = upstreams("in/0", "in/1")
-    assert hear(clock, p0=100) == NEVER
-    clock.advance_wall_clock(10**9, 0, caught_up=True)
-    assert clock.watermark == NEVER
-
-
-def test_an_upstream_that_says_nothing_any_more_holds_everything():
-    clock = upstreams("in/0", "in/1")
-    hear(clock, p0=100, p1=40)
-    clock.advance_wall_clock(10**9, 0, caught_up=True)
-    assert hear(clock, p0=10**6) == 40
-
-
-def test_an_idle_upstream_does_not_count():
-    clock = upstreams("in/0", "in/1")
-    assert hear(clock, p0=100, p1=(40, True)) == 100
-    assert hear(clock, p0=200) == 200
-
-
-def test_an_upstream_that_wakes_counts_again_and_takes_nothing_back():
-    clock = upstreams("in/0", "in/1")
-    hear(clock, p0=100, p1=(40, True))
-    assert hear(clock, p1=50, p0=300) == 100
-    assert hear(clock, p1=120) == 120
-
-
-def test_when_all_are_idle_the_furthest_counts_and_then_the_wall_clock():
-    clock = upstreams("in/0", "in/1")
-    assert hear(clock, p0=(100 * MS, True), p1=(40 * MS, True)) == NEVER
-    clock.advance_wall_clock(7, 0, caught_up=False)
-    assert (clock.watermark, clock.idle) == (NEVER, False)
-    clock.advance_wall_clock(8, 0, caught_up=True)
-    assert (clock.watermark, clock.idle) == (100 * MS, True)
-    clock.advance_wall_clock(18, 0, caught_up=True)
-    assert clock.watermark == 110 * MS
-
-
-def test_when_none_has_ever_had_a_record_there_is_no_time():
-    clock = upstreams("in/0")
-    hear(clock, p0=(NEVER, True))
-    clock.advance_wall_clock(1, 0, caught_up=True)
-    clock.advance_wall_clock(10**6, 0, caught_up=True)
-    assert (clock.watermark, clock.idle) == (NEVER, True)
-
-
-def test_it_stops_being_idle_with_the_first_upstream_that_wakes():
-    clock = upstreams("in/0", "in/1")
-    hear(clock, p0=(100, True), p1=(40, True))
-    clock.advance_wall_clock(8, 0, caught_up=True)
-    hear(clock, p1=41)
-    assert not clock.idle
-
-
-def test_a_report_that_goes_back_is_not_believed():
-    clock = upstreams("in/0")
-    assert hear(clock, p0=100) == 100
-    assert hear(clock, p0=50) == 100
-    assert clock.upstreams["in/0"] == WatermarkStatus(100, idle=False)
-
-
-def test_a_new_partition_of_a_known_upstream_is_listened_to():
-    clock = upstreams("in/0")
-    assert hear(clock, p0=100, p1=200, p2=50) == 100
-    assert hear(clock, p0=300) == 100
-    assert hear(clock, p2=250) == 200
-
-
-def test_a_sub_topology_that_is_no_upstream_any_more_is_not_waited_for():
-    clock = UpstreamClock(["in/0"])
-    clock.restore(
-        NO_WATERMARK, {"old/0": WatermarkStatus(1, idle=False), "in/0": WatermarkStatus(50, idle=False)}, 0
-    )
-    clock.update("old/0", WatermarkStatus(2, idle=False))
-    assert hear(clock, p0=100) == 100
-
-
-@given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 90), st.booleans()), max_size=40))
-def test_a_minimum_never_goes_back(reports):
-    clock = upstreams("in/0", "in/1", "in/2")
-    for number, at, idle in reports:
-        before = clock.watermark
-        clock.update(f"in/{number}", WatermarkStatus(at, idle))
+        look(clock, now, position=position, end=position + unread)
         assert clock.watermark >= before
