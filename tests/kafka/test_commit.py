@@ -9,7 +9,8 @@ from confluent_kafka import Consumer, TopicPartition
 from tests.kafka.cluster import create_topic
 from wallaroo.engine.refusals import refusal_of
 from wallaroo.engine.transaction import Commit, exactly_once, no_probe
-from wallaroo.kafka.clients import task_producer
+from wallaroo.kafka.clients import task_transactions
+from wallaroo.kafka.producers import ProducerTurns
 from wallaroo.kafka.retry import retry
 from wallaroo.record import Batch, Partition
 from wallaroo.settings import Settings
@@ -34,10 +35,9 @@ class Narrow:
         retry(lambda: consumer.commit(offsets=[TopicPartition(f"{topic}-in", 0, 0)], asynchronous=False))
         self._group = consumer.consumer_group_metadata()
         settings = Settings(bootstrap_servers=servers)
-        producer = task_producer(settings, topic, [], largest_batch=LIMIT)
-        producer.init_transactions(30)
+        turns = ProducerTurns([lambda: task_transactions(settings, topic, largest_batch=LIMIT)])
         self._write = exactly_once(
-            [producer], no_probe, partial(refusal_of, lambda: LIMITS, lambda: lambda _outputs: {})
+            turns, no_probe, partial(refusal_of, lambda: LIMITS, lambda: lambda _outputs: {})
         )
 
     def commit(self, rng, *sizes):

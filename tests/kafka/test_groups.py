@@ -5,8 +5,9 @@ from confluent_kafka import OFFSET_INVALID, KafkaException, TopicPartition
 
 from tests.kafka.cluster import Sent, create_topic, produce, wait_until
 from wallaroo.engine.transaction import Commit, exactly_once, no_probe
-from wallaroo.kafka.clients import group_consumer, task_producer
+from wallaroo.kafka.clients import group_consumer, task_transactions
 from wallaroo.kafka.group_member import GroupMember
+from wallaroo.kafka.producers import ProducerTurns
 from wallaroo.record import Batch, Partition
 from wallaroo.settings import Settings
 
@@ -62,9 +63,8 @@ class Group:
         return [len(member.consumer.assignment()) for member in self.members]
 
     def writer(self):
-        producer = task_producer(self.settings, self.name, [])
-        producer.init_transactions(30)
-        return exactly_once([producer], no_probe, lambda _batches, _error: None)
+        turns = ProducerTurns([lambda: task_transactions(self.settings, self.name)])
+        return exactly_once(turns, no_probe, lambda _batches, _error: None)
 
     def commit(self, number, next_offset, group):
         batch = Batch(Partition(self.name, number), next_offset, 1, 0, [(self.name, b"out")], [], {}, {})

@@ -4,6 +4,7 @@ Exactly once takes two transactional producers that take turns (decision 0017). 
 producer, and the consumer commits the offsets of what has been written.
 """
 
+from contextlib import closing
 from functools import partial
 
 from confluent_kafka import KafkaError
@@ -11,17 +12,20 @@ from confluent_kafka.admin import AdminClient
 
 from wallaroo.clock import Clock
 from wallaroo.engine.commit_cycle import Clients
+from wallaroo.engine.hole import committed_offsets, missing_results
 from wallaroo.engine.lost_ends import write_lost_ends
 from wallaroo.engine.refusals import ask_limits, for_good, in_aborted_transactions, refusal_of
-from wallaroo.engine.transaction import Probe, at_least_once, commit_offsets, exactly_once
+from wallaroo.engine.transaction import Commit, Probe, at_least_once, commit_offsets, exactly_once
 from wallaroo.kafka.clients import (
     admin_client,
     group_consumer,
+    offsets_consumer,
     task_producer,
+    task_transactions,
     transactional_ids,
 )
 from wallaroo.kafka.offsets import end_offsets
-from wallaroo.kafka.retry import retry
+from wallaroo.kafka.producers import ProducerTurns
 from wallaroo.kafka.topic_ids import TopicWatch, ask_topic_ids
 from wallaroo.kafka.topics import written_topics
 from wallaroo.settings import Guarantee, Settings
@@ -29,7 +33,6 @@ from wallaroo.task.context import ApplicationContext
 from wallaroo.task.limits import RecordLimits
 from wallaroo.topology.model import Repartition, SubTopology
 
-_INIT_SECONDS = 30.0
 _REQUEST_SECONDS = 30.0
 # The broker ends transactions that have timed out every ten seconds.
 _TIMED_OUT_SECONDS = 10.0
@@ -49,21 +52,18 @@ def open_clients(
     watch = _watch(sub, context, settings, admin, clock)
     limits = partial(_ask_limits, sub, context, settings, admin)
     largest_batch = min(map(limits().max_bytes, written_topics(sub, context.dead_letters)))
-    new_producer = partial(task_producer, settings, failures=failures, largest_batch=largest_batch)
     consumer = group_consumer(settings, sub.group, member_id)
     if settings.processing_guarantee is Guarantee.EXACTLY_ONCE:
-        producers = [new_producer(transactional_id) for transactional_id in transactional_ids(member_id)]
-        for producer in producers:
-            # Fences the worker that had this id before, and aborts what it left open.
-            retry(partial(producer.init_transactions, _INIT_SECONDS))
+        open_producer = partial(task_transactions, settings, largest_batch=largest_batch)
+        turns = ProducerTurns([partial(open_producer, each) for each in transactional_ids(member_id)])
         if not settings.embedded_broker:
-            by_id = dict(zip(transactional_ids(member_id), producers, strict=True))
-            write_lost_ends(by_id, consumer, sub, settings, admin)
-        explain = partial(refusal_of, limits, in_aborted_transactions(new_producer, member_id))
-        write = exactly_once(producers, probe, explain)
+            write_lost_ends(turns.clients, consumer, sub, settings, admin)
+        send = in_aborted_transactions(lambda each: open_producer(each).client, member_id)
+        find_hole = partial(_find_hole, settings, sub.group, member_id)
+        write = exactly_once(turns, probe, partial(refusal_of, limits, send), find_hole)
         timeout_seconds = commit_timeout_seconds(settings.transaction_timeout_ms)
         return Clients(consumer, admin, write, timeout_seconds=timeout_seconds, watch=watch)
-    producer = new_producer(member_id)
+    producer = task_producer(settings, member_id, failures, largest_batch)
     write = at_least_once(producer, failures, probe, partial(refusal_of, limits, for_good(producer)))
     return Clients(consumer, admin, write, commit_offsets(consumer, probe), watch=watch)
 
@@ -91,6 +91,14 @@ def _watch(
     ids = ask_topic_ids(admin, [sub.input.topic, *(store.changelog for store in sub.stores)])
     context.topic_ids.update(ids)
     return TopicWatch(admin, ids, clock)
+
+
+def _find_hole(settings: Settings, group: str, member_id: str, commit: Commit) -> str:
+    """What is missing of a failed commit whose offsets the group has all the same."""
+    ends = {batch.partition: batch.next_offset for batch in commit.batches}
+    with closing(offsets_consumer(settings, group, f"{member_id}-offsets")) as consumer:
+        committed = committed_offsets(consumer, list(ends))
+    return missing_results(group, commit.starts, ends, committed)
 
 
 def _ask_limits(

@@ -140,6 +140,6 @@ class CommitCycle:
         self._pacing.started = now
         self._pending = 0
         if batches:
-            commit = Commit(batches, group)
+            commit = Commit(batches, group, self._tasks.committed_offsets())
             self._deadline = now + self._clients.timeout_seconds
             self._current = commit, self._thread.submit(self._clients.write, commit)

@@ -94,6 +94,10 @@ class TaskGroup:
         """How much there is to commit."""
         return sum(task.pending_records for task in self._tasks.values())
 
+    def committed_offsets(self) -> dict[Partition, int]:
+        """Up to where every task has been committed, as far as is known here."""
+        return {task.partition: task.committed_offset for task in self._tasks.values()}
+
     def process(self, number: int, messages: Sequence[RawRecord]) -> Processed | None:
         """Let a task process messages of its partition, in order; None if they are dropped."""
         task = self._tasks.get(number)

@@ -11,21 +11,22 @@ Rules for whoever edits this file:
    Whatever is neither committed nor aborted is raised, and the worker ends.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import partial
-from itertools import cycle
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
+from wallaroo.engine.hole import ended_by_another
 from wallaroo.engine.refusals import Explain, is_of_a_record
-from wallaroo.errors import CommitError
+from wallaroo.errors import CommitError, KafkaSetupError
 from wallaroo.kafka.errors import first_missing_permission, missing_permission
+from wallaroo.kafka.producers import ProducerTurns
 from wallaroo.kafka.retry import retry
-from wallaroo.record import Batch
+from wallaroo.record import Batch, Partition
 from wallaroo.task.limits import Refusal
 
 _FLUSH_SECONDS = 20.0
@@ -53,10 +54,14 @@ def no_probe(_point: ProbePoint) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """What is committed together: the batches of one loop's tasks, and the metadata of their group."""
+    """What is committed together: the batches of one loop's tasks, and the metadata of their group.
+
+    `starts` is what the tasks had committed before.
+    """
 
     batches: Sequence[Batch]
     group: Any
+    starts: Mapping[Partition, int] = field(default_factory=dict)
 
     @property
     def offsets(self) -> list[TopicPartition]:
@@ -78,14 +83,18 @@ class CommitResult:
 COMMITTED = CommitResult(committed=True)
 
 Writer = Callable[[Commit], CommitResult]
+# What is missing of a commit that failed, and what leads out; empty if nothing is.
+FindHole = Callable[[Commit], str]
 
 
-def exactly_once(producers: Sequence[Producer], probe: Probe, explain: Explain) -> Writer:
+def exactly_once(
+    turns: ProducerTurns, probe: Probe, explain: Explain, find_hole: FindHole = lambda _commit: ""
+) -> Writer:
     """Write outputs, changelog and offsets in one transaction, each of the next producer."""
-    turns = cycle(producers)
 
     def write_transaction(commit: Commit) -> CommitResult:
-        producer = next(turns)
+        turn = turns.take()
+        producer = turn.client
         send_offsets = partial(producer.send_offsets_to_transaction, commit.offsets, commit.group)
         try:
             probe(ProbePoint.BEFORE_BEGIN)
@@ -108,17 +117,20 @@ def exactly_once(producers: Sequence[Producer], probe: Probe, explain: Explain) 
             retry(producer.commit_transaction)
             probe(ProbePoint.AFTER_COMMIT)
         except KafkaException as error:
-            result = _abort(producer, error)
+            turn.aborted = True
+            result = _abort_or_refuse(producer, error, partial(find_hole, commit))
             return replace(result, refusal=explain(commit.batches, error.args[0]))
         return COMMITTED
 
     return write_transaction
 
 
-def without_offsets(producer: Producer, probe: Probe, explain: Explain) -> Writer:
+def without_offsets(turns: ProducerTurns, probe: Probe, explain: Explain) -> Writer:
     """Write outputs and changelog in one transaction, of what does not come from a topic."""
 
     def write_transaction(commit: Commit) -> CommitResult:
+        turn = turns.take()
+        producer = turn.client
         try:
             probe(ProbePoint.BEFORE_BEGIN)
             producer.begin_transaction()
@@ -127,6 +139,7 @@ def without_offsets(producer: Producer, probe: Probe, explain: Explain) -> Write
             retry(producer.commit_transaction)
             probe(ProbePoint.AFTER_COMMIT)
         except KafkaException as error:
+            turn.aborted = True
             result = _abort(producer, error)
             return replace(result, refusal=explain(commit.batches, error.args[0]))
         return COMMITTED
@@ -206,6 +219,17 @@ def _wait_and_produce(producer: Producer, output: tuple[Any, ...]) -> None:
         with suppress(BufferError):
             producer.produce(*output)
             return
+
+
+def _abort_or_refuse(producer: Producer, error: KafkaException, find_hole: Callable[[], str]) -> CommitResult:
+    """Abort; KafkaSetupError if the group has committed the offsets all the same."""
+    try:
+        return _abort(producer, error)
+    except CommitError as failure:
+        cause = failure.__cause__
+        if isinstance(cause, KafkaException) and ended_by_another(cause.args[0]) and (hole := find_hole()):
+            raise KafkaSetupError(hole) from failure
+        raise
 
 
 def _abort(producer: Producer, error: KafkaException) -> CommitResult:

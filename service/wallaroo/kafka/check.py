@@ -10,15 +10,16 @@ from confluent_kafka import KafkaError
 from wallaroo.errors import SettingsError
 from wallaroo.kafka.clients import (
     admin_client,
-    generator_producer,
+    generator_transactions,
     group_consumer,
     ingest_producer,
     offsets_consumer,
     remote_producer,
     restore_consumer,
     task_producer,
+    task_transactions,
 )
-from wallaroo.settings import Settings
+from wallaroo.settings import Guarantee, Settings
 from wallaroo.topology.model import RemoteTopic, Topology
 
 _MAPPINGS = ("kafka", "consumer", "producer", "delivery")
@@ -47,11 +48,14 @@ def check_clients(topology: Topology, settings: Settings) -> None:
         pass
     failures: list[KafkaError] = []
     admin_client(alone, _NAME)
-    task_producer(alone, _NAME, failures)
+    if alone.processing_guarantee is Guarantee.EXACTLY_ONCE:
+        task_transactions(alone, _NAME)
+    else:
+        task_producer(alone, _NAME, failures)
     if topology.ingests:
         ingest_producer(alone, _NAME, failures)
     if topology.generators:
-        generator_producer(alone, _NAME)
+        generator_transactions(alone, _NAME)
     if any(isinstance(delivery.receiver, RemoteTopic) for delivery in topology.deliveries):
         for one_by_one in (False, True):
             remote_producer(alone, "", _NAME, one_by_one)

@@ -8,9 +8,10 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
 from confluent_kafka.admin import AdminClient
 
 from wallaroo.errors import SettingsError
+from wallaroo.kafka.connection_log import CONTEXT, ConnectionLog, least_level
 from wallaroo.kafka.errors import CLIENT_LOG, log_client_error
 from wallaroo.refusals import secrets_of, without_secrets
-from wallaroo.settings import DEAD_LETTER_BYTES, Guarantee, Settings
+from wallaroo.settings import DEAD_LETTER_BYTES, Settings
 
 Client = TypeVar("Client", Consumer, Producer, AdminClient)
 
@@ -136,25 +137,42 @@ def _consumer_config(settings: Settings, client_id: str) -> dict[str, Any]:
     }
 
 
-def task_producer(
-    settings: Settings, transactional_id: str, failures: list[KafkaError], largest_batch: int = _LARGEST_BATCH
-) -> Producer:
-    """The producer of one loop, transactional if the guarantee is exactly once.
+@dataclass(frozen=True, slots=True)
+class TransactionalProducer:
+    """A producer of transactions, and what its client says of its connections while it is polled."""
 
-    Otherwise `failures` collects the errors of delivery, which a transaction reports by itself. No batch is
-    larger than `largest_batch`, which every topic has to take: the broker refuses batches, not records.
+    transactional_id: str
+    client: Producer
+    connections: ConnectionLog
+
+
+def task_producer(
+    settings: Settings, client_id: str, failures: list[KafkaError], largest_batch: int = _LARGEST_BATCH
+) -> Producer:
+    """The producer of one loop, at least once: `failures` collects the errors of delivery.
+
+    No batch is larger than `largest_batch`, which every topic has to take: the broker refuses batches, not
+    records.
     """
-    config = {
-        **_producer_config(settings, transactional_id),
+    config = _task_producer_config(settings, client_id, largest_batch)
+    return _new_client(Producer, {**config, "on_delivery": _collect_into(failures), **settings.producer})
+
+
+def task_transactions(
+    settings: Settings, transactional_id: str, largest_batch: int = _LARGEST_BATCH
+) -> TransactionalProducer:
+    """The same for exactly once; a transaction reports the errors of delivery by itself."""
+    config = _task_producer_config(settings, transactional_id, largest_batch)
+    return _transactional(settings, transactional_id, config)
+
+
+def _task_producer_config(settings: Settings, client_id: str, largest_batch: int) -> dict[str, Any]:
+    return {
+        **_producer_config(settings, client_id),
         "queue.buffering.max.messages": 1_000_000,
         "queue.buffering.max.kbytes": 1_048_576,
         "batch.size": min(largest_batch, _LARGEST_BATCH),
     }
-    if settings.processing_guarantee is Guarantee.EXACTLY_ONCE:
-        config |= _transactional(settings, transactional_id)
-    else:
-        config["on_delivery"] = _collect_into(failures)
-    return _new_client(Producer, {**config, **settings.producer})
 
 
 def transactional_ids(member_id: str) -> tuple[str, str]:
@@ -180,13 +198,9 @@ def ingest_producer(
     return _new_client(Producer, {**config, **settings.producer})
 
 
-def generator_producer(settings: Settings, transactional_id: str) -> Producer:
+def generator_transactions(settings: Settings, transactional_id: str) -> TransactionalProducer:
     """The producer of a generator: always transactional, because it writes the position too."""
-    config = {
-        **_producer_config(settings, transactional_id),
-        **_transactional(settings, transactional_id),
-    }
-    return _new_client(Producer, {**config, **settings.producer})
+    return _transactional(settings, transactional_id, _producer_config(settings, transactional_id))
 
 
 def remote_producer(settings: Settings, servers: str, client_id: str, one_by_one: bool) -> Producer:
@@ -229,11 +243,21 @@ def largest_record(settings: Settings) -> int:
     return int(given or min(settings.max_message_bytes + DEAD_LETTER_BYTES, _LARGEST_RECORD))
 
 
-def _transactional(settings: Settings, transactional_id: str) -> dict[str, Any]:
-    return {
+def _transactional(settings: Settings, transactional_id: str, more: dict[str, Any]) -> TransactionalProducer:
+    """A transactional producer with these properties, whose log shows what becomes of its connections."""
+    config = {
+        **more,
         "transactional.id": transactional_id,
         "transaction.timeout.ms": settings.transaction_timeout_ms,
+        **settings.producer,
     }
+    asked_for = str(config.get("debug", ""))
+    log_level = int(config["log_level"]) if "log_level" in config else None
+    connections = ConnectionLog(CLIENT_LOG, least_level(log_level, debugs=bool(asked_for)))
+    # Debugging sets the client's log level by itself.
+    debug = f"{asked_for},{CONTEXT}" if asked_for else CONTEXT
+    client = _new_client(Producer, {**config, "logger": connections, "debug": debug})
+    return TransactionalProducer(transactional_id, client, connections)
 
 
 def _collect_into(failures: list[KafkaError]) -> Callable[[Any, Any], None]:

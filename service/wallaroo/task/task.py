@@ -41,7 +41,7 @@ class Task:
         self._positions = PositionLog(sub_topology, application)
         self._input = sub_topology.input
         self._decode = self._input.decode or application.values.decode
-        self._committed_offset = self.next_offset = self._batch_start = start
+        self.committed_offset = self.next_offset = self._batch_start = start
         self._oldest_timestamp: int | None = None
         self._records = 0
         self._outputs: list[Output] = []
@@ -134,11 +134,11 @@ class Task:
 
     def committed(self, batch: Batch) -> None:
         """The batch is committed."""
-        self._committed_offset = batch.next_offset
+        self.committed_offset = batch.next_offset
         self._positions.committed()
         for store in self.stores.values():
             store.commit()
-        if self._committed_offset > self._replay_window.last_offset:
+        if self.committed_offset > self._replay_window.last_offset:
             self._transaction.forget_refused()
 
     def rollback(self) -> int:
@@ -146,10 +146,10 @@ class Task:
         for store in self.stores.values():
             store.rollback()
         self._start_batch()
-        self.next_offset = self._batch_start = self._committed_offset
+        self.next_offset = self._batch_start = self.committed_offset
         self._positions.rollback()
-        self.timeline.restore(self._committed_offset)
-        return self._committed_offset
+        self.timeline.restore(self.committed_offset)
+        return self.committed_offset
 
     def observe(self, now_ms: int, eof: int | None) -> None:
         """Take the time of a clock that does not go back, and where the consumer last met the end."""
@@ -202,7 +202,7 @@ class Task:
 
     def move_to(self, offset: int) -> None:
         """Continue at another offset, between batches: the records up to it are gone."""
-        self._committed_offset = self.next_offset = self._batch_start = offset
+        self.committed_offset = self.next_offset = self._batch_start = offset
 
     @property
     def pending_records(self) -> int:

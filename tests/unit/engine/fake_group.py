@@ -122,7 +122,7 @@ class FakeTask:
     def __init__(self, partition, start):
         self.partition, self.next_offset, self.stores = partition, start, {}
         self.timeline = SimpleNamespace(due_ms=None, take_control_records=lambda: 0, watermark=None)
-        self._committed, self._noted = start, []
+        self.committed_offset, self._noted = start, []
 
     @property
     def pending_records(self):
@@ -147,11 +147,11 @@ class FakeTask:
         return Batch(self.partition, self.next_offset, len(noted), 0, noted, [], {}, {}) if noted else None
 
     def committed(self, batch):
-        self._committed = batch.next_offset
+        self.committed_offset = batch.next_offset
 
     def rollback(self):
-        self._noted, self.next_offset = [], self._committed
-        return self._committed
+        self._noted, self.next_offset = [], self.committed_offset
+        return self.committed_offset
 
 
 class FakeRestorer:

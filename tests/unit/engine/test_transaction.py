@@ -3,8 +3,9 @@
 import pytest
 from confluent_kafka import KafkaError, KafkaException
 
+from tests.unit.engine.fake_producers import turns_of
 from wallaroo.engine.transaction import COMMITTED, Commit, exactly_once, no_probe
-from wallaroo.errors import CommitError
+from wallaroo.errors import CommitError, KafkaSetupError
 from wallaroo.record import Batch, Partition
 
 BATCH = Batch(Partition("in", 1), 7, 1, 0, [("out", b"value", b"key")], [], {}, {})
@@ -33,6 +34,12 @@ class FakeProducer:
     def commit_transaction(self):
         self.calls.append("commit")
 
+    def init_transactions(self, _seconds):
+        pass
+
+    def poll(self, _seconds):
+        pass
+
 
 class FencedWhileItAborts(FakeProducer):
     """Whose transaction has been given up by the broker, as it learns only when it aborts."""
@@ -46,7 +53,7 @@ class FencedWhileItAborts(FakeProducer):
 
 def calls(unsent):
     producer = FakeProducer(unsent)
-    write = exactly_once([producer], no_probe, None)
+    write = exactly_once(turns_of(producer), no_probe, None)
     assert write(Commit([BATCH], "group")) == COMMITTED
     return producer.calls
 
@@ -63,14 +70,33 @@ def test_the_offsets_are_sent_again_until_all_records_are_there():
 
 
 def test_a_producer_that_cannot_abort_says_that_it_cannot_go_on():
-    write = exactly_once([FencedWhileItAborts([0])], no_probe, None)
+    write = exactly_once(turns_of(FencedWhileItAborts([0])), no_probe, None)
     with pytest.raises(CommitError, match="cannot go on: somebody else is me"):
         write(Commit([BATCH], "group"))
 
 
 def test_producers_take_turns():
     first, second = FakeProducer([0, 0]), FakeProducer([0])
-    write = exactly_once([first, second], no_probe, None)
+    write = exactly_once(turns_of(first, second), no_probe, None)
     for _ in range(3):
         write(Commit([BATCH], "group"))
     assert (first.calls.count("commit"), second.calls.count("commit")) == (2, 1)
+
+
+class EndedByAnother(FakeProducer):
+    """Whose transaction was ended by a request that came late."""
+
+    def commit_transaction(self):
+        raise KafkaException(KafkaError(KafkaError.INVALID_TXN_STATE, "not now", True))
+
+
+def test_offsets_that_were_committed_without_their_results_are_not_passed_over():
+    write = exactly_once(turns_of(EndedByAnother([0])), no_probe, None, lambda _commit: "results are missing")
+    with pytest.raises(KafkaSetupError, match="results are missing"):
+        write(Commit([BATCH], "group"))
+
+
+def test_a_transaction_that_was_ended_without_its_offsets_may_be_repeated():
+    write = exactly_once(turns_of(EndedByAnother([0])), no_probe, None, lambda _commit: "")
+    with pytest.raises(CommitError, match="cannot go on"):
+        write(Commit([BATCH], "group"))

@@ -16,8 +16,9 @@ from wallaroo.connectors.generator.refused import WithoutRefused, with_causes, w
 from wallaroo.connectors.generator.task import PARTITION, POSITION_KEY
 from wallaroo.engine.refusals import AskLimits, ask_limits, in_aborted_transactions, refusal_of
 from wallaroo.engine.transaction import Commit, CommitResult, Probe, Writer, without_offsets
-from wallaroo.kafka.clients import admin_client, generator_producer, restore_consumer
+from wallaroo.kafka.clients import admin_client, generator_transactions, restore_consumer
 from wallaroo.kafka.offsets import EndReader, request_end_offsets
+from wallaroo.kafka.producers import ProducerTurns
 from wallaroo.kafka.retry import retry
 from wallaroo.record import Batch
 from wallaroo.settings import Settings
@@ -25,7 +26,6 @@ from wallaroo.task.dead_letters import OnError
 from wallaroo.task.limits import Refusal
 from wallaroo.topology.model import Generator
 
-_INIT_SECONDS = 30.0
 _REQUEST_SECONDS = 10.0
 _POLL_SECONDS = 0.1
 # So many values may wait to be read before the generator waits.
@@ -110,9 +110,8 @@ def open_topics(
 ) -> GeneratorTopics:
     """Take the topics over from the previous owner; `reader` is the group that reads the values."""
     admin = admin_client(settings, client_id)
-    producer = generator_producer(settings, generator.transactional_id)
     # Fences the previous owner, and aborts what it left open.
-    retry(lambda: producer.init_transactions(_INIT_SECONDS))
+    turns = ProducerTurns([lambda: generator_transactions(settings, generator.transactional_id)])
     backlog = Backlog(admin, generator.topic, reader, _MOST_UNREAD)
     consumer = restore_consumer(settings, client_id)
     try:
@@ -120,7 +119,7 @@ def open_topics(
     finally:
         consumer.close()
     limits = partial(ask_limits, admin, settings, (generator.topic, generator.positions, dead_letters))
-    write = without_offsets(producer, probe, partial(_explain, generator, settings, limits))
+    write = without_offsets(turns, probe, partial(_explain, generator, settings, limits))
     leave_out = without_refused(generator, OnError(settings.on_error), dead_letters)
     return GeneratorTopics(write, position, backlog, leave_out)
 
@@ -129,7 +128,9 @@ def _explain(
     generator: Generator, settings: Settings, limits: AskLimits, batches: Sequence[Batch], error: KafkaError
 ) -> Refusal | None:
     """What is known about a refusal; every value is looked at, since none is generated a second time."""
-    open_send = in_aborted_transactions(partial(generator_producer, settings), generator.transactional_id)
+    open_send = in_aborted_transactions(
+        lambda each: generator_transactions(settings, each).client, generator.transactional_id
+    )
     return refusal_of(limits, open_send, [with_causes(batch) for batch in batches], error)
 
 
