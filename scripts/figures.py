@@ -26,11 +26,11 @@ from scripts.traced import PACKAGE, trace_ways
 from scripts.ways import Function, Ways
 
 LIMITS = {
-    "modules": 145,
-    "lines": 18_600,
-    "lines without public docstrings": 17_800,
+    "modules": 165,
+    "lines": 22_000,
+    "lines without public docstrings": 21_000,
     "small modules with one importer": 10,
-    "largest import fan-out": 13,
+    "largest import fan-out": 12,
     "functions on a record's way": 12,
     "files on a record's way": 6,
     "functions on a commit's way": 10,

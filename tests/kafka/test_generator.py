@@ -12,7 +12,7 @@ from confluent_kafka.admin import AdminClient
 from tests.kafka.cluster import create_topic, produce, read_topic, wait_until
 from tests.kafka.service import COMMAND, ServiceProcess
 from tests.kafka.tail import Tail
-from wallaroo.connectors.generator.topics import Backlog
+from wallaroo.connectors.generator.backlog import Backlog
 
 FAULTY = (sys.executable, "-m", "tests.kafka.faulty_service")
 POINTS = ("before_begin", "after_produce", "after_commit")
@@ -118,7 +118,9 @@ def test_an_owner_that_was_asleep_is_fenced_when_it_wakes_up(counter):
 
 def test_a_generator_waits_until_its_reader_has_caught_up(bootstrap_servers, application_id):
     create_topic(bootstrap_servers, application_id, 1)
-    backlog = Backlog(AdminClient({"bootstrap.servers": bootstrap_servers}), application_id, "reader", 100)
+    servers = {"bootstrap.servers": bootstrap_servers}
+    reader = Consumer({**servers, "group.id": "reader", "enable.auto.commit": False})
+    backlog = Backlog(AdminClient(servers), reader, application_id, 100)
     assert not backlog.has_room
     assert backlog.refresh()
     produce(bootstrap_servers, application_id, [(None, b"x")] * 100)

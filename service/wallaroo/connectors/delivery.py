@@ -21,7 +21,6 @@ from wallaroo.engine.metrics import LoopMetrics
 from wallaroo.kafka.clients import WorkerIdentity, group_consumer
 from wallaroo.kafka.errors import Event, classify_event
 from wallaroo.kafka.group_member import Assigned, GroupMember
-from wallaroo.kafka.open_transactions import OpenTransactions
 from wallaroo.observability import metrics
 from wallaroo.observability.health import LoopStatus
 from wallaroo.settings import Settings
@@ -62,7 +61,6 @@ class DeliveryLoop:
         self._member = GroupMember(delivery.outbox, settings, "earliest", self, {"sink": self.name})
         self._topic = OutboxTopic(delivery, settings, self._client_id, clock)
         self._record_of = _value if isinstance(delivery.receiver, TcpReceiver) else _message
-        self._open_transactions = OpenTransactions(settings.bootstrap_servers, clock)
         self._paused = False
         self._stopping = threading.Event()
         self._reconnects = 0
@@ -74,7 +72,7 @@ class DeliveryLoop:
     def status(self) -> LoopStatus:
         partitions = len(self._outbox)
         connected = self._sink.connected or not partitions
-        obstacle = self._member.obstacle or self._open_transactions.obstacle
+        obstacle = self._member.obstacle or self._topic.obstacle
         return LoopStatus(self.name, self._member.answered, partitions, 0, connected, None, obstacle)
 
     def run(self) -> None:
@@ -205,7 +203,7 @@ class DeliveryLoop:
             if position.end >= position.read:
                 stops.append(((at.topic, at.partition), position.end, high))
             self.metrics.values.set(metrics.CONSUMER_LAG, lag, self.name, at.topic, at.partition)
-        self._open_transactions.update(stops)
+        self._topic.watch(stops)
 
     def _update_connection_metrics(self) -> None:
         values = self.metrics.values

@@ -1,9 +1,13 @@
-"""OutboxTopic: whether an outbox is still the topic that its delivery has committed offsets of."""
+"""OutboxTopic: whether an outbox is still the topic of its delivery's offsets, and can be read to its end."""
+
+from collections.abc import Iterable
 
 from wallaroo.clock import Clock
 from wallaroo.engine.starting import StartDecider
 from wallaroo.kafka.clients import admin_client
 from wallaroo.kafka.group_member import Assigned
+from wallaroo.kafka.offsets import Place
+from wallaroo.kafka.open_transactions import OpenTransactions
 from wallaroo.kafka.topic_ids import TopicWatch, ask_topic_ids
 from wallaroo.settings import Settings
 from wallaroo.task.position import encode_metadata
@@ -24,6 +28,12 @@ class OutboxTopic:
         self._watch: TopicWatch | None = None
         group = Group(delivery.group, delivery.outbox, settings.bootstrap_servers, keeps_history=False)
         self._decider = StartDecider(group, settings, self._ids)
+        self._open_transactions = OpenTransactions(settings.bootstrap_servers, clock)
+
+    @property
+    def obstacle(self) -> str:
+        """What keeps a partition from being read on; empty if nothing does."""
+        return self._open_transactions.obstacle
 
     def open(self) -> str:
         """Ask which topic it is now; returns the metadata of its offsets."""
@@ -37,6 +47,10 @@ class OutboxTopic:
         """To be called often. Raises KafkaSetupError if it is another topic now, or gone."""
         if self._watch is not None:
             self._watch.check()
+
+    def watch(self, stops: Iterable[tuple[Place, int, int]]) -> None:
+        """Note where committed records end before all records do: (partition, that offset, the end)."""
+        self._open_transactions.update(stops)
 
     def decide(self, assigned: Assigned) -> Start:
         """Where a partition starts. Raises KafkaSetupError if the group's offset is not one of this topic."""

@@ -8,13 +8,13 @@ from contextlib import closing
 from functools import partial
 
 from confluent_kafka import KafkaError
-from confluent_kafka.admin import AdminClient
 
 from wallaroo.clock import Clock
 from wallaroo.engine.commit_cycle import Clients
 from wallaroo.engine.hole import committed_offsets, missing_results
 from wallaroo.engine.lost_ends import write_lost_ends
-from wallaroo.engine.refusals import ask_limits, for_good, in_aborted_transactions, refusal_of
+from wallaroo.engine.refusals import ask_limits_of, for_good, in_aborted_transactions, refusal_of
+from wallaroo.engine.starting import watch_topics
 from wallaroo.engine.transaction import Commit, Probe, at_least_once, commit_offsets, exactly_once
 from wallaroo.kafka.clients import (
     admin_client,
@@ -24,16 +24,11 @@ from wallaroo.kafka.clients import (
     task_transactions,
     transactional_ids,
 )
-from wallaroo.kafka.offsets import end_offsets
 from wallaroo.kafka.producers import ProducerTurns
-from wallaroo.kafka.topic_ids import TopicWatch, ask_topic_ids
-from wallaroo.kafka.topics import written_topics
 from wallaroo.settings import Guarantee, Settings
 from wallaroo.task.context import ApplicationContext
-from wallaroo.task.limits import RecordLimits
-from wallaroo.topology.model import Repartition, SubTopology
+from wallaroo.topology.model import SubTopology
 
-_REQUEST_SECONDS = 30.0
 # The broker ends transactions that have timed out every ten seconds.
 _TIMED_OUT_SECONDS = 10.0
 
@@ -49,9 +44,9 @@ def open_clients(
     """Open the clients of the loop of a sub-topology; `member_id` identifies it on the cluster."""
     failures: list[KafkaError] = []
     admin = admin_client(settings, member_id)
-    watch = _watch(sub, context, settings, admin, clock)
-    limits = partial(_ask_limits, sub, context, settings, admin)
-    largest_batch = min(map(limits().max_bytes, written_topics(sub, context.dead_letters)))
+    watch = watch_topics(sub, context, settings, admin, clock)
+    limits = partial(ask_limits_of, sub, context, settings, admin)
+    largest_batch = limits().smallest_max_bytes
     consumer = group_consumer(settings, sub.group, member_id)
     if settings.processing_guarantee is Guarantee.EXACTLY_ONCE:
         open_producer = partial(task_transactions, settings, largest_batch=largest_batch)
@@ -77,35 +72,9 @@ def commit_timeout_seconds(transaction_timeout_ms: int) -> float:
     return transaction_timeout_ms / 1000 + _TIMED_OUT_SECONDS
 
 
-def _watch(
-    sub: SubTopology, context: ApplicationContext, settings: Settings, admin: AdminClient, clock: Clock
-) -> TopicWatch | None:
-    """Learn the ids of the topics that hold input and state, and what was used before; not if embedded."""
-    if settings.embedded_broker:
-        return None
-    # Before the group is joined: where another worker writes already, the group has offsets by then.
-    hops = [target.topic for target in sub.targets if isinstance(target, Repartition)]
-    places = [(hop, number) for hop in hops for number in range(context.partitions[hop])]
-    ends = end_offsets(admin, places, _REQUEST_SECONDS)
-    context.used_topics.update(topic for (topic, _), end in ends.items() if end)
-    ids = ask_topic_ids(admin, [sub.input.topic, *(store.changelog for store in sub.stores)])
-    context.topic_ids.update(ids)
-    return TopicWatch(admin, ids, clock)
-
-
 def _find_hole(settings: Settings, group: str, member_id: str, commit: Commit) -> str:
     """What is missing of a failed commit whose offsets the group has all the same."""
     ends = {batch.partition: batch.next_offset for batch in commit.batches}
     with closing(offsets_consumer(settings, group, f"{member_id}-offsets")) as consumer:
         committed = committed_offsets(consumer, list(ends))
     return missing_results(group, commit.starts, ends, committed)
-
-
-def _ask_limits(
-    sub: SubTopology, context: ApplicationContext, settings: Settings, admin: AdminClient
-) -> RecordLimits:
-    """Ask what each topic takes now, and make the record batches fit from now on."""
-    topics = written_topics(sub, context.dead_letters)
-    limits = ask_limits(admin, settings, topics)
-    context.max_bytes.update({topic: limits.max_bytes(topic) for topic in topics})
-    return limits

@@ -21,9 +21,12 @@ from wallaroo.clock import SystemClock
 from wallaroo.kafka.clients import largest_record
 from wallaroo.kafka.retry import retry
 from wallaroo.kafka.topic_config import topic_properties
+from wallaroo.kafka.topics import written_topics
 from wallaroo.record import Batch, Cause, Output
 from wallaroo.settings import Settings
+from wallaroo.task.context import ApplicationContext
 from wallaroo.task.limits import RecordLimits, Refusal, RefusedRecord, limits_of, timestamp_of
+from wallaroo.topology.model import SubTopology
 
 _log = logging.getLogger(__name__)
 
@@ -71,6 +74,16 @@ def ask_limits(admin: AdminClient, settings: Settings, topics: Iterable[str]) ->
     found = topic_properties(admin, topics, settings)
     known = {topic: limits_of(properties) for topic, properties in found.items()}
     return RecordLimits(largest_record(settings), known, SystemClock().now_ms)
+
+
+def ask_limits_of(
+    sub: SubTopology, context: ApplicationContext, settings: Settings, admin: AdminClient
+) -> RecordLimits:
+    """Ask what each topic takes that a sub-topology writes, and make the record batches fit from now on."""
+    topics = written_topics(sub, context.dead_letters)
+    limits = ask_limits(admin, settings, topics)
+    context.max_bytes.update({topic: limits.max_bytes(topic) for topic in topics})
+    return limits
 
 
 def is_of_a_record(error: KafkaError) -> bool:

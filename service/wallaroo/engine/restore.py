@@ -29,6 +29,8 @@ from wallaroo.kafka.retry import retry
 from wallaroo.record import Partition
 from wallaroo.state.store import END_KEY, POSITION_KEY, KeyedStore
 from wallaroo.task.position import Position, RestoredChangelog
+from wallaroo.task.stores import StateCodecs, new_stores
+from wallaroo.topology.model import SubTopology
 
 _log = logging.getLogger(__name__)
 
@@ -207,6 +209,18 @@ class Restorer:
             if not any(reading.restoration is restoration for reading in unread.values()):
                 restoration.seconds = time.monotonic() - started
                 self._results.put(restoration)
+
+
+def new_restorer(
+    sub: SubTopology,
+    state_codecs: StateCodecs,
+    open_consumer: Callable[[], Consumer],
+    decide_start: Callable[[Restoration], None],
+    probe: Probe,
+) -> Restorer:
+    """What restores the stores of a sub-topology's tasks."""
+    changelogs = {store.name: store.changelog for store in sub.stores}
+    return Restorer(changelogs, partial(new_stores, sub, state_codecs), open_consumer, decide_start, probe)
 
 
 def _check_partitions(admin: AdminClient, places: Iterable[Place]) -> None:

@@ -4,10 +4,14 @@ import logging
 from collections.abc import Collection, Mapping
 
 from confluent_kafka import TopicPartition
+from confluent_kafka.admin import AdminClient
 
+from wallaroo.clock import Clock
 from wallaroo.engine.restore import Restoration
 from wallaroo.errors import KafkaSetupError
 from wallaroo.kafka.group_member import Assigned, out_of_range
+from wallaroo.kafka.offsets import end_offsets
+from wallaroo.kafka.topic_ids import TopicWatch, ask_topic_ids
 from wallaroo.settings import Settings
 from wallaroo.task.context import ApplicationContext
 from wallaroo.task.position import OffsetMetadata, RestoredChangelog
@@ -16,6 +20,8 @@ from wallaroo.task.start import Facts, Mismatch, Start, compare, override
 from wallaroo.topology.model import Repartition, SubTopology, Topology
 
 _log = logging.getLogger(__name__)
+
+_REQUEST_SECONDS = 30.0
 
 
 class StartDecider:
@@ -94,3 +100,19 @@ def start_decider(
     group = Group(sub.group, sub.input.topic, settings.bootstrap_servers, keeps_history)
     fed = [hop for hop in hops if hop not in shared]
     return StartDecider(group, settings, context.topic_ids, context.used_topics, fed)
+
+
+def watch_topics(
+    sub: SubTopology, context: ApplicationContext, settings: Settings, admin: AdminClient, clock: Clock
+) -> TopicWatch | None:
+    """Learn the ids of the topics that hold input and state, and what was used before; not if embedded."""
+    if settings.embedded_broker:
+        return None
+    # Before the group is joined: where another worker writes already, the group has offsets by then.
+    hops = [target.topic for target in sub.targets if isinstance(target, Repartition)]
+    places = [(hop, number) for hop in hops for number in range(context.partitions[hop])]
+    ends = end_offsets(admin, places, _REQUEST_SECONDS)
+    context.used_topics.update(topic for (topic, _), end in ends.items() if end)
+    ids = ask_topic_ids(admin, [sub.input.topic, *(store.changelog for store in sub.stores)])
+    context.topic_ids.update(ids)
+    return TopicWatch(admin, ids, clock)

@@ -6,14 +6,14 @@ from functools import partial
 from wallaroo.clock import Clock, SystemClock
 from wallaroo.engine.clients import open_clients
 from wallaroo.engine.loop import Loop
-from wallaroo.engine.restore import Restorer
+from wallaroo.engine.restore import new_restorer
 from wallaroo.engine.starting import start_decider
 from wallaroo.engine.task_group import TaskFactory
 from wallaroo.engine.transaction import Probe, no_probe
 from wallaroo.kafka.clients import WorkerIdentity, restore_consumer
 from wallaroo.service.application import Loaded
 from wallaroo.service.protocol import WorkerSpec
-from wallaroo.task.context import application_context, new_stores
+from wallaroo.task.context import application_context
 from wallaroo.topology.timing import with_idle_timeout, with_max_future
 
 
@@ -47,13 +47,8 @@ def build_loops(worker: WorkerContext) -> list[Loop]:
         sub = with_max_future(sub, settings.max_future_ms)
         member_id = worker.identity.member_id(sub.name)
         decider = start_decider(sub, loaded.topology, settings, context)
-        restorer = Restorer(
-            {store.name: store.changelog for store in sub.stores},
-            partial(new_stores, sub, loaded.codecs.state),
-            partial(restore_consumer, settings, member_id),
-            decider.decide_restored,
-            probe,
-        )
+        open_consumer = partial(restore_consumer, settings, member_id)
+        restorer = new_restorer(sub, loaded.codecs.state, open_consumer, decider.decide_restored, probe)
         clients = partial(open_clients, sub, context, settings, member_id, probe, worker.clock)
         loops.append(Loop(sub, settings, TaskFactory(sub, context), restorer, clients, worker.clock))
     return loops

@@ -1,24 +1,18 @@
-"""Dependencies of a task: its application, its stores, and what its compiled steps use."""
+"""Dependencies of a task: its application, and what its compiled steps use."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from wallaroo.errors import StoredValueError
 from wallaroo.record import Append, Emit, Origin
-from wallaroo.serde.object_codec import Codec, TopicCodec
-from wallaroo.state.memory import MemoryStore
-from wallaroo.state.store import Access, KeyedStore, StoreFormat
+from wallaroo.serde.object_codec import TopicCodec
+from wallaroo.state.store import Access, KeyedStore
 from wallaroo.task.dead_letters import OnError
 from wallaroo.task.repartition import RepartitionWriter, repartition_writers
 from wallaroo.topology.model import SubTopology
-from wallaroo.topology.steps import Stateful, Window
 from wallaroo.windows.future import FutureBound
-from wallaroo.windows.kinds import kind_of
 from wallaroo.windows.stage import TimeContext
-from wallaroo.windows.watermark import WATERMARKS
-
-StateCodecs = Callable[[Callable[[], Any]], Codec]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,19 +91,3 @@ def new_writers(
 ) -> Mapping[str, RepartitionWriter]:
     """The writers of one task, by repartition topic."""
     return repartition_writers(sub.targets, append, application.partitions, application.max_bytes)
-
-
-def new_stores(sub: SubTopology, state_codecs: StateCodecs) -> dict[str, KeyedStore]:
-    """Empty stores for one task, by name; `state_codecs` makes a codec for what a function makes."""
-    formats: dict[str, StoreFormat] = {}
-    for step in sub.steps:
-        if isinstance(step, Stateful):
-            initial, codec = step.store.initial, state_codecs(step.store.initial)
-            formats[step.store.name] = (
-                kind_of(step).store_format(step, codec)
-                if isinstance(step, Window)
-                else StoreFormat(initial, codec)
-            )
-    if sub.timing is not None:
-        formats[sub.timing.store.name] = WATERMARKS
-    return {name: MemoryStore(name, *each) for name, each in formats.items()}

@@ -70,6 +70,11 @@ class RecordLimits:
         known = self.topics.get(topic)
         return self.producer if known is None else min(known.max_bytes, self.producer)
 
+    @property
+    def smallest_max_bytes(self) -> int:
+        """What every topic takes that was asked about."""
+        return min(map(self.max_bytes, self.topics), default=self.producer)
+
     def needs_key(self, topic: str) -> bool:
         known = self.topics.get(topic)
         return known is not None and known.needs_key

@@ -14,8 +14,9 @@ from wallaroo.engine.end_offsets import EndOffsets
 from wallaroo.engine.task_group import TaskFactory, TaskGroup
 from wallaroo.record import Batch, Partition, Place
 from wallaroo.serde.codecs import Codecs
-from wallaroo.task.context import ApplicationContext, StateCodecs, new_stores
+from wallaroo.task.context import ApplicationContext
 from wallaroo.task.dead_letters import OnError
+from wallaroo.task.stores import StateCodecs, new_stores
 from wallaroo.task.task import Task
 from wallaroo.testing.logs import Logs
 from wallaroo.topology.model import SubTopology, Topology

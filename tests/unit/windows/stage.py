@@ -4,8 +4,9 @@ import wallaroo
 from tests.properties.window_samples import by_key
 from wallaroo.record import Partition
 from wallaroo.serde.codecs import codecs_of
-from wallaroo.task.context import ApplicationContext, new_stores
+from wallaroo.task.context import ApplicationContext
 from wallaroo.task.dead_letters import OnError
+from wallaroo.task.stores import new_stores
 from wallaroo.task.task import Task
 from wallaroo.testing.logs import Message, Record
 from wallaroo.topology.compile import compile_topology

@@ -1,12 +1,18 @@
 """Generated values that their topic refuses: taken out of the pending batch, and rejected like records."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
+from confluent_kafka import KafkaError
+from confluent_kafka.admin import AdminClient
+
 from wallaroo.connectors.generator.task import PARTITION
+from wallaroo.engine.refusals import AskLimits, Explain, ask_limits, in_aborted_transactions, refusal_of
 from wallaroo.errors import KafkaSetupError, RecordError
+from wallaroo.kafka.clients import generator_transactions
 from wallaroo.record import Batch, Causes, Output, Partition
+from wallaroo.settings import Settings
 from wallaroo.task.dead_letters import FailureHandler, OnError
 from wallaroo.task.limits import Refusal
 from wallaroo.topology.model import Generator
@@ -39,6 +45,23 @@ class RefusedValue:
 def with_causes(batch: Batch) -> Batch:
     """Name every value by its place, so that the refused ones can be found."""
     return replace(batch, causes=Causes({index: (index,) for index in range(len(batch.outputs))}, {}))
+
+
+def explain_refusals(
+    generator: Generator, settings: Settings, admin: AdminClient, dead_letters: str
+) -> Explain:
+    """Return what explains a refusal; every value is looked at, since none is generated a second time."""
+    limits = partial(ask_limits, admin, settings, (generator.topic, generator.positions, dead_letters))
+    return partial(_explain, generator, settings, limits)
+
+
+def _explain(
+    generator: Generator, settings: Settings, limits: AskLimits, batches: Sequence[Batch], error: KafkaError
+) -> Refusal | None:
+    open_send = in_aborted_transactions(
+        lambda each: generator_transactions(settings, each).client, generator.transactional_id
+    )
+    return refusal_of(limits, open_send, [with_causes(batch) for batch in batches], error)
 
 
 def without_refused(generator: Generator, on_error: OnError, dead_letters: str) -> WithoutRefused:

@@ -1,29 +1,23 @@
 """The topics of a generator: its saved position, its values, and how many of them nobody has read."""
 
-from collections.abc import Sequence
-from functools import partial
+from confluent_kafka import Consumer, TopicPartition
 
-from confluent_kafka import (
-    Consumer,
-    ConsumerGroupTopicPartitions,
-    KafkaError,
-    KafkaException,
-    TopicPartition,
-)
-from confluent_kafka.admin import AdminClient
-
-from wallaroo.connectors.generator.refused import WithoutRefused, with_causes, without_refused
+from wallaroo.connectors.generator.backlog import Backlog
+from wallaroo.connectors.generator.refused import WithoutRefused, explain_refusals, without_refused
 from wallaroo.connectors.generator.task import PARTITION, POSITION_KEY
-from wallaroo.engine.refusals import AskLimits, ask_limits, in_aborted_transactions, refusal_of
 from wallaroo.engine.transaction import Commit, CommitResult, Probe, Writer, without_offsets
-from wallaroo.kafka.clients import admin_client, generator_transactions, restore_consumer
-from wallaroo.kafka.offsets import EndReader, request_end_offsets
+from wallaroo.kafka.clients import (
+    admin_client,
+    generator_transactions,
+    offsets_consumer,
+    restore_consumer,
+)
+from wallaroo.kafka.offsets import EndReader
 from wallaroo.kafka.producers import ProducerTurns
 from wallaroo.kafka.retry import retry
 from wallaroo.record import Batch
 from wallaroo.settings import Settings
 from wallaroo.task.dead_letters import OnError
-from wallaroo.task.limits import Refusal
 from wallaroo.topology.model import Generator
 
 _REQUEST_SECONDS = 10.0
@@ -44,7 +38,7 @@ class GeneratorTopics:
         self,
         write: Writer,
         position: bytes | None,
-        backlog: "Backlog",
+        backlog: Backlog,
         without_refused: WithoutRefused = lambda batch, _refusal: batch,
     ) -> None:
         self.position = position
@@ -69,42 +63,6 @@ class GeneratorTopics:
         return result
 
 
-class Backlog:
-    """How many values a generator may still write before its reader has to catch up."""
-
-    def __init__(self, admin: AdminClient, topic: str, reader: str, most: int) -> None:
-        self._admin = admin
-        self._place = (topic, PARTITION)
-        self._reader = reader
-        self._most = most
-        self._room = 0
-
-    @property
-    def has_room(self) -> bool:
-        """As far as is known without asking Kafka."""
-        return self._room > 0
-
-    def written(self, records: int) -> None:
-        self._room -= records
-
-    def refresh(self) -> bool:
-        """Ask Kafka how far the reader is; returns whether there is room."""
-        self._room = self._most - retry(self._unread)
-        return self._room > 0
-
-    def _unread(self) -> int:
-        at = TopicPartition(*self._place)
-        group = ConsumerGroupTopicPartitions(self._reader, [at])
-        read = self._admin.list_consumer_group_offsets([group], request_timeout=_REQUEST_SECONDS)
-        ends = request_end_offsets(self._admin, [self._place], _REQUEST_SECONDS)
-        found = (read[self._reader].result().topic_partitions or [at])[0]
-        if found.error is not None:
-            raise KafkaException(found.error)
-        # A group that has committed nothing has a negative offset.
-        unread: int = ends[self._place].result().offset - max(0, found.offset)
-        return unread
-
-
 def open_topics(
     generator: Generator, reader: str, settings: Settings, client_id: str, probe: Probe, dead_letters: str
 ) -> GeneratorTopics:
@@ -112,26 +70,17 @@ def open_topics(
     admin = admin_client(settings, client_id)
     # Fences the previous owner, and aborts what it left open.
     turns = ProducerTurns([lambda: generator_transactions(settings, generator.transactional_id)])
-    backlog = Backlog(admin, generator.topic, reader, _MOST_UNREAD)
+    backlog = Backlog(
+        admin, offsets_consumer(settings, reader, f"{client_id}-offsets"), generator.topic, _MOST_UNREAD
+    )
     consumer = restore_consumer(settings, client_id)
     try:
         position = saved_position(consumer, generator.positions)
     finally:
         consumer.close()
-    limits = partial(ask_limits, admin, settings, (generator.topic, generator.positions, dead_letters))
-    write = without_offsets(turns, probe, partial(_explain, generator, settings, limits))
+    write = without_offsets(turns, probe, explain_refusals(generator, settings, admin, dead_letters))
     leave_out = without_refused(generator, OnError(settings.on_error), dead_letters)
     return GeneratorTopics(write, position, backlog, leave_out)
-
-
-def _explain(
-    generator: Generator, settings: Settings, limits: AskLimits, batches: Sequence[Batch], error: KafkaError
-) -> Refusal | None:
-    """What is known about a refusal; every value is looked at, since none is generated a second time."""
-    open_send = in_aborted_transactions(
-        lambda each: generator_transactions(settings, each).client, generator.transactional_id
-    )
-    return refusal_of(limits, open_send, [with_causes(batch) for batch in batches], error)
 
 
 def saved_position(consumer: Consumer, topic: str) -> bytes | None:

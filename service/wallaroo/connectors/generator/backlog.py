@@ -1,0 +1,47 @@
+"""Backlog: how many values of a generator nobody has read.
+
+The consumer is asked for the offsets of its group. The admin client's request for them makes confluent-kafka
+2.16 crash while the group's coordinator is away.
+"""
+
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient
+
+from wallaroo.connectors.generator.task import PARTITION
+from wallaroo.kafka.offsets import request_end_offsets
+from wallaroo.kafka.retry import retry
+
+_REQUEST_SECONDS = 10.0
+
+
+class Backlog:
+    """How many values a generator may still write; `reader` is in the group that reads them."""
+
+    def __init__(self, admin: AdminClient, reader: Consumer, topic: str, most: int) -> None:
+        self._admin = admin
+        self._reader = reader
+        self._place = (topic, PARTITION)
+        self._most = most
+        self._room = 0
+
+    @property
+    def has_room(self) -> bool:
+        """As far as is known without asking Kafka."""
+        return self._room > 0
+
+    def written(self, records: int) -> None:
+        self._room -= records
+
+    def refresh(self) -> bool:
+        """Ask Kafka how far the reader is; returns whether there is room."""
+        self._room = self._most - retry(self._unread)
+        return self._room > 0
+
+    def _unread(self) -> int:
+        ends = request_end_offsets(self._admin, [self._place], _REQUEST_SECONDS)
+        (found,) = self._reader.committed([TopicPartition(*self._place)], timeout=_REQUEST_SECONDS)
+        if found.error is not None:
+            raise KafkaException(found.error)
+        # A group that has committed nothing has a negative offset.
+        unread: int = ends[self._place].result().offset - max(0, found.offset)
+        return unread
