@@ -81,7 +81,7 @@ def settle(shipped, wanted):
 
 def as_sent(message):
     own = tuple(header for header in message.headers() if not header[0].startswith(PREFIX))
-    return message.key(), message.value(), message.timestamp()[1], own
+    return message.key(), message.value(), int(reasons_of(message)["timestamp"]), own
 
 
 def reasons_of(message):
