@@ -1,4 +1,7 @@
-"""A broker that is restarted under load, cleanly or not, changes nothing."""
+"""A broker that is restarted under load, cleanly or not, changes nothing; one that is away costs nothing."""
+
+import os
+import time
 
 import pytest
 
@@ -21,3 +24,23 @@ def test_a_broker_restarted_under_load_changes_nothing(own_broker, own_scenario,
     feed_until_ended(own_scenario, own_broker, rng)
     own_scenario.finish()
     assert "Traceback" not in service.words()
+
+
+def test_a_worker_whose_brokers_are_away_waits_without_working(own_broker, own_scenario, rng):
+    service = own_scenario.start()
+    own_scenario.send(transactions(rng, 100))
+    wait_until(lambda: own_scenario.tail(own_scenario.out_topic).read())
+    own_broker.kill()
+    time.sleep(3)
+    before = cpu_seconds(service)
+    time.sleep(5)
+    assert cpu_seconds(service) - before < 1
+
+
+def cpu_seconds(service):
+    ticks = 0
+    for pid in service.worker_pids():
+        with open(f"/proc/{pid}/stat") as file:
+            fields = file.read().rpartition(")")[2].split()
+        ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")

@@ -265,7 +265,13 @@ def _collect_into(failures: list[KafkaError]) -> Callable[[Any, Any], None]:
 
 
 def admin_client(settings: Settings, client_id: str) -> AdminClient:
-    return _new_client(AdminClient, common_config(settings, client_id))
+    # With the strategy of the others, a request keeps two threads busy for as long as no broker is there
+    # (decision 0020). This client has no coordinator to wait for.
+    config = {
+        **_every_client(settings.bootstrap_servers, client_id),
+        "metadata.recovery.strategy": "rebootstrap",
+    }
+    return _new_client(AdminClient, {**config, **settings.kafka})
 
 
 def _new_client(kind: Callable[[dict[str, Any]], Client], config: dict[str, Any]) -> Client:
