@@ -135,6 +135,25 @@ def test_a_generator_waits_until_its_reader_has_caught_up(bootstrap_servers, app
     assert not backlog.has_room
 
 
+def test_a_generator_whose_position_was_deleted_does_not_begin_anew_in_silence(counter, application_id):
+    service = counter.launch("--end=1000").wait_ready()
+    wait_until(counter.has(1_000))
+    assert service.stop() == 0
+    admin = AdminClient({"bootstrap.servers": counter.servers})
+    (positions,) = [
+        each
+        for each in admin.list_topics().topics
+        if each.startswith(application_id) and each.endswith("-generator")
+    ]
+    admin.delete_topics([positions])[positions].result(30)
+    service.start()
+    assert service.wait(60) == 2
+    assert f"{positions} is empty" in service.words()
+    produce(counter.servers, positions, [(b"generator", None)])
+    service.start()
+    wait_until(counter.has(2_000))
+
+
 def commit(bootstrap_servers, group, offset):
     consumer = Consumer({"bootstrap.servers": bootstrap_servers, "group.id": group})
     consumer.commit(offsets=[offset], asynchronous=False)

@@ -29,6 +29,11 @@ class Backlog:
         """As far as is known without asking Kafka."""
         return self._room > 0
 
+    @property
+    def has_been_read(self) -> bool:
+        """Whether any value has ever been read."""
+        return retry(self._read_up_to) > 0
+
     def written(self, records: int) -> None:
         self._room -= records
 
@@ -39,9 +44,12 @@ class Backlog:
 
     def _unread(self) -> int:
         ends = request_end_offsets(self._admin, [self._place], _REQUEST_SECONDS)
+        unread: int = ends[self._place].result().offset - self._read_up_to()
+        return unread
+
+    def _read_up_to(self) -> int:
         (found,) = self._reader.committed([TopicPartition(*self._place)], timeout=_REQUEST_SECONDS)
         if found.error is not None:
             raise KafkaException(found.error)
         # A group that has committed nothing has a negative offset.
-        unread: int = ends[self._place].result().offset - max(0, found.offset)
-        return unread
+        return max(0, int(found.offset))
