@@ -1,6 +1,15 @@
-"""Every error that this package raises on purpose."""
+"""Every error that this package raises on purpose, and what is not a failure of user code.
+
+User code may raise anything: what a native library raises in a panic, and `asyncio.CancelledError`, are no
+`Exception`. Whoever calls it lets NOT_OF_USER_CODE pass, and takes every other BaseException for a failure.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+
+_MAX_TEXT = 8_000
+_MAX_NAME = 250
 
 
 class WallarooError(Exception):
@@ -64,3 +73,28 @@ class StateError(RecordError):
     def __init__(self, text: str, stage: str) -> None:
         super().__init__(text)
         self.stage = stage
+
+
+class Interrupt(KeyboardInterrupt):
+    """Ctrl-C while a driver runs: whatever code it interrupts has not failed."""
+
+
+# What passes through user code and its callers: the record in hand is not to blame.
+NOT_OF_USER_CODE = (StoredValueError, StopProcessing, Interrupt)
+
+
+def text_of(error: BaseException, convert: Callable[[BaseException], str] = str) -> str:
+    """The text of an error, cut to 8,000 characters; its class is the user's, and may raise here too."""
+    try:
+        # Of a subclass of str, the text itself.
+        return str.__str__(convert(error))[:_MAX_TEXT]
+    except Interrupt:
+        raise
+    except BaseException as failure:
+        return f"an error without a text, since that raised {class_name_of(failure)}"
+
+
+def class_name_of(error: BaseException) -> str:
+    """The name of an error's class, which may be any text, cut to 250 characters."""
+    name: str = type.__dict__["__name__"].__get__(type(error))
+    return name[:_MAX_NAME]

@@ -57,7 +57,7 @@ class _Shown:
         self._open.add(id(value))
         try:
             return self._of(value, depth)
-        except Exception:  # iterating and comparing may run user code; showing a value must not fail
+        except BaseException:  # iterating and comparing may run user code; showing a value must not fail
             return _text(value)
         finally:
             self._open.discard(id(value))
@@ -184,5 +184,5 @@ def _text(value: object) -> str:
     try:
         # A class of its own would have to be known to whoever unpickles it.
         return str.__str__(repr(value))
-    except Exception:  # repr is user code too
+    except BaseException:  # repr is user code too
         return f"<{type(value).__name__}>"

@@ -69,7 +69,9 @@ def in_dict(kind: Any) -> Attributes:
         made.__dict__.update(attributes)
         return made
 
-    return Attributes(read, lambda values: [*map(read, values)], lambda rows: [*map(make_with_dict, rows)])
+    return Attributes(
+        read, lambda values: [*map(read, values)], lambda rows: [make_with_dict(row) for row in rows]
+    )
 
 
 def _in_struct(kind: Any) -> Attributes:
@@ -112,7 +114,7 @@ def _in_slots(kind: Any, names: Sequence[str]) -> Attributes:
         return made
 
     return Attributes(
-        lambda value: read_slots([value])[0], read_slots, lambda rows: [*map(make_with_slots, rows)]
+        lambda value: read_slots([value])[0], read_slots, lambda rows: [make_with_slots(row) for row in rows]
     )
 
 

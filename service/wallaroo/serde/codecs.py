@@ -6,7 +6,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from wallaroo.errors import StoredValueError
+from wallaroo.errors import Interrupt, StoredValueError, text_of
 from wallaroo.serde.formats import USER
 from wallaroo.serde.object_codec import Codec, Decode, Encode, TopicCodec, message_codec, state_codec
 from wallaroo.serde.own_modules import free_name
@@ -63,8 +63,10 @@ class UserCodec:
             )
         try:
             return self._deserialize(data[2:])
-        except Exception as error:
-            raise StoredValueError(f"deserialize failed on {data[:80]!r}: {error!r}") from error
+        except Interrupt:
+            raise
+        except BaseException as error:
+            raise StoredValueError(f"deserialize failed on {data[:80]!r}: {text_of(error, repr)}") from error
 
     def encode_all(self, values: Sequence[Any]) -> list[bytes]:
         return [self.encode(value) for value in values]

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from pydantic import BaseModel
 
-from wallaroo.errors import StoredValueError
+from wallaroo.errors import Interrupt, StoredValueError, text_of
 from wallaroo.serde.attributes import Attributes, attributes_of
 from wallaroo.serde.class_source import ClassFromMessage, ClassFromStore
 from wallaroo.serde.exact_json import (
@@ -97,7 +97,7 @@ class ObjectCodec:
         """`encode` of each, at a third of the cost if all are flat and of one class."""
         kinds = {*map(type, values)}
         if len(kinds) != 1:
-            return [*map(self.encode, values)]
+            return [self.encode(value) for value in values]
         [kind] = kinds
         encode = self._encoders.get(kind) or self._new_encoder(kind)
         if kind in self._rows:
@@ -105,7 +105,8 @@ class ObjectCodec:
             lines = exact_json_lines(read_rows(values), prefix)
             if lines is not None:
                 return lines
-        return [*map(encode, values)]
+        # No `map`: a StopIteration of the user's own pickling would end it.
+        return [encode(value) for value in values]
 
     def decode(self, data: bytes) -> Any:
         """The value; StoredValueError if the bytes are not what `encode` makes."""
@@ -116,11 +117,11 @@ class ObjectCodec:
             header, _, payload = data.partition(b"\n")
             read = self._readers.get(header)
             return self._read_new(data) if read is None else read(payload)
-        except StoredValueError:
+        except (StoredValueError, Interrupt):
             raise
-        except Exception as error:
-            subject = self._classes.subject
-            raise StoredValueError(f"{subject} cannot be read: {data[:80]!r}: {error!r}") from error
+        except BaseException as error:
+            why = f"{data[:80]!r}: {text_of(error, repr)}"
+            raise StoredValueError(f"{self._classes.subject} cannot be read: {why}") from error
 
     def decode_all(self, data: Sequence[bytes]) -> list[Any]:
         """`decode` of each; StoredValueError if one cannot be decoded."""

@@ -21,7 +21,7 @@ from types import FunctionType
 from typing import Any, NoReturn
 from zoneinfo import ZoneInfo
 
-from wallaroo.errors import RecordError, StoredValueError
+from wallaroo.errors import Interrupt, RecordError, StoredValueError, text_of
 from wallaroo.serde.own_modules import imported_modules, is_lendable, is_plain, is_user_module, package_of
 from wallaroo.serde.stand_ins import NAMELESS, USUAL, VALUE_TYPES, StructMaker, stand_in_of
 
@@ -69,12 +69,12 @@ class RestrictedPickle:
                 return _NamelessUnpickler(io.BytesIO(data)).load()
             _Unpickler(data, self._find_stand_in).load()
             return _Unpickler(data, self._find).load()
-        except StoredValueError:
+        except (StoredValueError, Interrupt):
             raise
-        except Exception as error:  # damaged pickles raise nearly anything
+        except BaseException as error:  # damaged pickles raise nearly anything
             # An error may hold part of a value, whose text is endless or made by code of its class.
             is_plain = all(type(each) in (str, int) for each in error.args)
-            text = repr(error) if is_plain else type(error).__name__
+            text = text_of(error, repr) if is_plain else type(error).__name__
             raise StoredValueError(f"a pickled value cannot be read: {text}") from error if is_plain else None
 
     def knows(self, kind: type) -> bool:

@@ -13,7 +13,7 @@ Rules for whoever edits this file:
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from wallaroo.errors import StateError
+from wallaroo.errors import Interrupt, StateError, text_of
 from wallaroo.serde.object_codec import Codec
 from wallaroo.state.store import POSITION_KEY
 
@@ -86,7 +86,9 @@ class MemoryStore:
             values = {key: value for key, value in values.items() if key not in gone}
         try:
             made = self._codec.encode_all(list(values.values()))
-        except Exception:  # whatever the user's own pickling raises; say for which key
+        except Interrupt:
+            raise
+        except BaseException:  # whatever the user's own pickling raises; say for which key
             for key, value in values.items():
                 self._encode(key, value)
             raise
@@ -152,10 +154,13 @@ class MemoryStore:
             )
         try:
             return self._codec.encode(value)
-        except Exception as error:  # whatever the user's own pickling raises
+        except Interrupt:
+            raise
+        except BaseException as error:  # whatever the user's own pickling raises
             raise StateError(
-                f"the state of {self.name!r} for key {key!r} cannot be stored: {error!r}; keep only values "
-                "that can be pickled in a state, or define serialize and deserialize in the application",
+                f"the state of {self.name!r} for key {key!r} cannot be stored: {text_of(error, repr)}; keep "
+                "only values that can be pickled in a state, or define serialize and deserialize in the "
+                "application",
                 self.name,
             ) from error
 

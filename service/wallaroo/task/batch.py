@@ -16,7 +16,7 @@ from operator import length_hint
 from typing import Any
 from zlib import crc32
 
-from wallaroo.errors import StopProcessing, StoredValueError
+from wallaroo.errors import NOT_OF_USER_CODE, Interrupt
 from wallaroo.record import Emit, RawRecord
 from wallaroo.task.context import TaskContext
 from wallaroo.task.keys import key_bytes
@@ -38,7 +38,7 @@ class BatchExecutor:
         self,
         sub_topology: SubTopology,
         context: TaskContext,
-        reject: Callable[[RawRecord, Exception], None],
+        reject: Callable[[RawRecord, BaseException], None],
         filtered: Callable[[], None],
     ) -> None:
         source, codec = sub_topology.input, context.values
@@ -67,13 +67,13 @@ class BatchExecutor:
                     break
                 self._reject(next(remaining), error)
                 undecoded = undecoded[len(values) + 1 :]
-        except (StoredValueError, StopProcessing):
+        except NOT_OF_USER_CODE:
             raise
-        except Exception:
+        except BaseException:
             return records[-1 - length_hint(remaining)]
         return None
 
-    def _decode_ahead(self, records: Sequence[RawRecord]) -> tuple[Sequence[Any], Exception | None]:
+    def _decode_ahead(self, records: Sequence[RawRecord]) -> tuple[Sequence[Any], BaseException | None]:
         """The values up to a record that cannot be decoded, and its error; none if records go one by one."""
         values: list[Any] = []
         try:
@@ -83,7 +83,9 @@ class BatchExecutor:
                 decode, keep = self._decode, values.append
                 for record in records:
                     keep(decode(record.value()))
-        except Exception as error:
+        except Interrupt:
+            raise
+        except BaseException as error:
             # On an internal topic it may be a control record, which is found record by record.
             return values, error if self._by_slice else None
         return values, None
@@ -93,7 +95,9 @@ class BatchExecutor:
         for record in remaining:
             try:
                 value = decode(record.value())
-            except Exception as error:  # whatever the user's decoder raises
+            except Interrupt:
+                raise
+            except BaseException as error:  # whatever the user's decoder raises
                 self._reject(record, error)
                 continue
             if value is None:
@@ -131,7 +135,9 @@ def _check_keys(name: str, extract: Extract, check_key: Emit, emit: Emit) -> Bat
         keys = [record.key() for record in run]
         try:
             are_right = _extracted_keys(name, extract, values) == keys
-        except Exception:  # whatever the user's extractor raises
+        except Interrupt:
+            raise
+        except BaseException:  # whatever the user's extractor raises
             are_right = False
         # `check_key` finds the failing record.
         next_step = emit if are_right else check_key
@@ -148,7 +154,9 @@ def _repartition(target: Repartition, extract: Extract, context: TaskContext, em
     def repartition(values: Sequence[Any], _run: Sequence[RawRecord], remaining: Iterator[RawRecord]) -> None:
         try:
             encoded, keys = encode_all(values), _extracted_keys(name, extract, values)
-        except Exception:  # whatever the user's extractor or pickling raises; `emit` finds the failing record
+        except Interrupt:
+            raise
+        except BaseException:  # of the user's extractor or pickling; `emit` finds the failing record
             for value, record in zip(values, remaining, strict=False):
                 emit(value, record.key(), record)
             return

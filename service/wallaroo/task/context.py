@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from wallaroo.errors import StoredValueError
+from wallaroo.errors import NOT_OF_USER_CODE
 from wallaroo.record import Append, Emit, Origin
 from wallaroo.serde.object_codec import TopicCodec
 from wallaroo.state.store import Access, KeyedStore
@@ -71,9 +71,9 @@ class TaskContext:
         def guard_stage(value: Any, key: bytes | None, origin: Origin) -> None:
             try:
                 emit(value, key, origin)
-            except (StageError, StoredValueError):  # the record is not to blame for a StoredValueError
+            except (StageError, *NOT_OF_USER_CODE):
                 raise
-            except Exception as error:
+            except BaseException as error:
                 raise StageError(stage) from error
 
         return guard_stage

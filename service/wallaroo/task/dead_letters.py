@@ -1,10 +1,9 @@
 """Dead letters: what happens to a record that cannot be decoded, or on which user code raises."""
 
 from collections import Counter
-from collections.abc import Callable
 from enum import StrEnum
 
-from wallaroo.errors import KafkaSetupError, StopProcessing, StoredValueError
+from wallaroo.errors import KafkaSetupError, StopProcessing, StoredValueError, class_name_of, text_of
 from wallaroo.record import ANY_PARTITION, Append, Output, Partition, RawRecord
 from wallaroo.serde.formats import strip_format_tag
 from wallaroo.task.limits import RecordLimits, RefusedRecord
@@ -13,6 +12,7 @@ from wallaroo.task.record_size import shortened
 # The names that Kafka Streams gives these headers (KIP-1034), and two more: the record's time, the stage.
 REASON_PREFIX = "__streams.errors."
 _MAX_TEXT = 8_000
+_MAX_NAME = 250
 _MAX_CHAIN = 20
 
 
@@ -67,21 +67,21 @@ class FailureHandler:
         """Deal with one failed record; StopProcessing if the policy is to stop."""
         match self._policy:
             case OnError.DEAD_LETTER:
-                self.dead_letters[stage, type(error).__name__] += 1
+                self.dead_letters[stage, class_name_of(error)] += 1
                 self._append(self._dead_letter(record, stage, error))
             case OnError.SKIP:
                 self.dropped[stage, "skipped"] += 1
             case OnError.STOP:
                 at = f"{self._partition.topic}[{self._partition.number}]@{record.offset()}"
                 raise StopProcessing(
-                    f"stage {stage!r} failed at {at}, key {record.key()!r}: {_text_of(repr, error)}; "
+                    f"stage {stage!r} failed at {at}, key {record.key()!r}: {text_of(error, repr)}; "
                     "on_error is 'stop': mend the stage or the record, or choose on_error=dead_letter"
                 ) from error
 
     def _dead_letter(self, record: RawRecord, stage: str, error: BaseException) -> Output:
         reasons = {
-            "exception": f"{type(error).__module__}.{type(error).__qualname__}",
-            "message": _text_of(str, error)[:_MAX_TEXT],
+            "exception": _full_name(error),
+            "message": text_of(error),
             "stacktrace": "\n\n".join(map(_traceback, reversed(_chain(error))))[-_MAX_TEXT:],
             "topic": self._partition.topic,
             "partition": str(self._partition.number),
@@ -102,12 +102,12 @@ class FailureHandler:
         return letter if self._max_bytes is None else shortened(letter, self._max_bytes, REASON_PREFIX)
 
 
-def unreadable_record(partition: Partition, offset: int, error: Exception) -> StoredValueError:
+def unreadable_record(partition: Partition, offset: int, error: BaseException) -> StoredValueError:
     """The error for a record of an internal topic that cannot be read, to be raised from `error`."""
     return StoredValueError(
         f"the record {partition.topic}[{partition.number}]@{offset} of an internal topic cannot be read: "
-        f"{error}; either something else writes to this topic, or this is a bug: report it, and skip the "
-        "record by moving the group's offset"
+        f"{text_of(error)}; either something else writes to this topic, or this is a bug: report it, and skip "
+        "the record by moving the group's offset"
     )
 
 
@@ -117,24 +117,27 @@ def _chain(error: BaseException) -> list[BaseException]:
     link: BaseException | None = error
     while link is not None and id(link) not in links and len(links) < _MAX_CHAIN:
         links[id(link)] = link
-        link = link.__cause__ if link.__cause__ is not None else link.__context__
+        cause, context = _cause_and_context(link)
+        link = context if cause is None else cause
     return list(links.values())
+
+
+def _cause_and_context(error: BaseException) -> tuple[BaseException | None, BaseException | None]:
+    """As the interpreter has set them, whatever the class of the error makes of these names."""
+    slots = BaseException.__dict__
+    return slots["__cause__"].__get__(error), slots["__context__"].__get__(error)
 
 
 def _traceback(error: BaseException) -> str:
     """The frames without their source lines: at a hundredth of what `traceback` costs."""
     lines = ["Traceback (most recent call last):"]
-    trace = error.__traceback__
+    trace = BaseException.__dict__["__traceback__"].__get__(error)
     while trace is not None:
         code = trace.tb_frame.f_code
         lines.append(f'  File "{code.co_filename}", line {trace.tb_lineno}, in {code.co_qualname}')
         trace = trace.tb_next
-    return "\n".join([*lines, f"{type(error).__qualname__}: {_text_of(str, error)}"])
+    return "\n".join([*lines, f"{_full_name(error).rpartition('.')[2]}: {text_of(error)}"])
 
 
-def _text_of(convert: Callable[[BaseException], str], error: BaseException) -> str:
-    """The text of an error; its class is the user's, and may raise here too."""
-    try:
-        return convert(error)
-    except Exception as failure:  # any code of the user's
-        return f"an error without a text, since that raised {type(failure).__qualname__}"
+def _full_name(error: BaseException) -> str:
+    return text_of(error, lambda each: f"{type(each).__module__}.{type(each).__qualname__}")[:_MAX_NAME]

@@ -5,7 +5,7 @@ from functools import partial
 from itertools import chain
 from typing import Any
 
-from wallaroo.errors import RecordError, StateError, StoredValueError
+from wallaroo.errors import NOT_OF_USER_CODE, RecordError, StateError
 from wallaroo.record import Cause, Causes, Output, RawRecord
 from wallaroo.task.context import StageError, TaskContext
 from wallaroo.task.dead_letters import FailureHandler
@@ -184,7 +184,7 @@ def cause_of(window: DueWindow) -> Cause:
 def _fire(window: DueWindow) -> None:
     try:
         window.fire()
-    except (StageError, StoredValueError):
+    except (StageError, *NOT_OF_USER_CODE):
         raise
-    except Exception as error:
+    except BaseException as error:
         raise StageError(window.stage) from error

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
-from wallaroo.errors import KafkaSetupError, RecordError, StateError, StopProcessing, StoredValueError
+from wallaroo.errors import NOT_OF_USER_CODE, Interrupt, KafkaSetupError, RecordError, StateError
 from wallaroo.record import Batch, Changes, Output, Partition, Place, Question, RawRecord, Rewind
 from wallaroo.state.store import KeyedStore
 from wallaroo.task.batch import BatchExecutor
@@ -169,9 +169,9 @@ class Task:
             self.timeline.fire()
             for writer in self._writers:
                 writer.flush()
-        except (StoredValueError, StopProcessing):
+        except NOT_OF_USER_CODE:
             raise
-        except Exception:  # of the user's code, in a window
+        except BaseException:  # of the user's code, in a window
             return self._rewind(self.next_offset)
         return None
 
@@ -234,7 +234,9 @@ class Task:
             last = record.offset()
             try:
                 value = self._decode(record.value())
-            except Exception as error:  # whatever the user's decoder raises
+            except Interrupt:
+                raise
+            except BaseException as error:  # whatever the user's decoder raises
                 self._on_undecodable(self._fire_in_transactions, record, error)
                 continue
             if value is None:
@@ -257,7 +259,7 @@ class Task:
         """Reject a record without a usable event time, with which nothing has been done."""
         self._failures.reject(record, self._input.name, error)
 
-    def _on_undecodable(self, fire: Callable[[int], None], record: RawRecord, error: Exception) -> None:
+    def _on_undecodable(self, fire: Callable[[int], None], record: RawRecord, error: BaseException) -> None:
         """Obey a control record, which never reaches user code; reject any other record."""
         if not self._input.is_source and is_control(record.key(), record.value()):
             self.timeline.on_control_record(record.value())

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis.strategies import binary, data, integers, lists, sampled_from
 
+from tests.unit.testing.raising import RAISED
 from wallaroo.connectors.tcp.framing import Frames
-from wallaroo.errors import FramingError
+from wallaroo.errors import FramingError, class_name_of
 
 MAX_SIZE = 100
 HEADERS = {1: ">B", 2: "<H", 3: ">xH", 4: ">I", 8: ">Q"}
@@ -124,3 +125,13 @@ def test_an_error_says_what_to_look_at():
     frames.feed(b"GET / HTTP/1.1\r\n")
     assert "header_length and length_fmt" in str(frames.error)
     assert "max_size" in str(frames.error)
+
+
+@pytest.mark.parametrize("error", RAISED, ids=class_name_of)
+def test_whatever_a_length_function_raises_ends_the_connection_only(error):
+    def length(_header):
+        raise error
+
+    frames = Frames(1, length, MAX_SIZE)
+    assert frames.feed(b"\x04abcdefgh") == []
+    assert "a header cannot be read" in str(frames.error)

@@ -6,12 +6,13 @@ from typing import ClassVar
 import pytest
 from confluent_kafka import TopicPartition
 
+from tests.unit.testing.raising import RAISED
 from wallaroo.clock import ManualClock
 from wallaroo.connectors.generator.loop import GeneratorLoop
 from wallaroo.connectors.generator.task import POSITION_KEY, Positions
 from wallaroo.connectors.generator.topics import GeneratorTopics
 from wallaroo.engine.transaction import COMMITTED, CommitResult
-from wallaroo.errors import CommitError, StopProcessing
+from wallaroo.errors import CommitError, StopProcessing, class_name_of
 from wallaroo.serde.codecs import codecs_of
 from wallaroo.settings import Settings
 from wallaroo.topology.model import Generator
@@ -23,6 +24,7 @@ class Numbers:
     """1, 2, 3, ...; what `failures` names fails that many times."""
 
     failures: ClassVar[dict[int, int]] = {}
+    raises: ClassVar[BaseException | None] = None
 
     def initial_value(self):
         return 1
@@ -30,6 +32,8 @@ class Numbers:
     def apply(self, previous):
         if self.failures.get(previous, 0) > 0:
             self.failures[previous] -= 1
+            if self.raises is not None:
+                raise self.raises
             raise OSError(f"{previous} cannot be had")
         return previous + 1
 
@@ -219,3 +223,11 @@ def test_who_is_no_longer_the_owner_has_no_problem_any_more(kafka, run):
 def test_where_errors_are_to_stop_the_service_a_failure_does(kafka, run):
     with pytest.raises(StopProcessing, match="generator of source 'numbers' failed: OSError"):
         run(polls=60, failures={3: 1}, on_error="stop")
+
+
+@pytest.mark.parametrize("error", RAISED, ids=class_name_of)
+def test_whatever_a_generator_raises_it_begins_anew_and_nothing_is_lost(kafka, run, monkeypatch, error):
+    monkeypatch.setattr(Numbers, "raises", error)
+    run(polls=60, failures={20: 1})
+    assert values(kafka) == up_to(len(kafka.written))
+    assert len(kafka.written) >= 20

@@ -19,7 +19,7 @@ from wallaroo.connectors.generator.task import PARTITION, GeneratorTask, Positio
 from wallaroo.connectors.generator.topics import GeneratorTopics
 from wallaroo.engine.metrics import LoopMetrics
 from wallaroo.engine.pacing import Backoff
-from wallaroo.errors import CommitError, StopProcessing
+from wallaroo.errors import CommitError, StopProcessing, text_of
 from wallaroo.kafka.errors import classify_event
 from wallaroo.kafka.group_member import Assigned, GroupMember
 from wallaroo.observability import metrics
@@ -131,7 +131,7 @@ class GeneratorLoop:
                 self._task = self._new_task(topics.position)
             until = self._clock.monotonic() + _MOST_SECONDS
             topics.pending = self._task.collect(most, lambda: self._clock.monotonic() >= until)
-        except Exception as error:  # user code
+        except BaseException as error:  # user code
             self._restart(error)
             return
         if topics.pending is None:
@@ -158,9 +158,9 @@ class GeneratorLoop:
         if self._aborts > _MOST_ABORTS_IN_A_ROW:
             raise CommitError(f"{self._aborts} commits of {self.name!r} in a row were aborted: {reason}")
 
-    def _restart(self, error: Exception) -> None:
+    def _restart(self, error: BaseException) -> None:
         """The failure may pass: wait, then go on from the saved position."""
-        self._problem = f"the generator of source {self._generator.source!r} failed: {error!r}"
+        self._problem = f"the generator of source {self._generator.source!r} failed: {text_of(error, repr)}"
         if self._settings.on_error == "stop":
             raise StopProcessing(self._problem) from error
         now = self._clock.monotonic()

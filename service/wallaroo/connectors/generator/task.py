@@ -18,7 +18,7 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
-from wallaroo.errors import StoredValueError
+from wallaroo.errors import Interrupt, StoredValueError
 from wallaroo.record import Batch, Changes, Output, Partition
 from wallaroo.serde.codecs import Codecs
 from wallaroo.serde.formats import GENERATOR, GENERATOR_END, GENERATOR_VALUE, USER
@@ -63,7 +63,9 @@ class Positions:
         for kind, codec in list(self._usable.items()):
             try:
                 return kind + codec.encode((generator, value))
-            except Exception:  # whatever the user's own pickling raises: another format may do
+            except Interrupt:
+                raise
+            except BaseException:  # whatever the user's own pickling raises: another format may do
                 del self._usable[kind]
         return GENERATOR_VALUE + self._values.encode(value)
 

@@ -9,7 +9,7 @@ Rules for whoever edits this file:
 
 from collections.abc import Callable
 
-from wallaroo.errors import FramingError
+from wallaroo.errors import FramingError, Interrupt, text_of
 from wallaroo.topology.model import Ingest
 
 
@@ -45,8 +45,10 @@ class Frames:
         payloads: list[bytes] = []
         try:
             cut = self._cut(data, payloads)
-        except Exception as error:  # a function of the user's, given bytes of anybody's
-            self._refuse(f"a header cannot be read: {error!r}")
+        except Interrupt:
+            raise
+        except BaseException as error:  # a function of the user's, given bytes of anybody's
+            self._refuse(f"a header cannot be read: {text_of(error, repr)}")
         else:
             self._pending += data[cut:]
         return payloads
