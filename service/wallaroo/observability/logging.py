@@ -92,10 +92,16 @@ class EventFormatter(logging.Formatter):
         own = {name: value for name, value in vars(record).items() if name not in _STANDARD_ATTRIBUTES}
         traces = {}
         if record.exc_info and record.exc_info[0] is not None:
-            traces["traceback"] = self.formatException(record.exc_info)
+            traces["traceback"] = self._traceback(record.exc_info)
         if record.stack_info:
             traces["stack"] = self.formatStack(record.stack_info)
         return without_secrets(self._line(record, {**self._fields, **own}, traces), self._secrets)
+
+    def _traceback(self, raised: Any) -> str:
+        try:
+            return self.formatException(raised)
+        except BaseException:  # the class of the error may be a user's
+            return "a traceback that cannot be shown"
 
 
 def _json_line(record: logging.LogRecord, fields: Fields, traces: Traces) -> str:

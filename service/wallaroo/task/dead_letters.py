@@ -106,8 +106,8 @@ def unreadable_record(partition: Partition, offset: int, error: BaseException) -
     """The error for a record of an internal topic that cannot be read, to be raised from `error`."""
     return StoredValueError(
         f"the record {partition.topic}[{partition.number}]@{offset} of an internal topic cannot be read: "
-        f"{text_of(error)}; either something else writes to this topic, or this is a bug: report it, and skip "
-        "the record by moving the group's offset"
+        f"{text_of(error)}; either something else writes to this topic, or this is a bug: report it, and "
+        "skip the record by moving the group's offset"
     )
 
 

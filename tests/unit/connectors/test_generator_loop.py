@@ -6,7 +6,7 @@ from typing import ClassVar
 import pytest
 from confluent_kafka import TopicPartition
 
-from tests.unit.testing.raising import RAISED
+from tests.unit.testing.raising import RAISED, UnnamedError
 from wallaroo.clock import ManualClock
 from wallaroo.connectors.generator.loop import GeneratorLoop
 from wallaroo.connectors.generator.task import POSITION_KEY, Positions
@@ -17,6 +17,8 @@ from wallaroo.serde.codecs import codecs_of
 from wallaroo.settings import Settings
 from wallaroo.topology.model import Generator
 
+# pytest itself formats what is logged.
+TOLD = [error for error in RAISED if not isinstance(error, UnnamedError)]
 ABORTED = CommitResult(committed=False, reason="the broker said so")
 
 
@@ -225,7 +227,7 @@ def test_where_errors_are_to_stop_the_service_a_failure_does(kafka, run):
         run(polls=60, failures={3: 1}, on_error="stop")
 
 
-@pytest.mark.parametrize("error", RAISED, ids=class_name_of)
+@pytest.mark.parametrize("error", TOLD, ids=class_name_of)
 def test_whatever_a_generator_raises_it_begins_anew_and_nothing_is_lost(kafka, run, monkeypatch, error):
     monkeypatch.setattr(Numbers, "raises", error)
     run(polls=60, failures={20: 1})
