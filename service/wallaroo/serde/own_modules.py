@@ -59,9 +59,14 @@ def free_name(stem: str) -> str:
 def imported_modules(module: ModuleType) -> Iterator[str]:
     """The modules that a module has imported, or has classes or functions of."""
     for value in list(vars(module).values()):
-        name = value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", None)
-        if isinstance(name, str):
-            yield name
+        kind = type(value)
+        # Objects of the user's classes are not asked for anything: they may raise.
+        if issubclass(kind, ModuleType):
+            yield ModuleType.__getattribute__(value, "__name__")
+        elif issubclass(kind, type):
+            yield type.__getattribute__(value, "__module__")
+        else:
+            yield value.__module__ if kind is FunctionType else type.__getattribute__(kind, "__module__")
 
 
 def is_lendable(package: str) -> bool:

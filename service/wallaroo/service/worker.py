@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from contextvars import copy_context
 from functools import partial
 from multiprocessing.connection import Connection
 from typing import NoReturn
@@ -138,8 +139,10 @@ class Worker:
 
     def run(self, connection: Connection, stopping: threading.Event) -> Exit:
         """Start everything, answer questions, and stop everything when asked or when one loop fails."""
+        # Each in a copy of the context in which the application was imported: a decimal context that it has
+        # set, say, holds for its stages.
         threads = [
-            threading.Thread(target=self._run, args=(loop,), name=loop.name, daemon=True)
+            threading.Thread(target=copy_context().run, args=(self._run, loop), name=loop.name, daemon=True)
             for loop in self._loops
         ]
         for thread in threads:

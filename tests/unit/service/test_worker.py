@@ -1,5 +1,6 @@
 """The worker: what it does about loops that do not end."""
 
+import decimal
 import threading
 from multiprocessing import Pipe
 
@@ -25,6 +26,19 @@ class Failing:
 
     def run(self):
         raise self._error
+
+    def stop(self):
+        pass
+
+
+class Dividing:
+    """A loop whose user code divides."""
+
+    name = "dividing"
+
+    def run(self):
+        self.result = decimal.Decimal(1) / 7
+        raise CommitError("done")
 
     def stop(self):
         pass
@@ -139,3 +153,10 @@ def test_what_kafka_forbids_is_not_tried_again_and_no_stack_trace(connection, ca
     [record] = caplog.records
     assert "processing_guarantee" in record.error
     assert record.exc_info is None
+
+
+def test_a_loop_runs_in_the_context_in_which_the_application_was_imported():
+    loop = Dividing()
+    with decimal.localcontext(prec=2):
+        worker_of([loop]).run(Pipe()[0], threading.Event())
+    assert loop.result == decimal.Decimal("0.14")
