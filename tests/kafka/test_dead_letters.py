@@ -2,9 +2,8 @@
 
 import pytest
 
-from tests.kafka.cluster import Sent, create_topic, produce, read_topic, wait_until
+from tests.kafka.cluster import Sent, produce, read_topic, wait_until
 from tests.kafka.model import alerts_in, transaction, transactions
-from tests.kafka.scenario import PARTITIONS
 
 PREFIX = "__streams.errors."
 
@@ -80,9 +79,8 @@ def test_on_error_stop_ends_the_service_with_nothing_committed_behind_the_record
 
 def test_what_a_stranger_writes_to_an_internal_topic_is_fatal_and_no_dead_letter(scenario):
     internal = f"{scenario.application_id}-extract-user-repartition"
-    create_topic(scenario.servers, internal, PARTITIONS)
+    service = scenario.start()
     produce(scenario.servers, internal, [Sent("rex", b"strange")])
-    service = scenario.launch()
     wait_until(lambda: service.words().count("worker died") == 2)
     assert "of an internal topic cannot be read" in service.words()
     assert list(scenario.dead()) == []

@@ -25,7 +25,8 @@ class Owner:
         self._before_revoke = before_revoke
         self._before_resume = before_resume
 
-    def on_assigned(self, starts):
+    def on_assigned(self, assigned):
+        starts = [TopicPartition(each.topic, each.partition, each.offset) for each in assigned]
         self._before_resume(self.member.consumer, starts)
         self.member.resume(starts)
 

@@ -10,11 +10,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.kafka.cluster import create_topic, read_topic, wait_until
+from tests.kafka.cluster import alter_topic, create_topic, read_topic, wait_until
 from tests.kafka.word_count import WordCount, expected_counts, framed, lines_of
 from wallaroo.clock import SystemClock
 from wallaroo.connectors.tcp.ingest import IngestLoop
-from wallaroo.errors import CommitError
+from wallaroo.errors import CommitError, KafkaSetupError
 from wallaroo.kafka.clients import WorkerIdentity
 from wallaroo.observability import metrics
 from wallaroo.settings import Settings
@@ -79,7 +79,7 @@ def start(bootstrap_servers, application_id, topic_config):
 
     yield started_with
     for running in started:
-        with contextlib.suppress(CommitError):
+        with contextlib.suppress(CommitError, KafkaSetupError):
             running.finish()
 
 
@@ -172,7 +172,16 @@ def send_until_stuck(sender, stream):
 
 
 @pytest.mark.parametrize("topic_config", [{"max.message.bytes": "1000"}])
-def test_what_kafka_refuses_for_good_ends_the_loop_by_the_name_of_the_source(running, rng):
+def test_a_source_whose_topic_takes_less_than_the_source_does_is_refused_at_the_start(running):
+    running.wait_failed()
+    with pytest.raises(KafkaSetupError, match=r"payloads of up to .* max\.message\.bytes=1000"):
+        running.finish()
+
+
+def test_what_kafka_refuses_for_good_ends_the_loop_by_the_name_of_the_source(
+    running, rng, bootstrap_servers, application_id
+):
+    alter_topic(bootstrap_servers, application_id, {"max.message.bytes": "1000"})
     incompressible = rng.randbytes(50_000)
     with running.connect() as sender:
         sender.sendall(framed(incompressible))

@@ -131,7 +131,7 @@ class Worker:
 
     def _find_hole(self, commit):
         ends = {batch.partition: batch.next_offset for batch in commit.batches}
-        committed = committed_offsets(self._admin, self.name, list(ends))
+        committed = committed_offsets(self._consumer, list(ends))
         return missing_results(self.name, commit.starts, ends, committed)
 
     def written(self):

@@ -275,10 +275,9 @@ def test_a_source_topic_that_is_made_anew_under_the_running_service_ends_it(shop
     shop.make_anew(shop.in_topic)
     shop.pay(5, 5, 5, 5)
     assert service.wait(60) == 2
-    assert (
-        f"the topic {shop.in_topic} was deleted and made anew while the service was running"
-        in service.words()
-    )
+    # The consumer may find the new topic still shorter than the old one was.
+    anew = f"{shop.in_topic} was deleted and made anew while the service was running"
+    assert anew in service.words() or "the topic was made anew" in service.words()
     assert f"the topic {shop.in_topic} was deleted and made anew" in shop.refused()
 
 

@@ -1,4 +1,4 @@
-"""Backlog: how many values of a generator nobody has read.
+"""Backlog: how many values of a generator nobody has read; and whether it has lost its place among them.
 
 The consumer is asked for the offsets of its group. The admin client's request for them makes confluent-kafka
 2.16 crash while the group's coordinator is away.
@@ -7,9 +7,11 @@ The consumer is asked for the offsets of its group. The admin client's request f
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from wallaroo.connectors.generator.task import PARTITION
+from wallaroo.connectors.generator.task import PARTITION, POSITION_KEY
+from wallaroo.errors import KafkaSetupError
 from wallaroo.kafka.offsets import request_end_offsets
 from wallaroo.kafka.retry import retry
+from wallaroo.topology.model import Generator
 
 _REQUEST_SECONDS = 10.0
 
@@ -53,3 +55,17 @@ class Backlog:
             raise KafkaException(found.error)
         # A group that has committed nothing has a negative offset.
         return max(0, int(found.offset))
+
+
+def check_not_lost(consumer: Consumer, generator: Generator) -> None:
+    """Raise KafkaSetupError if no position was ever written: erasing one writes a record, too."""
+    at = TopicPartition(generator.positions, PARTITION)
+    _, high = retry(lambda: consumer.get_watermark_offsets(at, timeout=_REQUEST_SECONDS))
+    if high == 0:
+        raise KafkaSetupError(
+            f"{generator.positions} is empty, but values of the generator of the source {generator.source!r} "
+            f"have been read from {generator.topic}: the topic with its position was deleted, and it would "
+            "generate them again. To let it begin anew on purpose, write a record with the key "
+            f"{POSITION_KEY.decode()!r} and no value: printf '{POSITION_KEY.decode()}:' | "
+            f"kcat -P -Z -K: -p {PARTITION} -t {generator.positions} -b SERVERS"
+        )

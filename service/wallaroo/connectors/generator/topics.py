@@ -4,11 +4,10 @@ from contextlib import closing
 
 from confluent_kafka import Consumer, TopicPartition
 
-from wallaroo.connectors.generator.backlog import Backlog
+from wallaroo.connectors.generator.backlog import Backlog, check_not_lost
 from wallaroo.connectors.generator.refused import WithoutRefused, explain_refusals, without_refused
 from wallaroo.connectors.generator.task import PARTITION, POSITION_KEY
 from wallaroo.engine.transaction import Commit, CommitResult, Probe, Writer, without_offsets
-from wallaroo.errors import KafkaSetupError
 from wallaroo.kafka.clients import (
     admin_client,
     generator_transactions,
@@ -79,24 +78,10 @@ def open_topics(
     with closing(restore_consumer(settings, client_id)) as consumer:
         position = saved_position(consumer, generator.positions)
         if position is None and backlog.has_been_read:
-            _check_not_lost(consumer, generator)
+            check_not_lost(consumer, generator)
     write = without_offsets(turns, probe, explain_refusals(generator, settings, admin, dead_letters))
     leave_out = without_refused(generator, OnError(settings.on_error), dead_letters)
     return GeneratorTopics(write, position, backlog, leave_out)
-
-
-def _check_not_lost(consumer: Consumer, generator: Generator) -> None:
-    """Raise KafkaSetupError if no position was ever written: erasing one writes a record, too."""
-    at = TopicPartition(generator.positions, PARTITION)
-    _, high = retry(lambda: consumer.get_watermark_offsets(at, timeout=_REQUEST_SECONDS))
-    if high == 0:
-        raise KafkaSetupError(
-            f"{generator.positions} is empty, but values of the generator of the source {generator.source!r} "
-            f"have been read from {generator.topic}: the topic with its position was deleted, and it would "
-            "generate them again. To let it begin anew on purpose, write a record with the key "
-            f"{POSITION_KEY.decode()!r} and no value: printf '{POSITION_KEY.decode()}:' | "
-            f"kcat -P -Z -K: -p {PARTITION} -t {generator.positions} -b SERVERS"
-        )
 
 
 def saved_position(consumer: Consumer, topic: str) -> bytes | None:
