@@ -62,7 +62,9 @@ class Loop:
         self._metrics_updated = clock.monotonic()
         self._ends = EndOffsets(self._topic, clock, settings.bootstrap_servers)
         reset: OffsetReset = "earliest" if sub.input.is_internal else settings.auto_offset_reset
-        self._member = GroupMember(self._topic, settings, reset, self, {"sub_topology": sub.name})
+        self._member = GroupMember(
+            self._topic, settings, reset, self, {"sub_topology": sub.name}, new_task.partitions
+        )
 
     def stop(self) -> None:
         self._stopping.set()

@@ -34,6 +34,11 @@ class TaskFactory:
         self._sub = sub
         self._application = replace(application, future=self.future)
 
+    @property
+    def partitions(self) -> int:
+        """How many tasks there are in all."""
+        return self._application.partitions[self._sub.input.topic]
+
     def __call__(self, partition: Partition, start: int, stores: Mapping[str, KeyedStore]) -> Task:
         return Task(self._sub, partition, start, stores, self._application)
 

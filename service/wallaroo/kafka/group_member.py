@@ -4,7 +4,9 @@ Rules for whoever edits this file:
 1. A partition is assigned paused, at an explicit offset. Its owner resumes it.
 2. Everything happens in the thread that polls. The owner, which may also poll `consumer` directly, is called
    inside of those polls and of `leave`.
-3. Callbacks go through `_catchable`: what they raise could not be caught otherwise.
+3. Callbacks go through `_catchable`: what they raise could not be caught otherwise. They never call
+   `list_topics` of their own consumer: confluent-kafka 2.16 then ends the process at the next callback of the
+   same poll (`CallState_get: Assertion cs != NULL`).
 4. Where the group has committed nothing, a topic of our own is read from its beginning: the setting
    auto_offset_reset is about sources, and would skip what was written before the group first met.
 5. A request for committed offsets is repeated while errors may pass (a coordinator that moves, say). The
@@ -75,7 +77,8 @@ class GroupMember:
     """Subscribes to one topic and answers rebalances; `answered` says whether an assignment is complete.
 
     `offset_reset` is where a partition begins in which the group has committed nothing. With None nothing is
-    to be read, only owned: no offsets are asked for, and the partitions stay paused.
+    to be read, only owned: no offsets are asked for, and the partitions stay paused. `partitions` is how many
+    the topic has; 0 if nobody needs to know whether the group has an offset in any.
     """
 
     consumer: Consumer
@@ -88,8 +91,10 @@ class GroupMember:
         offset_reset: OffsetReset | None,
         owner: PartitionOwner,
         log_fields: Mapping[str, str],
+        partitions: int = 0,
     ) -> None:
         self.answered = False
+        self._partitions = partitions
         self._topic = topic
         self._settings = settings
         self._offset_reset = offset_reset
@@ -178,7 +183,9 @@ class GroupMember:
         if self._offset_reset is None:
             assigned = [Assigned(tp.topic, tp.partition, 0) for tp in partitions]
         else:
-            assigned = starting_offsets(consumer, partitions, self._offset_reset, self._unstable)
+            assigned = starting_offsets(
+                consumer, partitions, self._offset_reset, self._unstable, self._partitions
+            )
         starts = [TopicPartition(each.topic, each.partition, each.offset) for each in assigned]
         if self._is_incremental:
             consumer.incremental_assign(starts)
@@ -225,10 +232,11 @@ def starting_offsets(
     partitions: Partitions,
     offset_reset: OffsetReset,
     unstable: UnstableOffsets | None = None,
+    count: int = 0,
 ) -> list[Assigned]:
     """Where the group is in each partition; `offset_reset` is for those without a committed offset.
 
-    `unstable` says what the answer waits for.
+    `unstable` says what the answer waits for; `count` is how many partitions the topic has.
     """
     if not partitions:
         return []
@@ -247,11 +255,9 @@ def starting_offsets(
         committed = retry(partial(ask_committed, partitions), failed)
         unstable.known()
     is_first = all(tp.offset < 0 for tp in committed)
-    if is_first:
-        topic = partitions[0].topic
-        numbers = retry(partial(consumer.list_topics, topic, _REQUEST_SECONDS)).topics[topic].partitions
-        others = retry(partial(ask_committed, [TopicPartition(topic, number) for number in numbers]))
-        is_first = all(tp.offset < 0 for tp in others)
+    if is_first and count > len(partitions):
+        everywhere = [TopicPartition(partitions[0].topic, number) for number in range(count)]
+        is_first = all(tp.offset < 0 for tp in retry(partial(ask_committed, everywhere)))
     return [_assigned(consumer, tp, offset_reset, is_first=is_first) for tp in committed]
 
 

@@ -35,6 +35,7 @@ def new_task(partition, start, _stores):
 
 
 new_task.future = FutureBound()
+new_task.partitions = 4
 
 
 def run_loop(consumer, write, list_size, clock, **settings):
