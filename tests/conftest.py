@@ -58,7 +58,7 @@ def kafka_cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
         with any_kafka() as cluster:
             yield cluster
     except KafkaUnavailableError as error:
-        if os.environ.get("WALLAROO_TESTS_NEED_KAFKA"):
+        if os.environ.get("TESTS_NEED_KAFKA"):
             raise
         request.config.stash[WHY_NO_KAFKA] = str(error)
         pytest.skip(f"no Kafka: {error}")

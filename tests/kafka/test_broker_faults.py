@@ -28,7 +28,7 @@ def test_a_broker_restarted_under_load_changes_nothing(own_broker, own_scenario,
 
 def test_a_worker_whose_brokers_are_away_waits_without_working(own_broker, own_scenario, rng):
     service = own_scenario.start()
-    own_scenario.send(transactions(rng, 100))
+    own_scenario.send(transactions(rng, 2_000))
     wait_until(lambda: own_scenario.tail(own_scenario.out_topic).read())
     own_broker.kill()
     time.sleep(3)
