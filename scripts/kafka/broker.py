@@ -119,6 +119,10 @@ class KafkaBroker:
             dismiss(self._guard)
             self._guard = None
 
+    def log(self) -> str:
+        """What it has logged, over all its starts."""
+        return (self.folder / "logs" / "broker.log").read_text(errors="replace")
+
     @property
     def _config(self) -> Path:
         return self.folder / "server.properties"

@@ -5,6 +5,7 @@ import pytest
 from tests.containers.images import docker
 from tests.containers.traffic import in_lines
 from tests.kafka.cluster import wait_until
+from tests.kafka.lost_ends import feed_until_ended
 from tests.kafka.model import transaction
 
 SCRAPED_SECONDS = 30
@@ -43,6 +44,7 @@ def test_kafka_that_is_restarted(stack, traffic):
         docker("restart", kafka)
         traffic.fault("Kafka restarted")
     stack.wait_ready()
+    feed_until_ended(stack.servers, lambda: docker("logs", kafka), traffic.send_more)
     traffic.check()
 
 
@@ -53,6 +55,7 @@ def test_kafka_that_is_killed(stack, traffic):
         traffic.fault("Kafka killed")
         docker("start", kafka)
     stack.wait_ready()
+    feed_until_ended(stack.servers, lambda: docker("logs", kafka), traffic.send_more)
     traffic.check()
 
 

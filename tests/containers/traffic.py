@@ -58,6 +58,10 @@ class Traffic:
         self.expected.add(records)
         produce(self.servers, IN, records)
 
+    def send_more(self) -> None:
+        """Something for every partition of every topic, which ends what is open there."""
+        self.send([self._record() for _ in range(400)])
+
     def fault(self, what: str) -> None:
         self.ledger.faults.append(what)
 

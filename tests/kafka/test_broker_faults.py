@@ -21,7 +21,7 @@ def test_a_broker_restarted_under_load_changes_nothing(own_broker, own_scenario,
         wait_until(lambda: own_scenario.tail(own_scenario.out_topic).read())
         getattr(own_broker, end)()
         own_broker.restart()
-    feed_until_ended(own_scenario, own_broker, rng)
+    feed_until_ended(own_scenario.servers, own_broker.log, lambda: own_scenario.send(transactions(rng, 400)))
     own_scenario.finish()
     assert "Traceback" not in service.words()
 
