@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,10 +33,15 @@ IMPATIENT = {
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """A Kafka to test on, and the handle on its broker if this run may stop it."""
+    """A Kafka to test on, and the handle on its broker if this run may stop it.
+
+    Its broker listens on one more port, whose clients it sends to a proxy that is still to be started.
+    """
 
     bootstrap_servers: str
     broker: KafkaBroker | None = None
+    proxied_port: int = 0
+    proxy_port: int = 0
 
 
 @contextmanager
@@ -72,12 +77,25 @@ def _from_environment() -> Iterator[Cluster]:
 @contextmanager
 def _from_jars() -> Iterator[Cluster]:
     with tempfile.TemporaryDirectory(prefix="wallaroo-kafka-") as folder:
-        broker = KafkaBroker(Path(folder), properties=IMPATIENT, performance=SHORT_LIVED)
+        port, controller, proxied, proxy = (free_port() for _ in range(4))
+        properties = {**IMPATIENT, **_listeners(port, controller, proxied, proxy)}
+        broker = KafkaBroker(Path(folder), port, properties, performance=SHORT_LIVED)
         broker.start()
         try:
-            yield Cluster(broker.bootstrap_servers, broker)
+            yield Cluster(broker.bootstrap_servers, broker, proxied, proxy)
         finally:
             broker.stop()
+
+
+def _listeners(port: int, controller: int, proxied: int, proxy: int) -> Mapping[str, str]:
+    """Whoever comes to the port `proxied` is told that the broker is at `proxy`."""
+    return {
+        "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT",
+        "listeners": f"PLAINTEXT://127.0.0.1:{port},PROXIED://127.0.0.1:{proxied},"
+        f"CONTROLLER://127.0.0.1:{controller}",
+        "advertised.listeners": f"PLAINTEXT://127.0.0.1:{port},PROXIED://127.0.0.1:{proxy}",
+        "controller.quorum.voters": f"1@127.0.0.1:{controller}",
+    }
 
 
 @contextmanager

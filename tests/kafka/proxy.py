@@ -9,7 +9,7 @@ import socket
 import struct
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import IntEnum
@@ -217,6 +217,9 @@ class _Connection:
         self._client = client
         self._upstream = upstream
         self._unanswered: dict[int, Request] = {}
+        # As a broker does, the proxy takes the next request of a connection when the one before is answered.
+        # So a plan that delivers something on an answer does so between two requests, and not beside them.
+        self._next = threading.Semaphore()
 
     def start(self, done: Callable[["_Connection"], None]) -> None:
         def run(pump: Callable[[], None]) -> None:
@@ -237,9 +240,11 @@ class _Connection:
                 with suppress(OSError):
                     end.shutdown(socket.SHUT_RDWR)
             end.close()
+        self._next.release()
 
     def _requests(self) -> None:
         for frame in _frames(self._client):
+            self._next.acquire()
             request = _parsed(frame)
             self.client = request.client
             if self._proxy.admit(request) is None:
@@ -252,18 +257,8 @@ class _Connection:
             request = self._unanswered.pop(struct.unpack_from(">i", frame)[0], None)
             if request is not None:
                 self._proxy.answered(request)
+            self._next.release()
             self._client.sendall(_framed(frame))
-
-
-def proxied(listener_port: int, proxy_port: int, port: int, controller: int) -> Mapping[str, str]:
-    """Properties of a broker with one more listener, which clients reach through a proxy only."""
-    return {
-        "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT",
-        "listeners": f"PLAINTEXT://127.0.0.1:{port},PROXIED://127.0.0.1:{listener_port},"
-        f"CONTROLLER://127.0.0.1:{controller}",
-        "advertised.listeners": f"PLAINTEXT://127.0.0.1:{port},PROXIED://127.0.0.1:{proxy_port}",
-        "controller.quorum.voters": f"1@127.0.0.1:{controller}",
-    }
 
 
 def _parsed(frame: bytes) -> Request:

@@ -25,6 +25,7 @@ class Counter:
         self.out_topic = f"{application_id}-out"
         create_topic(servers, self.out_topic, 1)
         self.servers = servers
+        self.application_id = application_id
         self.services = []
         self._options = [f"--bootstrap-servers={servers}", f"--application-id={application_id}"]
         self._folder = folder

@@ -1,12 +1,13 @@
 """The topics of a running service: created or checked before its workers start, purged while they run.
 
 A purge deletes what has been read from repartition, ingest and outbox topics, as Kafka Streams does. These
-topics have no retention, so that nothing unread is ever lost; without the purge they would only grow.
+topics have no retention, so that nothing unread is ever lost; without the purge they would only grow. An
+offset says which topic it belongs to: in one that was made anew under the name, nothing has been read.
 """
 
 import logging
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import closing
 
 from confluent_kafka import KafkaException, TopicPartition
@@ -14,8 +15,10 @@ from confluent_kafka import KafkaException, TopicPartition
 from wallaroo.kafka.check import check_clients
 from wallaroo.kafka.clients import admin_client, offsets_consumer
 from wallaroo.kafka.members import GroupMembers
+from wallaroo.kafka.topic_ids import ask_topic_ids
 from wallaroo.kafka.topics import ensure_topics
 from wallaroo.settings import Settings
+from wallaroo.task.position import OffsetMetadata
 from wallaroo.topology.model import Topology
 
 _log = logging.getLogger(__name__)
@@ -79,8 +82,9 @@ class OwnTopics:
     def _purge_topic(self, topic: str, group: str) -> None:
         numbers = self._admin.list_topics(topic, _REQUEST_SECONDS).topics[topic].partitions
         read = self._committed(group, [TopicPartition(topic, number) for number in numbers])
-        done = [tp for tp in read if tp.offset > 0]
-        if done:
+        # Asked for after the offsets: what they belong to must be there still.
+        topic_id = ask_topic_ids(self._admin, [topic]).get(topic)
+        if done := purgeable(read, topic_id):
             for future in self._admin.delete_records(done, request_timeout=_REQUEST_SECONDS).values():
                 future.result()
 
@@ -98,3 +102,12 @@ def only_readers(topology: Topology) -> Mapping[str, str]:
     """The topics that only one group of ours reads, each with that group."""
     inputs = {read.topic: s.group for s in topology.sub_topologies for read in s.inputs if read.is_internal}
     return inputs | {delivery.outbox: delivery.group for delivery in topology.deliveries}
+
+
+def purgeable(committed: Iterable[TopicPartition], topic_id: str | None) -> list[TopicPartition]:
+    """The offsets below which all has been read, if the topic has this id; None if the cluster tells no ids.
+
+    An offset that does not say so was committed for a topic before this one, or by hand.
+    """
+    read = [(tp, OffsetMetadata.decode(tp.metadata)) for tp in committed if tp.offset > 0]
+    return [tp for tp, of in read if (None if of is None else of.topic_id) == topic_id]

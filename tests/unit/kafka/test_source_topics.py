@@ -3,6 +3,7 @@
 import socket
 
 import pytest
+from confluent_kafka import TopicPartition
 
 from tests import samples
 from tests.samples import generator_source, look, tcp_source, user
@@ -10,9 +11,11 @@ from wallaroo.connectors.tcp.ingest import check_ingests
 from wallaroo.errors import SettingsError
 from wallaroo.kafka.topic_config import EVERY_TIME
 from wallaroo.kafka.topics import plan
-from wallaroo.service.own_topics import only_readers
+from wallaroo.service.own_topics import only_readers, purgeable
 from wallaroo.settings import Settings
+from wallaroo.task.position import encode_metadata
 
+ONE_ID, ANOTHER_ID = "A" * 21 + "1", "A" * 21 + "2"
 FOR_EVER = {"retention.ms": "-1", **EVERY_TIME}
 
 
@@ -85,3 +88,19 @@ def test_a_port_that_is_shared_is_worth_a_warning(caplog):
         other.listen()
         check_ingests(compiled(tcp(other.getsockname()[1])).ingests, Settings())
     assert [(line.message, line.source) for line in caplog.records] == [("port shared", "texts")]
+
+
+@pytest.mark.parametrize(
+    ("recorded", "now", "deletes"),
+    [
+        (ONE_ID, ONE_ID, True),
+        (ONE_ID, ANOTHER_ID, False),
+        (ONE_ID, None, False),
+        (None, ONE_ID, False),
+        (None, None, True),
+    ],
+)
+def test_only_below_an_offset_of_the_topic_that_is_there_records_are_deleted(recorded, now, deletes):
+    metadata = encode_metadata("hop", (), {} if recorded is None else {"hop": recorded})
+    offset, none = TopicPartition("hop", 1, 5, metadata), TopicPartition("hop", 2, -1001, metadata)
+    assert purgeable([offset, none], now) == [offset][: int(deletes)]
