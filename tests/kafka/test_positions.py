@@ -18,6 +18,7 @@ from confluent_kafka.admin import (
 from scripts.kafka.jars import find_jars, find_java
 from tests.kafka.cluster import TIMEOUT_SECONDS, Sent, create_topic, produce, read_topic, wait_until
 from tests.kafka.scenario import Scenario
+from wallaroo.task.position import encode_hole
 
 GUARANTEES = ["exactly_once", "at_least_once"]
 TOOLS = {
@@ -89,8 +90,9 @@ class Shop(Scenario):
         [group] = [g for g in known if g == f"{self.application_id}-{self.stateful}"]
         self.admin.delete_consumer_groups([group])[group].result(TIMEOUT_SECONDS)
 
-    def move_group(self, offset):
-        places = ConsumerGroupTopicPartitions(self.group, [TopicPartition(self.in_topic, PARTITION, offset)])
+    def move_group(self, offset, metadata=""):
+        place = TopicPartition(self.in_topic, PARTITION, offset, metadata)
+        places = ConsumerGroupTopicPartitions(self.group, [place])
         self.admin.alter_consumer_group_offsets([places])[self.group].result(TIMEOUT_SECONDS)
 
     def delete_topic(self, name):
@@ -119,13 +121,24 @@ class Shop(Scenario):
         found = re.search(re.escape(way) + r"[^`]*: `([^`]+)`", words)
         assert found, words
         for command in found.group(1).split(" && "):
-            tool, *arguments = command.split()
-            jars = ["-cp", f"{find_jars()}/*"]
-            ran = subprocess.run(
-                [find_java(), *jars, TOOLS[tool], *arguments], capture_output=True, text=True, check=False
-            )
-            assert ran.returncode == 0, ran.stdout + ran.stderr
-            assert "Error" not in ran.stdout, ran.stdout
+            self.use_tool(*command.split())
+
+    def use_tool(self, tool, *arguments):
+        jars = ["-cp", f"{find_jars()}/*"]
+        ran = subprocess.run(
+            [find_java(), *jars, TOOLS[tool], *arguments], capture_output=True, text=True, check=False
+        )
+        assert ran.returncode == 0, ran.stdout + ran.stderr
+        assert "Error" not in ran.stdout, ran.stdout
+
+    def use_group_tool(self, *arguments):
+        servers = ["--bootstrap-server", self.servers]
+        self.use_tool("kafka-consumer-groups.sh", *servers, "--group", self.group, *arguments)
+
+    @property
+    def positions(self):
+        """The changelog of the group in front of the hop, which has no state."""
+        return self.changelog_of("payments-positions")
 
 
 COMPACTED = {"cleanup.policy": "compact"}
@@ -398,16 +411,87 @@ def test_state_without_a_position_goes_on_at_the_offset_of_its_group(shop):
     assert shop.run(2) == [40, 50]
 
 
-def test_deleted_offsets_in_front_of_a_hop_are_refused_until_the_operator_names_the_offset(shop):
+@pytest.mark.parametrize("guarantee", GUARANTEES)
+def test_a_group_in_front_of_a_hop_that_was_moved_back_is_refused_until_it_is_where_it_was(shop, guarantee):
+    shop.arguments, shop.settings = ("--hop",), {"processing_guarantee": guarantee}
+    shop.pay(10, 10, 10)
+    shop.run(3)
+    place = f"{shop.in_topic}:{PARTITION}"
+    shop.use_group_tool("--reset-offsets", "--topic", place, "--to-offset", "1", "--execute")
+    shop.pay(10)
+    words = shop.refused()
+    assert (
+        f"{shop.in_topic}[{PARTITION}]: the group {shop.group} is at offset 1, "
+        f"its position is at offset 3 ({shop.positions})" in words
+    )
+    shop.follow(words, "to go on where the position is")
+    assert shop.run(4) == [10, 20, 30, 40]
+
+
+def test_a_group_in_front_of_a_hop_that_has_lost_the_offset_of_a_partition_goes_on_at_its_position(shop):
     shop.arguments = ("--hop",)
     shop.pay(10, 10, 10)
     shop.run(3)
+    shop.use_group_tool("--delete-offsets", "--topic", f"{shop.in_topic}:{PARTITION}")
+    shop.pay(10)
+    service = shop.start()
+    assert shop.await_results(4) == [10, 20, 30, 40]
+    assert service.stop() == 0
+    assert f"the group {shop.group} has no offset, its position is at offset 3" in service.words()
+
+
+def test_a_group_in_front_of_a_hop_goes_on_where_an_older_version_left_it(shop):
+    shop.arguments = ("--hop",)
+    shop.pay(10, 10, 10)
+    shop.run(3)
+    shop.delete_topic(shop.positions)
+    # Offsets without metadata, as before positions were written.
+    shop.use_group_tool("--reset-offsets", "--topic", shop.in_topic, "--to-latest", "--execute")
+    shop.pay(10)
+    assert shop.run(4) == [10, 20, 30, 40]
+    shop.move_group(1)
+    assert "would be counted again behind it" in shop.refused()
+
+
+def test_positions_that_were_deleted_are_missed_until_the_operator_trusts_the_group(shop):
+    shop.arguments = ("--hop",)
+    shop.pay(10, 10, 10)
+    shop.run(3)
+    shop.delete_topic(shop.positions)
+    shop.pay(10)
+    words = shop.refused()
+    assert f"{shop.positions} was deleted and made anew: its position is lost" in words
+    assert shop.run(4, on_position_mismatch="group") == [10, 20, 30, 40]
+    shop.pay(10)
+    assert shop.run(5)[-1] == 50
+
+
+def test_positions_and_group_that_are_gone_are_refused_until_the_operator_names_the_offset(shop):
+    shop.arguments = ("--hop",)
+    shop.pay(10, 10, 10)
+    shop.run(3)
+    shop.delete_topic(shop.positions)
     shop.admin.delete_consumer_groups([shop.group])[shop.group].result(TIMEOUT_SECONDS)
     words = shop.refused()
     assert "it would be counted again behind that" in words
     shop.follow(words, "if all had been read")
     shop.pay(10)
     assert shop.run(4) == [10, 20, 30, 40]
+
+
+def test_a_source_in_front_of_a_hop_may_get_more_partitions_under_the_running_service(shop):
+    shop.arguments = ("--hop",)
+    shop.settings = {"kafka": "topic.metadata.refresh.interval.ms=1000"}
+    shop.pay(10)
+    service = shop.start()
+    shop.await_results(1)
+    shop.admin.create_partitions([NewPartitions(shop.in_topic, 6)])[shop.in_topic].result(TIMEOUT_SECONDS)
+    wait_until(lambda: len(shop.admin.list_topics(shop.positions, 10).topics[shop.positions].partitions) == 6)
+    produce(shop.servers, shop.in_topic, [Sent(b"rex", b'{"user": "rex", "amount": 10}', 5)])
+    assert shop.await_results(2) == [10, 20]
+    assert service.stop() == 0
+    shop.pay(10)
+    assert shop.run(3)[-1] == 30
 
 
 def test_state_without_a_position_or_a_group_is_refused_until_the_operator_names_the_offset(shop):
@@ -436,6 +520,26 @@ def test_partitions_that_are_added_under_the_running_service_end_it(shop):
     assert service.wait(60) == 2
     assert "partitions were added while the service was running" in service.words()
     assert "but its input has 6: state would go to the wrong place" in shop.refused()
+
+
+def test_a_group_that_is_marked_as_missing_results_is_refused_until_the_operator_has_chosen(shop):
+    shop.arguments = ("--stages=copy",)
+    shop.pay(1, 2, 3)
+    shop.run(3)
+    shop.move_group(3, metadata=encode_hole(1))
+    shop.pay(4)
+    words = shop.refused()
+    assert "results from offset 1 on are missing" in words
+    shop.follow(words, "to process these records again")
+    assert shop.run(6) == [1, 2, 3, 2, 3, 4]
+
+
+def test_a_position_that_its_topic_does_not_take_ends_the_service_and_names_the_property(shop):
+    create_topic(shop.servers, shop.changelog_of("add"), 4, {**COMPACTED, "max.message.bytes": "100"})
+    shop.pay(10)
+    words = shop.refused()
+    assert f"{shop.changelog_of('add')} refuses what the service itself writes: Broker: Message size" in words
+    assert "max.message.bytes" in words
 
 
 def test_positions_are_one_small_record_for_each_commit(shop):

@@ -19,7 +19,7 @@ from wallaroo.connectors.outbox_topic import OutboxTopic
 from wallaroo.connectors.protocols import Sink
 from wallaroo.engine.metrics import LoopMetrics
 from wallaroo.kafka.clients import WorkerIdentity, group_consumer
-from wallaroo.kafka.errors import Event, classify_event
+from wallaroo.kafka.errors import Event, classify_event, missing_permission
 from wallaroo.kafka.group_member import Assigned, GroupMember
 from wallaroo.observability import metrics
 from wallaroo.observability.health import LoopStatus
@@ -142,6 +142,8 @@ class DeliveryLoop:
         except KafkaException as error:
             if error.args[0].fatal():
                 raise
+            if refusal := missing_permission(error):
+                raise refusal from error
             _log.warning("delivery not committed", extra={"sink": self.name, "error": error.args[0].str()})
 
     def _commit_at_last(self) -> None:

@@ -11,7 +11,7 @@ from confluent_kafka import KafkaError
 
 from wallaroo.clock import Clock
 from wallaroo.engine.commit_cycle import Clients
-from wallaroo.engine.hole import committed_offsets, missing_results
+from wallaroo.engine.hole import MissingResultsError, committed_offsets, missing_results
 from wallaroo.engine.lost_ends import write_lost_ends
 from wallaroo.engine.refusals import ask_limits_of, for_good, in_aborted_transactions, refusal_of
 from wallaroo.engine.starting import watch_topics
@@ -72,7 +72,7 @@ def commit_timeout_seconds(transaction_timeout_ms: int) -> float:
     return transaction_timeout_ms / 1000 + _TIMED_OUT_SECONDS
 
 
-def _find_hole(settings: Settings, group: str, member_id: str, commit: Commit) -> str:
+def _find_hole(settings: Settings, group: str, member_id: str, commit: Commit) -> MissingResultsError | None:
     """What is missing of a failed commit whose offsets the group has all the same."""
     ends = {batch.partition: batch.next_offset for batch in commit.batches}
     with closing(offsets_consumer(settings, group, f"{member_id}-offsets")) as consumer:

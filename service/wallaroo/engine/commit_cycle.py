@@ -14,6 +14,7 @@ from confluent_kafka import Consumer
 from confluent_kafka.admin import AdminClient
 
 from wallaroo.clock import Clock
+from wallaroo.engine.hole import MissingResultsError, mark_hole
 from wallaroo.engine.metrics import LoopMetrics
 from wallaroo.engine.pacing import CommitPacing
 from wallaroo.engine.task_group import TaskGroup
@@ -112,6 +113,9 @@ class CommitCycle:
             result = future.result(max(0.0, self._deadline - self._clock.monotonic()))
         except TimeoutError as error:
             raise CommitError(f"a commit has not ended within {self._clients.timeout_seconds:g} s") from error
+        except MissingResultsError as error:
+            mark_hole(self._clients.consumer, error.marks)
+            raise
         if result.committed and self._clients.finish is not None:
             result = self._clients.finish(commit)
         self._pacing.ended = self._clock.monotonic()

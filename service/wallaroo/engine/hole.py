@@ -5,13 +5,17 @@ transaction of a commit had been ended already, and the group is at the end of t
 else has committed the offsets: what should have been written with them is missing, in whole or in part.
 """
 
+import logging
 from collections.abc import Callable, Mapping
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
+from wallaroo.errors import KafkaSetupError
 from wallaroo.kafka.retry import retry
 from wallaroo.record import Partition
+from wallaroo.task.position import encode_hole
 
+_log = logging.getLogger(__name__)
 _REQUEST_SECONDS = 10.0
 
 Offsets = Mapping[Partition, int]
@@ -37,23 +41,47 @@ def committed_offsets(consumer: Consumer, partitions: list[Partition]) -> Offset
     return retry(ask)
 
 
-def missing_results(group: str, starts: Offsets, ends: Offsets, committed: Offsets) -> str:
-    """What is missing, and what leads out; empty if nothing is.
+class MissingResultsError(KafkaSetupError):
+    """The group has offsets whose results are missing.
+
+    `marks` are the same offsets with metadata that says so, for the next start to refuse.
+    """
+
+    def __init__(self, text: str, marks: list[TopicPartition]) -> None:
+        super().__init__(text)
+        self.marks = marks
+
+
+def missing_results(
+    group: str, starts: Offsets, ends: Offsets, committed: Offsets
+) -> MissingResultsError | None:
+    """What is missing, and what leads out; None if nothing is.
 
     `starts` is where the failed commit began, `ends` where it would have ended.
     """
     holes = {at: end for at, end in ends.items() if starts.get(at, end) < committed.get(at, -1) <= end}
     if not holes:
-        return ""
+        return None
     named = ", ".join(f"{at.topic}[{at.number}] {starts[at]} to {committed[at] - 1}" for at in holes)
     back = " ".join(
         f"kafka-consumer-groups.sh --bootstrap-server SERVERS --group {group} --topic {at.topic}:{at.number} "
         f"--reset-offsets --to-offset {starts[at]} --execute;"
         for at in holes
     )
-    return (
+    marks = [TopicPartition(at.topic, at.number, committed[at], encode_hole(starts[at])) for at in holes]
+    text = (
         f"results are missing: group {group} has committed the offsets {named}, but the transaction that "
         "should have written their results with them was ended by a request that came late, without some or "
         f"all of these. To process them again (some results may then be there twice): {back} then start. "
-        "To go on without them: start. State of the stages is kept in the changelogs, which lack them too"
+        "To go on without them: start once with `--on-position-mismatch group`"
     )
+    return MissingResultsError(text, marks)
+
+
+def mark_hole(consumer: Consumer, marks: list[TopicPartition]) -> None:
+    """Note with the group's offsets that results are missing, before the worker ends."""
+    try:
+        retry(lambda: consumer.commit(offsets=marks, asynchronous=False))
+    except KafkaException as error:
+        # Another owner has gone on, or Kafka is away: the error that ends the worker says all that is known.
+        _log.warning("missing results not marked", extra={"error": error.args[0].str()})

@@ -26,6 +26,7 @@ from wallaroo.errors import KafkaSetupError
 from wallaroo.kafka.group_member import Assigned
 from wallaroo.kafka.offsets import EndReader, Place, end_offsets, log_starts
 from wallaroo.kafka.retry import retry
+from wallaroo.kafka.topics import add_partitions
 from wallaroo.record import Partition
 from wallaroo.state.store import END_KEY, POSITION_KEY, KeyedStore
 from wallaroo.task.position import Position, RestoredChangelog
@@ -103,8 +104,12 @@ class Restorer:
         open_consumer: Callable[[], Consumer],
         decide_start: Callable[[Restoration], None],
         probe: Probe,
+        positions: str = "",
     ) -> None:
-        """`decide_start` sets the start of a task whose stores have been restored."""
+        """`decide_start` sets the start of a task whose stores have been restored.
+
+        `positions` is a changelog that holds no states, and may get more partitions.
+        """
         self.restoring: dict[int, Restoration] = {}
         self.stops: dict[Place, tuple[int, int]] = {}
         self._changelogs = changelogs
@@ -112,6 +117,7 @@ class Restorer:
         self._open_consumer = open_consumer
         self._decide_start = decide_start
         self._probe = probe
+        self._positions = positions
         self._results: queue.SimpleQueue[Restoration | BaseException] = queue.SimpleQueue()
 
     def start(self, starts: Iterable[Assigned], admin: AdminClient) -> None:
@@ -169,7 +175,7 @@ class Restorer:
             for restoration in restorations
             for name, topic in self._changelogs.items()
         }
-        _check_partitions(admin, stores)
+        _check_partitions(admin, stores, self._positions)
         ends = end_offsets(admin, stores, _REQUEST_SECONDS)
         for (topic, number), log_start in log_starts(admin, stores, _REQUEST_SECONDS).items():
             stores[topic, number][0].changelogs[topic] = RestoredChangelog(log_start)
@@ -220,13 +226,18 @@ def new_restorer(
 ) -> Restorer:
     """What restores the stores of a sub-topology's tasks."""
     changelogs = {store.name: store.changelog for store in sub.stores}
-    return Restorer(changelogs, partial(new_stores, sub, state_codecs), open_consumer, decide_start, probe)
+    positions = "" if sub.positions is None else sub.positions.changelog
+    stores = partial(new_stores, sub, state_codecs)
+    return Restorer(changelogs, stores, open_consumer, decide_start, probe, positions)
 
 
-def _check_partitions(admin: AdminClient, places: Iterable[Place]) -> None:
+def _check_partitions(admin: AdminClient, places: Iterable[Place], positions: str) -> None:
     """Raise KafkaSetupError for a partition of the input that a changelog does not have."""
-    for topic, number in places:
+    for topic, number in sorted(places, reverse=True):
         found = retry(partial(admin.list_topics, topic, _REQUEST_SECONDS)).topics[topic].partitions
+        if found and number >= len(found) and topic == positions:
+            retry(partial(add_partitions, admin, topic, number + 1))
+            continue
         if found and number >= len(found):
             raise KafkaSetupError(
                 f"the changelog topic {topic} has {len(found)} partitions, but its input has a partition "

@@ -17,7 +17,7 @@ from wallaroo.task.context import ApplicationContext
 from wallaroo.task.position import OffsetMetadata, RestoredChangelog
 from wallaroo.task.remedies import Group
 from wallaroo.task.start import Facts, Mismatch, Start, compare, override
-from wallaroo.topology.model import Repartition, SubTopology, Topology
+from wallaroo.topology.model import SubTopology, Topology
 
 _log = logging.getLogger(__name__)
 
@@ -93,12 +93,12 @@ def start_decider(
     sub: SubTopology, topology: Topology, settings: Settings, context: ApplicationContext
 ) -> StartDecider:
     """What decides where the tasks of a sub-topology start."""
-    hops = [target.topic for target in sub.targets if isinstance(target, Repartition)]
     others = [other for other in topology.sub_topologies if other.name != sub.name]
     shared = {target.topic for other in others for target in other.targets}
-    keeps_history = not sub.input.is_internal and not hops
-    group = Group(sub.group, sub.input.topic, settings.bootstrap_servers, keeps_history)
-    fed = [hop for hop in hops if hop not in shared]
+    keeps_history = not sub.input.is_internal and not sub.hops
+    feeds = "" if sub.positions is None else sub.hops[0]
+    group = Group(sub.group, sub.input.topic, settings.bootstrap_servers, keeps_history, feeds)
+    fed = [hop for hop in sub.hops if hop not in shared]
     return StartDecider(group, settings, context.topic_ids, context.used_topics, fed)
 
 
@@ -109,8 +109,7 @@ def watch_topics(
     if settings.embedded_broker:
         return None
     # Before the group is joined: where another worker writes already, the group has offsets by then.
-    hops = [target.topic for target in sub.targets if isinstance(target, Repartition)]
-    places = [(hop, number) for hop in hops for number in range(context.partitions[hop])]
+    places = [(hop, number) for hop in sub.hops for number in range(context.partitions[hop])]
     ends = end_offsets(admin, places, _REQUEST_SECONDS)
     context.used_topics.update(topic for (topic, _), end in ends.items() if end)
     ids = ask_topic_ids(admin, [sub.input.topic, *(store.changelog for store in sub.stores)])

@@ -20,9 +20,9 @@ from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
-from wallaroo.engine.hole import ended_by_another
+from wallaroo.engine.hole import MissingResultsError, ended_by_another
 from wallaroo.engine.refusals import Explain, is_of_a_record
-from wallaroo.errors import CommitError, KafkaSetupError
+from wallaroo.errors import CommitError
 from wallaroo.kafka.errors import first_missing_permission, missing_permission
 from wallaroo.kafka.producers import ProducerTurns
 from wallaroo.kafka.retry import retry
@@ -83,12 +83,12 @@ class CommitResult:
 COMMITTED = CommitResult(committed=True)
 
 Writer = Callable[[Commit], CommitResult]
-# What is missing of a commit that failed, and what leads out; empty if nothing is.
-FindHole = Callable[[Commit], str]
+# What is missing of a commit that failed, as the error to end with; None if nothing is.
+FindHole = Callable[[Commit], MissingResultsError | None]
 
 
 def exactly_once(
-    turns: ProducerTurns, probe: Probe, explain: Explain, find_hole: FindHole = lambda _commit: ""
+    turns: ProducerTurns, probe: Probe, explain: Explain, find_hole: FindHole = lambda _commit: None
 ) -> Writer:
     """Write outputs, changelog and offsets in one transaction, each of the next producer."""
 
@@ -186,6 +186,8 @@ def commit_offsets(consumer: Consumer, probe: Probe) -> Writer:
         except KafkaException as error:
             if error.args[0].fatal():
                 raise
+            if refusal := missing_permission(error):
+                raise refusal from error
             return CommitResult(committed=False, reason=str(error))
         probe(ProbePoint.AFTER_COMMIT)
         return COMMITTED
@@ -221,14 +223,16 @@ def _wait_and_produce(producer: Producer, output: tuple[Any, ...]) -> None:
             return
 
 
-def _abort_or_refuse(producer: Producer, error: KafkaException, find_hole: Callable[[], str]) -> CommitResult:
-    """Abort; KafkaSetupError if the group has committed the offsets all the same."""
+def _abort_or_refuse(
+    producer: Producer, error: KafkaException, find_hole: Callable[[], MissingResultsError | None]
+) -> CommitResult:
+    """Abort; MissingResultsError if the group has committed the offsets all the same."""
     try:
         return _abort(producer, error)
     except CommitError as failure:
         cause = failure.__cause__
         if isinstance(cause, KafkaException) and ended_by_another(cause.args[0]) and (hole := find_hole()):
-            raise KafkaSetupError(hole) from failure
+            raise hole from failure
         raise
 
 

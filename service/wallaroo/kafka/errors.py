@@ -27,6 +27,8 @@ _ADVICE = {
     "transaction.max.timeout.ms",
     KafkaError.INVALID_SESSION_TIMEOUT: "set session_timeout_ms to what the broker allows, from "
     "group.min.session.timeout.ms to group.max.session.timeout.ms",
+    KafkaError.OFFSET_METADATA_TOO_LARGE: "set offset.metadata.max.bytes of the brokers to 4096, which is "
+    "Kafka's default, or more: offsets are committed with the ids of the topics that they belong to",
 }
 _READING_REFUSED = (KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.GROUP_AUTHORIZATION_FAILED)
 

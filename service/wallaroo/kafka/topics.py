@@ -1,7 +1,8 @@
 """The topics of an application: planned from the topology, created or checked.
 
 Rules for whoever edits this file:
-1. A changelog has as many partitions as the topic its sub-topology reads, and is compacted.
+1. A changelog has as many partitions as the topic its sub-topology reads, and is compacted. One that holds
+   nothing but positions may have more, and gets more if it has too few.
 2. A topic that exists is only checked: the error says what to change. The exception is what times a topic of
    ours takes (topic_config.py).
 """
@@ -12,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from confluent_kafka import KafkaError, KafkaException
-from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
+from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic  # type: ignore[attr-defined]
 
 from wallaroo.errors import KafkaSetupError
 from wallaroo.kafka.retry import may_pass
@@ -48,7 +49,7 @@ _POLICY_ADVICE = (
 )
 
 Purpose = Literal[
-    "source", "sink", "ingest", "generator", "repartition", "changelog", "outbox", "dead letters"
+    "source", "sink", "ingest", "generator", "repartition", "changelog", "positions", "outbox", "dead letters"
 ]
 
 _OF_OTHERS = ("source", "sink")
@@ -84,9 +85,12 @@ def plan(topology: Topology, existing: Mapping[str, int], default_partitions: in
         plans.append(TopicPlan(topic, "repartition", count(topic, widest), _KEEP_FOREVER))
     read = {p.name: p.partitions for p in plans}
     for sub in topology.sub_topologies:
+        partitions = read[sub.input.topic]
         for store in sub.stores:
-            partitions = read[sub.input.topic]
-            plans.append(TopicPlan(store.changelog, "changelog", partitions, _COMPACT, exact=True))
+            if store is sub.positions:
+                plans.append(TopicPlan(store.changelog, "positions", partitions, _LAST_ONLY))
+            else:
+                plans.append(TopicPlan(store.changelog, "changelog", partitions, _COMPACT, exact=True))
     for delivery in topology.deliveries:
         plans.append(TopicPlan(delivery.outbox, "outbox", count(delivery.outbox, widest), _KEEP_FOREVER))
     plans += [TopicPlan(t, "sink", count(t, default_partitions)) for t in topology.sinks if t not in read]
@@ -112,6 +116,9 @@ def ensure_topics(admin: AdminClient, topology: Topology, settings: Settings) ->
         raise KafkaSetupError(f"these topics are missing: {names}; create them, or set create_topics=true")
     present = [p for p in plans if p.name in existing]
     _check_partitions(present, existing)
+    for p in present:
+        if p.purpose == "positions" and existing[p.name] < p.partitions:
+            add_partitions(admin, p.name, p.partitions)
     own = {p.name: p for p in present if p.purpose not in _OF_OTHERS}
     described = describe(admin, list(own))
     _check_policies(own, described)
@@ -154,6 +161,28 @@ def _check_policies(plans: Mapping[str, TopicPlan], described: Mapping[str, Desc
                 f"the {p.purpose} topic {name} has cleanup.policy={policy}: records would be lost before "
                 "they are read; set cleanup.policy=delete on it"
             )
+
+
+def add_partitions(admin: AdminClient, topic: str, partitions: int) -> None:
+    """Let a topic have so many partitions. Others may do the same at the same time.
+
+    Raises KafkaSetupError if the cluster does not allow it.
+    """
+    wanted = [NewPartitions(topic, partitions)]
+    try:
+        admin.create_partitions(wanted, request_timeout=_REQUEST_SECONDS)[topic].result()
+    except KafkaException as error:
+        if may_pass(error.args[0]):
+            raise
+        if error.args[0].code() != KafkaError.INVALID_PARTITIONS:
+            raise KafkaSetupError(
+                f"{topic} needs {partitions} partitions, as many as the topic whose positions it holds, and "
+                f"they cannot be added: {error.args[0].str()}; allow this client Alter on topics with the "
+                "application id as prefix, or run `kafka-topics.sh --bootstrap-server SERVERS "
+                f"--alter --topic {topic} --partitions {partitions}` and start again"
+            ) from error
+    else:
+        _log.info("partitions added", extra={"topic": topic, "partitions": partitions})
 
 
 def _create(admin: AdminClient, plans: list[TopicPlan], settings: Settings) -> None:

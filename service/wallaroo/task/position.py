@@ -8,6 +8,7 @@ Rules for whoever edits this file:
 
     1A<JSON object>                                 the record, under POSITION_KEY
     1I<topic id><short name><short topic id>...     the metadata
+    1H<offset>                                      the metadata where results are missing from an offset on
 """
 
 import json
@@ -19,7 +20,7 @@ from hashlib import sha256
 
 from wallaroo.errors import StoredValueError
 from wallaroo.record import Changes
-from wallaroo.serde.formats import OFFSET_METADATA, TASK_POSITION, unknown_format
+from wallaroo.serde.formats import HOLE_METADATA, OFFSET_METADATA, TASK_POSITION, unknown_format
 from wallaroo.state.store import POSITION_KEY
 from wallaroo.task.context import ApplicationContext
 from wallaroo.topology.model import SubTopology
@@ -104,16 +105,19 @@ class Position:
 class OffsetMetadata:
     """What the metadata of a committed offset says: the id of the input topic, and those of the changelogs.
 
-    The changelogs' names and ids are shortened.
+    The changelogs' names and ids are shortened. `hole` is where missing results begin, if there are any.
     """
 
     topic_id: str | None
     changelogs: Mapping[str, str]
+    hole: int | None = None
 
     @staticmethod
     def decode(text: str | None) -> "OffsetMetadata | None":
         """None if the offset was committed by an operator or by a version that writes no metadata."""
-        tag = OFFSET_METADATA.decode()
+        tag, hole = OFFSET_METADATA.decode(), (text or "").removeprefix(HOLE_METADATA.decode())
+        if text and hole != text and hole.isascii() and hole.isdigit():
+            return OffsetMetadata(None, {}, int(hole))
         body = (text or "").removeprefix(tag)
         pairs = body[_ID_LENGTH:]
         if not text or not text.startswith(tag) or len(body) < _ID_LENGTH or len(pairs) % (2 * _SHORT):
@@ -132,6 +136,11 @@ def encode_metadata(topic: str, changelogs: Iterable[str], ids: TopicIds) -> str
         return ""
     pairs = "".join(short + topic_id for short, topic_id in known.items())
     return OFFSET_METADATA.decode() + ids.get(topic, _NO_ID) + pairs[:_MOST_METADATA]
+
+
+def encode_hole(start: int) -> str:
+    """The metadata of an offset that was committed without its results, from an offset on."""
+    return HOLE_METADATA.decode() + str(start)
 
 
 def short_names(changelogs: Iterable[str]) -> dict[str, str]:

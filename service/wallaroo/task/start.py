@@ -5,6 +5,7 @@ Rules for whoever edits this file:
 2. What the state says counts where only the group has forgotten. Nothing is guessed where state would be
    lost, or history counted twice.
 3. A store that no position lists is new, and must be empty.
+4. Of tasks without state that feed others, the position is all that is kept: it is compared as any other.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from wallaroo.task.position import OffsetMetadata, Position, RestoredChangelog, same_topic, short_names
-from wallaroo.task.remedies import Group, remedies
+from wallaroo.task.remedies import Group, Kind, remedies
 
 OnMismatch = Literal["fail", "state", "group"]
 
@@ -37,8 +38,21 @@ class Facts:
     fed: Sequence[str] = ()
 
     @property
+    def kept(self) -> str:
+        """What the tasks keep, in words."""
+        return "its position" if self.group.feeds else "the state"
+
+    @property
     def homes(self) -> list[Position]:
-        """The positions that are in the changelog of their home, and the last thing there."""
+        """The positions that are in the changelog of their home, and the last thing there.
+
+        Where nothing else is kept, one that the group's offset does not know of is void: since it was
+        written, a version without it has gone on, or the tasks had state.
+        """
+        if self.group.feeds and self.metadata is not None and self.metadata.hole is None:
+            known = short_names(self.changelogs).values() & self.metadata.changelogs.keys()
+            if not known:
+                return []
         found = self.changelogs.items()
         return [
             c.position for name, c in found if c.position and c.position.home == name and not c.superseded
@@ -69,7 +83,7 @@ class Mismatch:
 
 def compare(facts: Facts) -> Start | Mismatch:
     """Decide where a task starts."""
-    for check in (_other_topic, _lost_changelog, _truncated):
+    for check in (_missing_results, _other_topic, _lost_changelog, _truncated):
         problem = check(facts)
         if problem is not None:
             return problem
@@ -84,12 +98,16 @@ def compare(facts: Facts) -> Start | Mismatch:
         return _mismatch(facts, what, "stale", left)
     if facts.committed is None:
         offset = position.resume_offset(facts.low)
-        return Start(offset, True, _described(facts, f"going on at {offset}, where the state is"))
+        return Start(offset, True, _described(facts, f"going on at {offset}, where {facts.kept} is"))
     if position.fits(facts.committed):
         # A stage that is new, or was taken out, is to be known in partitions without input as well.
         commit = facts.metadata is None or position.changelogs.keys() != facts.changelogs.keys()
         return Start(facts.committed, commit)
-    if facts.committed < position.next:
+    feeds, back = facts.group.feeds, facts.committed < position.next
+    if feeds:
+        given = f"records that {feeds} has been given would be counted again behind it"
+        what = given if back else f"records would be left out that {feeds} has not been given"
+    elif back:
         what = "records that the state has counted would be counted again"
     else:
         what = "records that the state has not counted would be left out"
@@ -110,10 +128,18 @@ def override(facts: Facts, on_mismatch: OnMismatch) -> int | None:
     return position.resume_offset(facts.low)
 
 
+def _missing_results(facts: Facts) -> Mismatch | None:
+    hole = None if facts.metadata is None else facts.metadata.hole
+    if hole is None:
+        return None
+    what = f"results from offset {hole} on are missing: a late request ended their transaction without them"
+    return _mismatch(facts, what, "hole", hole=hole)
+
+
 def _other_topic(facts: Facts) -> Mismatch | None:
     topic, position = facts.group.topic, facts.position
     if position is not None and position.topic != topic:
-        return _mismatch(facts, f"the state belongs to the topic {position.topic}", "other input")
+        return _mismatch(facts, f"{facts.kept} belongs to the topic {position.topic}", "other input")
     recorded = [origin.topic_id for origin in (facts.metadata, position) if origin is not None]
     if all(same_topic(topic_id, facts.topic_ids.get(topic)) for topic_id in recorded):
         return None
@@ -130,7 +156,7 @@ def _lost_changelog(facts: Facts) -> Mismatch | None:
         in_position = None if position is None else position.changelogs.get(name)
         recorded = None if in_position is None else in_position.topic_id
         if not (same_topic(in_metadata, now) and same_topic(recorded, now)):
-            what = f"the changelog {name} was deleted and made anew: state is lost"
+            what = f"the changelog {name} was deleted and made anew: {facts.kept} is lost"
             return _mismatch(facts, what, "lost")
     if position is not None:
         return None
@@ -140,18 +166,22 @@ def _lost_changelog(facts: Facts) -> Mismatch | None:
         in_use = [n for n in facts.changelogs if short.get(n) in metadata.changelogs]
         gone += [n for n in in_use if facts.changelogs[n].position is None]
     if gone:
-        return _mismatch(facts, f"the changelog {gone[0]} has lost its last records: state is lost", "lost")
+        what = f"the changelog {gone[0]} has lost its last records: {facts.kept} is lost"
+        return _mismatch(facts, what, "lost")
     return None
 
 
 def _truncated(facts: Facts) -> Mismatch | None:
+    if facts.group.feeds and facts.homes:
+        # All that is kept is there.
+        return None
     for name, changelog in facts.changelogs.items():
         known = [c.position.changelogs.get(name) for c in facts.changelogs.values() if c.position is not None]
         accepted = max((origin.log_start for origin in known if origin is not None), default=0)
         if changelog.log_start > accepted:
             what = (
                 f"the changelog {name} begins at offset {changelog.log_start}: records were deleted from it "
-                "(a compacted topic keeps its beginning), and state is lost"
+                f"(a compacted topic keeps its beginning), and {facts.kept} is lost"
             )
             return _mismatch(facts, what, "lost")
     return None
@@ -174,10 +204,11 @@ def _without_position(facts: Facts) -> Start | Mismatch:
 def _mismatch(
     facts: Facts,
     what: str,
-    kind: Literal["moved", "other input", "lost", "stale", "unknown"],
+    kind: Kind,
     stale: Sequence[str] = (),
+    hole: int = 0,
 ) -> Mismatch:
-    ways = remedies(facts.group, facts.partition, list(facts.changelogs), kind, stale)
+    ways = remedies(facts.group, facts.partition, list(facts.changelogs), kind, stale, hole)
     return Mismatch(f"{_described(facts, what)}; {ways}")
 
 
@@ -186,7 +217,8 @@ def _described(facts: Facts, what: str) -> str:
     committed = "has no offset" if facts.committed is None else f"is at offset {facts.committed}"
     text = f"{group.topic}[{facts.partition}]: the group {group.name} {committed}"
     if facts.changelogs:
-        text += ", its state " + ("has no position" if position is None else f"is at offset {position.next}")
+        kept, unknown = ("position", "is unknown") if group.feeds else ("state", "has no position")
+        text += f", its {kept} " + (unknown if position is None else f"is at offset {position.next}")
         if position is not None and position.topic != group.topic:
             text += f" of {position.topic}"
         names = ", ".join(facts.changelogs)

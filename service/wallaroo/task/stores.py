@@ -1,4 +1,4 @@
-"""The stores of a task: one for each stage with state, and one for the watermarks."""
+"""The stores of a task: one for each stage with state, one for the watermarks, or an empty one."""
 
 from collections.abc import Callable
 from typing import Any
@@ -27,4 +27,6 @@ def new_stores(sub: SubTopology, state_codecs: StateCodecs) -> dict[str, KeyedSt
             )
     if sub.timing is not None:
         formats[sub.timing.store.name] = WATERMARKS
+    if sub.positions is not None:
+        formats[sub.positions.name] = StoreFormat(sub.positions.initial, state_codecs(sub.positions.initial))
     return {name: MemoryStore(name, *each) for name, each in formats.items()}

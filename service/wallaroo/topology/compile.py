@@ -92,7 +92,7 @@ def compile_topology(
         application=application.name,
         application_id=identity,
         dead_letters=compiler.names.dead_letters(),
-        sub_topologies=with_timing(finished, compiler.names),
+        sub_topologies=_with_positions(with_timing(finished, compiler.names), compiler.names),
         deliveries=(*compiler.deliveries, *remote),
         ingests=distinct_ports(w for w in compiler.writers if isinstance(w, Ingest)),
         generators=tuple(w for w in compiler.writers if isinstance(w, Generator)),
@@ -223,6 +223,21 @@ class _Compiler:
     def _finish(self, branch: _Branch, targets: tuple[Target, ...]) -> None:
         group = self.names.group(branch.name)
         self.finished.append(SubTopology(branch.name, group, (branch.input,), branch.steps, targets))
+
+
+def _with_positions(subs: Sequence[SubTopology], names: Names) -> tuple[SubTopology, ...]:
+    """The same; those without a store that feed others keep their position: what they read is counted there.
+
+    Where nothing is fed, reading records again is an operator's choice.
+    """
+    return tuple(_with_position(sub, names) if sub.hops and not sub.stores else sub for sub in subs)
+
+
+def _with_position(sub: SubTopology, names: Names) -> SubTopology:
+    name = f"{sub.name}-positions"
+    return replace(
+        sub, positions=Store(name, names.claim(name, "changelog", f"the positions of {sub.name!r}"), dict)
+    )
 
 
 def _change_key(branch: _Branch, extractor: stages.KeyExtractor) -> _Branch:

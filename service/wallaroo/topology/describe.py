@@ -41,6 +41,8 @@ def _text(topology: Topology) -> Iterator[str]:
             yield f"    stage    {step.name} ({step.kind}){_state(step)}"
         if sub.timing is not None:
             yield f"    keeps    its watermarks in {sub.timing.store.changelog}"
+        if sub.positions is not None:
+            yield f"    keeps    its positions in {sub.positions.changelog}"
         for target in sub.targets:
             yield f"    writes   {target.topic} ({target.kind}, by {target.name})"
     for delivery in topology.deliveries:
@@ -83,7 +85,12 @@ def _sub_topology_to_jsonable(sub: SubTopology) -> dict[str, Any]:
         "group": sub.group,
         "reads": {"topic": sub.input.topic, "internal": sub.input.is_internal},
         "stages": [{"name": step.name, "kind": step.kind} for step in sub.steps],
-        "stores": [{"name": store.name, "changelog": store.changelog} for store in sub.stores],
+        "stores": [
+            {"name": store.name, "changelog": store.changelog}
+            for store in sub.stores
+            if store is not sub.positions
+        ],
+        "positions": None if sub.positions is None else sub.positions.changelog,
         "writes": [{"topic": t.topic, "kind": t.kind, "by": t.name} for t in sub.targets],
     }
 

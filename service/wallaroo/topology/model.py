@@ -139,7 +139,10 @@ class Timing:
 
 @dataclass(frozen=True, slots=True)
 class SubTopology:
-    """What one consumer group runs: inputs, steps in order, and targets for the results."""
+    """What one consumer group runs: inputs, steps in order, and targets for the results.
+
+    `positions` is a store without states, whose changelog says how far the tasks are that have no other.
+    """
 
     name: str
     group: str
@@ -147,6 +150,7 @@ class SubTopology:
     steps: tuple[Step, ...]
     targets: tuple[Target, ...]
     timing: Timing | None = None
+    positions: Store | None = None
 
     @property
     def input(self) -> Input:
@@ -156,8 +160,14 @@ class SubTopology:
 
     @property
     def stores(self) -> tuple[Store, ...]:
-        own = tuple(step.store for step in self.steps if isinstance(step, Stateful))
-        return own if self.timing is None else (*own, self.timing.store)
+        of_stages = [step.store for step in self.steps if isinstance(step, Stateful)]
+        timing = None if self.timing is None else self.timing.store
+        return tuple(store for store in (*of_stages, timing, self.positions) if store is not None)
+
+    @property
+    def hops(self) -> tuple[str, ...]:
+        """The repartition topics that it writes."""
+        return tuple(target.topic for target in self.targets if isinstance(target, Repartition))
 
     @property
     def stages(self) -> dict[str, str]:
@@ -242,7 +252,9 @@ class Topology:
 
     @property
     def stores(self) -> tuple[Store, ...]:
-        return tuple(store for sub in self.sub_topologies for store in sub.stores)
+        """The stores that hold states."""
+        subs = self.sub_topologies
+        return tuple(store for sub in subs for store in sub.stores if store is not sub.positions)
 
     @property
     def repartitions(self) -> tuple[str, ...]:

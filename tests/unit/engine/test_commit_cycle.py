@@ -3,11 +3,13 @@
 import threading
 
 import pytest
+from confluent_kafka import TopicPartition
 
 from tests.unit.engine.fake_group import TOPIC, FakeConsumer, FakeTask, FakeWriter, Record
 from wallaroo.clock import ManualClock
 from wallaroo.engine.clients import commit_timeout_seconds
 from wallaroo.engine.commit_cycle import Clients, CommitCycle
+from wallaroo.engine.hole import MissingResultsError
 from wallaroo.engine.metrics import LoopMetrics
 from wallaroo.engine.pacing import CommitPacing
 from wallaroo.engine.task_group import TaskGroup
@@ -163,3 +165,28 @@ def test_without_a_commit_nothing_is_waited_for(cycle):
 
 def test_a_commit_may_take_until_the_broker_has_ended_its_transaction():
     assert commit_timeout_seconds(60_000) == 70
+
+
+class Marking(FakeConsumer):
+    """A consumer that remembers what it commits."""
+
+    def __init__(self):
+        super().__init__({}, {}, [])
+        self.marked = []
+
+    def commit(self, offsets, asynchronous):
+        self.marked += [(tp.partition, tp.offset, tp.metadata) for tp in offsets]
+
+
+def test_where_results_are_missing_the_group_is_marked_before_the_worker_ends(tasks, task, clock):
+    consumer, mark = Marking(), TopicPartition(TOPIC, 0, 15, "1H10")
+
+    def write(_commit):
+        raise MissingResultsError("results are missing", [mark])
+
+    pacing = CommitPacing(interval_seconds=0.1, linger_seconds=0.001, most_records=100, started=0, ended=0)
+    cycle = CommitCycle(tasks, Clients(consumer, None, write), pacing, LoopMetrics("sub"), clock)
+    task.process([Record(0, 0)])
+    with pytest.raises(MissingResultsError):
+        cycle.commit_and_wait()
+    assert consumer.marked == [(0, 15, "1H10")]

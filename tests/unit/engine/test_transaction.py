@@ -4,7 +4,8 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException
 
 from tests.unit.engine.fake_producers import turns_of
-from wallaroo.engine.transaction import COMMITTED, Commit, exactly_once, no_probe
+from wallaroo.engine.hole import MissingResultsError
+from wallaroo.engine.transaction import COMMITTED, Commit, commit_offsets, exactly_once, no_probe
 from wallaroo.errors import CommitError, KafkaSetupError
 from wallaroo.record import Batch, Partition
 
@@ -91,12 +92,34 @@ class EndedByAnother(FakeProducer):
 
 
 def test_offsets_that_were_committed_without_their_results_are_not_passed_over():
-    write = exactly_once(turns_of(EndedByAnother([0])), no_probe, None, lambda _commit: "results are missing")
-    with pytest.raises(KafkaSetupError, match="results are missing"):
+    hole = MissingResultsError("results are missing", [])
+    write = exactly_once(turns_of(EndedByAnother([0])), no_probe, None, lambda _commit: hole)
+    with pytest.raises(MissingResultsError, match="results are missing"):
         write(Commit([BATCH], "group"))
 
 
 def test_a_transaction_that_was_ended_without_its_offsets_may_be_repeated():
-    write = exactly_once(turns_of(EndedByAnother([0])), no_probe, None, lambda _commit: "")
+    write = exactly_once(turns_of(EndedByAnother([0])), no_probe, None, lambda _commit: None)
     with pytest.raises(CommitError, match="cannot go on"):
         write(Commit([BATCH], "group"))
+
+
+class Refusing:
+    """A consumer whose commits fail with one error."""
+
+    def __init__(self, code):
+        self._error = KafkaError(code, "Broker: no")
+
+    def commit(self, offsets, asynchronous):
+        raise KafkaException(self._error)
+
+
+def test_at_least_once_a_commit_that_fails_for_a_moment_is_repeated():
+    result = commit_offsets(Refusing(KafkaError.REBALANCE_IN_PROGRESS), no_probe)(Commit([], None))
+    assert not result.committed
+
+
+def test_at_least_once_offsets_that_the_brokers_settings_refuse_end_the_service():
+    commit = commit_offsets(Refusing(KafkaError.OFFSET_METADATA_TOO_LARGE), no_probe)
+    with pytest.raises(KafkaSetupError, match=r"set offset\.metadata\.max\.bytes of the brokers"):
+        commit(Commit([], None))

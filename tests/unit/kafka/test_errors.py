@@ -18,6 +18,7 @@ def refused(code):
         (KafkaError.TOPIC_AUTHORIZATION_FAILED, "topics"),
         (KafkaError.GROUP_AUTHORIZATION_FAILED, "groups"),
         (KafkaError.CLUSTER_AUTHORIZATION_FAILED, "IdempotentWrite"),
+        (KafkaError.OFFSET_METADATA_TOO_LARGE, "set offset.metadata.max.bytes of the brokers to 4096"),
     ],
 )
 def test_a_lack_of_permission_says_what_to_allow(code, advice):

@@ -22,6 +22,7 @@ EVERY_TIME = {
 }
 KEEP = {"retention.ms": "-1", **EVERY_TIME}
 COMPACT = {"cleanup.policy": "compact", **EVERY_TIME}
+LAST_ONLY = {**COMPACT, "segment.bytes": "16777216"}
 
 
 def planned(topology, default=4, **existing):
@@ -38,6 +39,7 @@ def test_every_topic_has_its_purpose_and_what_it_needs():
     assert planned(topology) == [
         TopicPlan("in-topic", "source", 4, EVERY_TIME),
         TopicPlan("some-app-user-repartition", "repartition", 4, KEEP),
+        TopicPlan("some-app-in-positions-changelog", "positions", 4, LAST_ONLY),
         TopicPlan("some-app-total-changelog", "changelog", 4, COMPACT, exact=True),
         TopicPlan("some-app-encode-outbox", "outbox", 4, KEEP),
         TopicPlan("out", "sink", 4, EVERY_TIME),

@@ -15,6 +15,7 @@ from wallaroo.settings import Settings
 SETTINGS = Settings(create_topics=True)
 TOPOLOGY = compiled(source().key_by(user).to(total), KAFKA_SINK)
 CHANGELOG = "some-app-total-changelog"
+POSITIONS = "some-app-in-positions-changelog"
 
 
 def answer(value):
@@ -141,3 +142,42 @@ class Numbers:
 
     def apply(self, previous):
         return previous + 1
+
+
+class Grown(FakeAdmin):
+    """A cluster whose source has 4 partitions and whose topic of positions has 2."""
+
+    def __init__(self, grows):
+        super().__init__(topics=["in-topic", POSITIONS], created=None, described=None)
+        self.asked, self._grows = [], grows
+
+    def list_topics(self, timeout):
+        topics = super().list_topics(timeout).topics
+        topics[POSITIONS].partitions = range(2)
+        return SimpleNamespace(topics=topics)
+
+    def create_partitions(self, wanted, request_timeout):
+        self.asked += [(each.topic, each.new_total_count) for each in wanted]
+        return {each.topic: answer(self._grows) for each in wanted}
+
+    def describe_configs(self, resources, request_timeout):
+        compact = {"cleanup.policy": SimpleNamespace(value="compact", source=1)}
+        return {resource: answer(compact) for resource in resources}
+
+
+@pytest.mark.parametrize("grows", [None, KafkaError(KafkaError.INVALID_PARTITIONS)])
+def test_a_topic_of_positions_grows_with_its_source_whoever_is_first(grows):
+    cluster = Grown(grows)
+    assert ensure_topics(cluster, TOPOLOGY, SETTINGS)[POSITIONS] == 4
+    assert cluster.asked == [(POSITIONS, 4)]
+
+
+def test_a_topic_of_positions_that_may_not_grow_is_refused_with_the_command():
+    cluster = Grown(KafkaError(KafkaError.TOPIC_AUTHORIZATION_FAILED))
+    with pytest.raises(KafkaSetupError, match=f"--alter --topic {POSITIONS} --partitions 4`"):
+        ensure_topics(cluster, TOPOLOGY, SETTINGS)
+
+
+def test_a_topic_of_positions_that_cannot_grow_at_this_moment_is_asked_again():
+    with pytest.raises(KafkaException):
+        ensure_topics(Grown(KafkaError(KafkaError.NOT_CONTROLLER)), TOPOLOGY, SETTINGS)

@@ -61,7 +61,7 @@ def ensure(admin, **settings):
 def test_every_topic_that_is_created_takes_every_time():
     admin = Cluster({})
     ensure(admin)
-    assert len(admin.created) == 5
+    assert len(admin.created) == 6
     assert all(config.items() >= EVERY_TIME.items() for config in admin.created.values())
 
 
@@ -107,11 +107,11 @@ def test_what_an_operator_has_set_in_the_settings_stands(caplog):
     [(KafkaError(KafkaError.TOPIC_AUTHORIZATION_FAILED), {}), (None, {"partitions": 4})],
 )
 def test_where_a_topic_may_not_be_altered_a_warning_says_how(caplog, alters, settings):
-    names = [HOP, DEAD, "some-app-total-changelog", "in-topic", "out"]
+    names = [HOP, DEAD, "some-app-total-changelog", "some-app-in-positions-changelog", "in-topic", "out"]
     compacted = {"cleanup.policy": ("compact", BY_DEFAULT)}
     described = {name: ahead(HOUR) | (compacted if "changelog" in name else {}) for name in names}
     ensure(Cluster(described, alters=alters), create_topics=alters is not None, **settings)
-    assert len(warnings(caplog)) == 3
+    assert len(warnings(caplog)) == 4
 
 
 def test_a_compacted_topic_that_loses_unread_records_is_refused():

@@ -1,11 +1,17 @@
 """The position of a task, as a record of a changelog and as the metadata of an offset."""
 
+from dataclasses import replace
+
 import pytest
 
-from tests.unit.task.fakes import changed, records, task
+from tests.unit.task.fakes import PARTITIONS, changed, records, sub_topology, task
 from tests.unit.task.steps import ADD, COUNTS, TOTALS, committed, count
 from wallaroo.errors import StoredValueError
+from wallaroo.record import Partition
+from wallaroo.serde.codecs import codecs_of
 from wallaroo.state.store import POSITION_KEY
+from wallaroo.task.context import ApplicationContext
+from wallaroo.task.dead_letters import OnError
 from wallaroo.task.position import (
     ChangelogOrigin,
     OffsetMetadata,
@@ -14,7 +20,10 @@ from wallaroo.task.position import (
     encode_metadata,
     short_names,
 )
-from wallaroo.topology.steps import Update
+from wallaroo.task.stores import new_stores
+from wallaroo.task.task import Task
+from wallaroo.topology.model import Repartition
+from wallaroo.topology.steps import Store, Update
 
 TWO = (Update("count", count, COUNTS), ADD)
 POSITION = Position("in", "x" * 22, 5, 9, "log", {"log": ChangelogOrigin("y" * 22, 3)}, repeats=True)
@@ -155,3 +164,33 @@ def test_where_no_id_is_known_there_is_no_metadata():
 @pytest.mark.parametrize("text", [None, "", "by hand", "1I", "1Ishort", "1I" + "i" * 22 + "odd"])
 def test_metadata_of_others_says_nothing(text):
     assert OffsetMetadata.decode(text) is None
+
+
+def feeding(*, exactly_once):
+    """A task without state that writes a repartition topic."""
+    hop = Repartition("user", "repartition", key=b"all")
+    store = Store("sub-positions", "app-sub-positions-changelog", dict)
+    sub = replace(sub_topology(targets=(hop,)), positions=store)
+    codecs = codecs_of(None)
+    context = ApplicationContext(
+        codecs.values, PARTITIONS, "dlq", OnError.DEAD_LETTER, exactly_once=exactly_once
+    )
+    return Task(sub, Partition("in", 1), 0, new_stores(sub, codecs.state), context)
+
+
+def test_a_task_without_state_that_feeds_others_writes_its_position_and_nothing_else():
+    made = feeding(exactly_once=True)
+    made.process(records(b"1", b"2"))
+    batch = made.collect()
+    [(name, position)] = positions(batch).items()
+    assert (name, position.home, position.next) == (name, "app-sub-positions-changelog", 2)
+    assert [values for values in changed(batch).values() if values] == []
+
+
+def test_at_least_once_such_a_task_notes_at_its_end_that_nothing_is_open():
+    made = feeding(exactly_once=False)
+    made.process(records(b"1", b"2"))
+    committed(made)
+    made.settle()
+    [position] = positions(made.collect()).values()
+    assert (position.start, position.next, position.repeats) == (2, 2, True)

@@ -9,6 +9,7 @@ from wallaroo.task.position import (
     OffsetMetadata,
     Position,
     RestoredChangelog,
+    encode_hole,
     encode_metadata,
 )
 from wallaroo.task.remedies import Group
@@ -42,6 +43,21 @@ def without_stores(committed=60, metadata=METADATA, ids=IDS):
     return Facts(GROUP, 1, committed, metadata, low=0, reset=7, topic_ids=ids)
 
 
+FEEDING = replace(GROUP, keeps_history=False, feeds="app-hop")
+PLACE = "app-payments-positions-changelog"
+FED_IDS = {"in": IDS["in"], PLACE: "posi" + "E" * 18}
+FED_METADATA = OffsetMetadata.decode(encode_metadata("in", [PLACE], FED_IDS))
+HOLE = OffsetMetadata.decode(encode_hole(50))
+WITHOUT_PLACE = OffsetMetadata.decode(encode_metadata("in", [], FED_IDS))
+FED = Position("in", IDS["in"], 50, 60, PLACE, {PLACE: ChangelogOrigin(FED_IDS[PLACE])})
+
+
+def feeding(committed=60, metadata=FED_METADATA, position=FED, ids=FED_IDS, log_start=0, **more):
+    """A task without state in front of a hop, stopped cleanly at offset 60, if nothing else is said."""
+    changelogs = {PLACE: RestoredChangelog(log_start, position=position)}
+    return Facts(FEEDING, 1, committed, metadata, 0, 7, ids, changelogs, **more)
+
+
 def starts_at(found):
     assert isinstance(found, Start), found
     return found.offset
@@ -69,6 +85,17 @@ STARTS = {
     "no stores": (without_stores(), 60),
     "no stores, nothing committed": (without_stores(None, None), 7),
     "no stores, an operator has moved the group": (without_stores(5, None), 5),
+    "before a hop, stopped cleanly": (feeding(), 60),
+    "before a hop, nothing was ever committed": (feeding(None, None, None), 7),
+    "before a hop, some partitions are forgotten": (feeding(None, None), 60),
+    "the same, at least once": (feeding(None, None, replace(FED, repeats=True)), 50),
+    "before a hop, an operator has set the offset where it was": (feeding(60, None), 60),
+    "before a hop, a version without positions": (feeding(75, WITHOUT_PLACE, None), 75),
+    "before a hop, a version without metadata": (feeding(75, None, None), 75),
+    "before a hop, such a version has gone on since": (feeding(75, WITHOUT_PLACE), 75),
+    "before a hop, there was state meanwhile": (feeding(75, METADATA), 75),
+    "before a hop, older positions were deleted": (feeding(log_start=9), 60),
+    "before a hop, ids that the cluster does not tell": (feeding(60, None, ids={}), 60),
 }  # fmt: skip
 
 REFUSALS = {
@@ -111,6 +138,30 @@ REFUSALS = {
         replace(without_stores(None, None), fed=["app-hop"]), "app-hop holds what was read before"),
     "the same with empty stores": (
         replace(facts(**NOTHING), fed=["app-hop"]), "app-hop holds what was read before"),
+    "before a hop, moved back by hand": (
+        feeding(20, None), "records that app-hop has been given would be counted again behind it"),
+    "before a hop, moved forward by hand": (
+        feeding(80, None), "records would be left out that app-hop has not been given"),
+    "before a hop, at least once, moved back": (
+        feeding(49, None, replace(FED, repeats=True)), "counted again behind it"),
+    "before a hop, the topic was made anew": (
+        feeding(ids={**FED_IDS, "in": OTHER_ID}), "the topic in was deleted and made anew"),
+    "before a hop, another input": (
+        feeding(None, None, replace(FED, topic="old")), "its position belongs to the topic old"),
+    "before a hop, the positions were made anew": (
+        feeding(position=None, ids={**FED_IDS, PLACE: OTHER_ID}),
+        f"{PLACE} was deleted and made anew: its position is lost"),
+    "before a hop, the positions are gone": (
+        feeding(position=None), f"{PLACE} has lost its last records: its position is lost"),
+    "before a hop, the positions and the offset's metadata are gone": (
+        feeding(20, None, None, log_start=9), f"{PLACE} begins at offset 9"),
+    "before a hop, positions and group are gone": (
+        feeding(None, None, None, fed=["app-hop"]), "app-hop holds what was read before"),
+    "results are missing, no stores": (
+        without_stores(60, HOLE), "results from offset 50 on are missing"),
+    "results are missing": (facts(60, HOLE), "from offset 50 on are missing"),
+    "results are missing before a hop": (
+        feeding(60, HOLE), "from offset 50 on are missing"),
     "a stage that was taken out is back": (facts(metadata=ONLY_ADD, add=home(ALONE)), "left behind"),
 }  # fmt: skip
 
@@ -135,7 +186,8 @@ def test_a_refusal_names_the_place_both_offsets_and_commands(case):
     text = compare(found).text
     offset = "has no offset" if found.committed is None else f"is at offset {found.committed}"
     assert text.startswith(f"in[1]: the group app-payments {offset}")
-    assert found.changelogs == {} or "its state" in text
+    kept = "position" if found.group.feeds else "state"
+    assert found.changelogs == {} or f"its {kept}" in text
     assert "--bootstrap-server kafka:9092" in text
 
 
@@ -184,3 +236,29 @@ def test_where_the_history_is_gone_a_new_beginning_is_a_new_application():
     hop = replace(hop, group=replace(GROUP, keeps_history=False))
     assert "--application-id" in compare(hop).text
     assert f"--delete --topic {ADD} &&" in compare(facts(20)).text
+
+
+def test_a_group_without_state_is_led_back_to_its_position():
+    text = compare(feeding(20, None)).text
+    assert f"is at offset 20, its position is at offset 60 ({PLACE})" in text
+    assert "to go on where the position is: `kafka-consumer-groups.sh" in text
+    assert "--group app-payments --delete-offsets --topic in`" in text
+    assert "state" not in text.replace("--on-position-mismatch", "")
+
+
+def test_where_only_a_position_is_lost_the_mildest_way_is_the_offset_of_the_group():
+    text = compare(feeding(position=None)).text
+    assert "then to go on at the offset of the group all the same: start once with" in text
+    assert "--delete --topic" not in text
+
+
+def test_an_operator_chooses_between_group_and_position_without_state():
+    moved = feeding(20, None)
+    assert [override(moved, choice) for choice in ("fail", "group", "state")] == [None, 20, 60]
+
+
+def test_missing_results_are_processed_again_or_left_out_as_the_operator_chooses():
+    hole = without_stores(60, HOLE)
+    assert "--reset-offsets --execute --topic in:1 --to-offset 50`" in compare(hole).text
+    assert starts_at(compare(replace(hole, committed=50, metadata=None))) == 50
+    assert override(hole, "group") == 60

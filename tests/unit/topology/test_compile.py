@@ -70,6 +70,21 @@ def test_every_state_stage_has_a_store_of_its_own():
     assert topology.stores == sub.stores
 
 
+def test_what_feeds_a_stage_and_keeps_nothing_has_a_changelog_for_its_positions():
+    topology = compiled(source().to(look).key_by(user).to(total))
+    first, second = topology.sub_topologies
+    assert [store.changelog for store in first.stores] == ["some-app-in-positions-changelog"]
+    assert first.positions in first.stores
+    assert second.positions is None
+    assert first.positions not in topology.stores
+
+
+def test_what_keeps_something_or_feeds_nothing_has_none():
+    stateful = compiled(source(partitioned_by=user).key_by(user).to(total).key_by(account).to(history))
+    assert [sub.positions for sub in stateful.sub_topologies] == [None, None]
+    assert [sub.positions for sub in compiled(source().to(look)).sub_topologies] == [None]
+
+
 def test_a_store_makes_its_state_by_calling_the_users_class():
     (store,) = compiled(source().key_by(user).to(total)).stores
     assert store.initial is Total

@@ -23,6 +23,7 @@ Topology some-app (Some App)
     group    some-app-in
     reads    in-topic
     stage    look (computation)
+    keeps    its positions in some-app-in-positions-changelog
     writes   some-app-user-repartition (repartition, by user)
   Sub-topology user
     group    some-app-user
@@ -52,6 +53,7 @@ def test_as_json():
             {"name": "split", "kind": "computation, multi"},
         ],
         "stores": [{"name": "total", "changelog": "some-app-total-changelog"}],
+        "positions": None,
         "writes": [
             {"topic": "out", "kind": "topic", "by": "encode"},
             {"topic": "some-app-encode-outbox", "kind": "outbox", "by": "encode"},
@@ -66,6 +68,8 @@ def test_as_json():
         }
     ]
     assert plain["dead_letters"] == "some-app-dlq"
+    before = plain["sub_topologies"][0]
+    assert (before["stores"], before["positions"]) == ([], "some-app-in-positions-changelog")
 
 
 def test_as_a_diagram_every_arrow_joins_what_is_drawn():
