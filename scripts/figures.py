@@ -27,8 +27,8 @@ from scripts.ways import Function, Ways
 
 LIMITS = {
     "modules": 165,
-    "lines": 22_000,
-    "lines without public docstrings": 21_000,
+    "lines": 23_000,
+    "lines without public docstrings": 22_000,
     "small modules with one importer": 10,
     "largest import fan-out": 12,
     "functions on a record's way": 12,

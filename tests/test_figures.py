@@ -27,7 +27,7 @@ def test_the_package_has_at_most_165_modules(structure):
     assert_within(structure, "modules")
 
 
-def test_the_package_has_at_most_21_000_lines_without_public_docstrings(structure):
+def test_the_package_has_at_most_22_000_lines_without_public_docstrings(structure):
     assert_within(structure, "lines", "lines without public docstrings")
 
 

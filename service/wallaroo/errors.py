@@ -55,6 +55,29 @@ class StoredValueError(WallarooError):
     """Bytes of a store or an internal topic do not decode to what was written."""
 
 
+class UnreadableStateError(StoredValueError):
+    """What is stored of a key cannot be read by this version of the application."""
+
+    def __init__(self, store: str, changelog: str, partition: int, key: bytes, reason: str) -> None:
+        self.changelog = changelog
+        self.partition = partition
+        self.key = key
+        self.offset: int | None = None
+        self._store = store
+        self._reason = reason
+        super().__init__(reason)
+
+    def __str__(self) -> str:
+        offset = "" if self.offset is None else f"@{self.offset}"
+        place = f"{self.changelog}[{self.partition}]{offset}"
+        return (
+            f"the state of {self._store!r} for key {self.key!r}, in {place}, cannot be read: {self._reason}; "
+            "let the application read what is stored, or give the stage a new name, so that it begins anew, "
+            "or set on_unreadable_state=dead_letter: what cannot be read becomes a dead letter, and its key "
+            "begins anew"
+        )
+
+
 class KafkaSetupError(WallarooError):
     """A topic or a broker is not set up as the application needs it."""
 

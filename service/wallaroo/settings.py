@@ -61,6 +61,10 @@ class Settings(BaseSettings):
     on_error: Literal["dead_letter", "skip", "stop"] = Field(
         "dead_letter", description="What happens to a record that fails: dead_letter, skip or stop"
     )
+    on_unreadable_state: Literal["fail", "dead_letter"] = Field(
+        "fail",
+        description="What happens to a state or internal record that cannot be read: fail or dead_letter",
+    )
     idle_timeout_ms: int | None = Field(
         None, ge=1, le=2**53, description="How long a source partition without input holds windows open"
     )

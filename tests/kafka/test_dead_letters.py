@@ -1,5 +1,7 @@
 """Records that fail: where they go, what becomes of the others, and what the other policies do."""
 
+import re
+
 import pytest
 
 from tests.kafka.cluster import Sent, produce, read_topic, wait_until
@@ -77,10 +79,16 @@ def test_on_error_stop_ends_the_service_with_nothing_committed_behind_the_record
     scenario.finish()
 
 
-def test_what_a_stranger_writes_to_an_internal_topic_is_fatal_and_no_dead_letter(scenario):
+def test_what_a_stranger_writes_to_an_internal_topic_ends_the_service_once_and_can_be_put_aside(scenario):
     internal = f"{scenario.application_id}-extract-user-repartition"
     service = scenario.start()
     produce(scenario.servers, internal, [Sent("rex", b"strange")])
-    wait_until(lambda: service.words().count("worker died") == 2)
-    assert "of an internal topic cannot be read" in service.words()
+    assert service.wait() == 2
+    words = service.words()
+    place = re.escape(internal) + r"\[\d\]@\d+"
+    assert re.search(rf"{place} of an internal topic cannot be read \(key b'rex'\)", words)
+    assert "on_unreadable_state=dead_letter" in words
+    assert "worker died" not in words
     assert list(scenario.dead()) == []
+    scenario.start(on_unreadable_state="dead_letter")
+    wait_until(lambda: len(list(scenario.dead())) == 1)

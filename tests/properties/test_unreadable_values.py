@@ -1,10 +1,10 @@
 """What could not be read back is not written: it fails while there is a record to blame."""
 
+import collections
 import enum
+import functools
 import http
-import ipaddress
 import math
-import pathlib
 import pickle
 import re
 from concurrent.futures import ThreadPoolExecutor
@@ -26,8 +26,8 @@ def own_function():
 
 
 UNREADABLE = [
-    pathlib.PurePosixPath("/"),
-    ipaddress.ip_address("10.0.0.1"),
+    collections.ChainMap(),
+    functools.partial(int),
     http.HTTPStatus.OK,
     re.compile("x"),
     math.sqrt,
@@ -87,11 +87,12 @@ def test_a_model_class_that_cannot_be_found_again_can_be_a_state():
 
 def test_the_refusal_says_what_to_do():
     with pytest.raises(RecordError) as refusal:
-        PICKLES.dumps([ipaddress.IPv4Address(1)])
+        PICKLES.dumps([collections.ChainMap()])
     assert str(refusal.value) == (
-        "ipaddress.IPv4Address cannot be stored or sent through a topic: it is neither a value type nor a "
-        "class of the application's own modules, so it could not be read back; hold plain values instead, or "
-        "define serialize and deserialize in the application"
+        "collections.ChainMap cannot be stored or sent through a topic: it is neither a value type nor a "
+        "class of the application's own modules, so it could not be read back; hold plain values instead "
+        "(the page Upgrading lists what can be stored), or define serialize and deserialize in the "
+        "application"
     )
 
 

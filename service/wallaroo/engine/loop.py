@@ -16,7 +16,7 @@ from wallaroo.engine.commit_cycle import Clients, CommitCycle
 from wallaroo.engine.end_offsets import EndOffsets, ask_broker
 from wallaroo.engine.metrics import LoopMetrics
 from wallaroo.engine.pacing import CommitPacing, PollSize
-from wallaroo.engine.restore import Restorer
+from wallaroo.engine.restore import Restorer, naming_offsets
 from wallaroo.engine.task_group import TaskFactory, TaskGroup
 from wallaroo.kafka.errors import Event, classify_event
 from wallaroo.kafka.group_member import Assigned, GroupMember, OffsetReset
@@ -90,7 +90,7 @@ class Loop:
         self._cycle = CommitCycle(self.tasks, clients, pacing, self.metrics, self._clock)
         self._member.join(clients.consumer, self._group)
         request_ends = ask_broker(clients.admin)
-        with self._member.leaving_if_refused():
+        with self._member.leaving_if_refused(), naming_offsets(self.restorer, self._admin):
             while not self._stopping.is_set():
                 if clients.watch is not None:
                     clients.watch.check()

@@ -12,17 +12,17 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, NamedTuple
 
-from confluent_kafka import Consumer
+from confluent_kafka import Consumer, KafkaException
 from confluent_kafka.admin import AdminClient
 
 from wallaroo.engine.transaction import Probe, ProbePoint
-from wallaroo.errors import KafkaSetupError
+from wallaroo.errors import KafkaSetupError, UnreadableStateError
 from wallaroo.kafka.group_member import Assigned
 from wallaroo.kafka.offsets import EndReader, Place, end_offsets, log_starts
 from wallaroo.kafka.retry import retry
@@ -39,6 +39,8 @@ _POLL_SIZE = 10_000
 # How long one poll waits for so many messages.
 _POLL_SECONDS = 0.02
 _REQUEST_SECONDS = 30.0
+# How long to look for the offset of a state that cannot be read: without it, the place is key and partition.
+_MOST_SECONDS = 20.0
 
 
 @dataclass(slots=True)
@@ -114,7 +116,7 @@ class Restorer:
         self.stops: dict[Place, tuple[int, int]] = {}
         self._changelogs = changelogs
         self._new_stores = new_stores
-        self._open_consumer = open_consumer
+        self.open_consumer = open_consumer
         self._decide_start = decide_start
         self._probe = probe
         self._positions = positions
@@ -160,7 +162,7 @@ class Restorer:
             readings = self._readings(restorations, admin)
             self._finish(restorations, readings, started)
             if readings:
-                with closing(self._open_consumer()) as consumer:
+                with closing(self.open_consumer()) as consumer:
                     self._read(consumer, readings, started)
         except BaseException as error:  # handed to the loop, which raises it
             self._results.put(error)
@@ -244,3 +246,28 @@ def _check_partitions(admin: AdminClient, places: Iterable[Place], positions: st
                 f"{number}: partitions were added while the service was running, and keys would move away "
                 "from their state; start under a new application_id"
             )
+
+
+@contextmanager
+def naming_offsets(restorer: Restorer, admin: AdminClient) -> Iterator[None]:
+    """Add the offset to the error about a state that cannot be read, if it is found in time."""
+    try:
+        yield
+    except UnreadableStateError as error:
+        with suppress(KafkaException, KafkaSetupError), closing(restorer.open_consumer()) as consumer:
+            error.offset = _newest_offset(consumer, admin, error)
+        raise
+
+
+def _newest_offset(consumer: Consumer, admin: AdminClient, error: UnreadableStateError) -> int | None:
+    place = (error.changelog, error.partition)
+    reader = EndReader(consumer, {place: 0}, end_offsets(admin, [place], _MOST_SECONDS), _POLL_SECONDS)
+    deadline = time.monotonic() + _MOST_SECONDS
+    newest = None
+    while reader.unread:
+        if time.monotonic() >= deadline:
+            return None
+        for message in reader.poll(_POLL_SIZE).get(place, []):
+            if message.key() == error.key:
+                newest = message.offset()
+    return newest

@@ -111,7 +111,9 @@ class TaskGroup:
         if number in self.rewound:
             self.seek_again(task)
             return None
-        records = expand_batches(messages, task.partition) if self._has_batches else messages
+        records = messages
+        if self._has_batches:
+            records = expand_batches(messages, task.partition, keep_damaged=task.puts_aside)
         rewind = task.process(records)
         return Processed(len(records), task.timeline.take_control_records(), rewind)
 

@@ -23,7 +23,7 @@ from typing import Literal, Protocol
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
 from wallaroo.clock import SystemClock
-from wallaroo.errors import KafkaSetupError
+from wallaroo.errors import KafkaSetupError, StoredValueError
 from wallaroo.kafka.open_transactions import UnstableOffsets
 from wallaroo.kafka.retry import retry
 from wallaroo.settings import Settings
@@ -164,14 +164,14 @@ class GroupMember:
 
     @contextmanager
     def leaving_if_refused(self) -> Iterator[None]:
-        """Leave the group, and commit nothing, if what is done inside raises KafkaSetupError.
+        """Leave the group, and commit nothing, at a KafkaSetupError or StoredValueError from inside.
 
         What the operator has to do now can only be done to a group without members, and a static member that
         just ends would stay until its session is over.
         """
         try:
             yield
-        except KafkaSetupError:
+        except (KafkaSetupError, StoredValueError):
             self._is_refused = True
             with suppress(KafkaException, RuntimeError):
                 self.leave()

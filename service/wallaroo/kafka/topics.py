@@ -99,6 +99,20 @@ def plan(topology: Topology, existing: Mapping[str, int], default_partitions: in
     return [replace(p, config={**p.config, **EVERY_TIME}) for p in plans]
 
 
+def orphans(application_id: str, existing: Iterable[str], plans: Iterable[TopicPlan]) -> list[str]:
+    """Internal topics of this application that it does not use any more.
+
+    Those of an application whose id begins with this one and a hyphen cannot be told from them.
+    """
+    used = {p.name for p in plans}
+    kinds = ("-changelog", "-repartition", "-outbox", "-ingest", "-positions")
+    return sorted(
+        name
+        for name in existing
+        if name.startswith(f"{application_id}-") and name.endswith(kinds) and name not in used
+    )
+
+
 def ensure_topics(admin: AdminClient, topology: Topology, settings: Settings) -> dict[str, int]:
     """Create what is missing and check the rest; returns the number of partitions of every topic.
 
@@ -108,6 +122,10 @@ def ensure_topics(admin: AdminClient, topology: Topology, settings: Settings) ->
     found = admin.list_topics(timeout=_REACH_SECONDS).topics
     existing = {name: len(topic.partitions) for name, topic in found.items() if topic.partitions}
     plans = plan(topology, existing, settings.partitions)
+    orphaned = orphans(topology.application_id, existing, plans)
+    if orphaned:
+        what = "no stage uses them: delete them once you are sure, or bring the names of the stages back"
+        _log.info("topics left behind", extra={"topics": orphaned, "what": what})
     if settings.embedded_broker:
         return _let_the_broker_create(admin, plans)
     missing = [p for p in plans if p.name not in existing]

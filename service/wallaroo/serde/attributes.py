@@ -7,15 +7,16 @@ every later access to an attribute goes through it.
 import copyreg
 import inspect
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import cache
 from operator import attrgetter
 from types import MemberDescriptorType
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
+from pydantic import BaseModel
 
-from wallaroo.errors import StoredValueError
+from wallaroo.serde.fitting import may_change
+from wallaroo.serde.revive import is_named_tuple
 
 # Defined by a class, any of these says that its attributes alone are not the object.
 _OWN_PICKLING = frozenset(
@@ -25,21 +26,14 @@ _OWN_MAKING = frozenset(["__post_init__", "__init__", "__new__"])
 _POINTER_BYTES = tuple.__itemsize__
 
 
-@dataclass(frozen=True, slots=True)
-class Attributes:
-    """Reads the attributes of objects of one class, and makes objects of attributes.
+class Attributes(NamedTuple):
+    """Reads the attributes of objects of one class; `revive` makes objects of attributes.
 
-    `rows` returns what to encode as JSON in the place of objects. Making raises StoredValueError if the class
-    does not take the attributes.
+    `rows` returns what to encode as JSON in the place of objects.
     """
 
     of: Callable[[Any], dict[str, Any]]
     rows: Callable[[Sequence[Any]], Sequence[Any]]
-    make_all: Callable[[Sequence[dict[str, Any]]], list[Any]]
-
-    def make(self, attributes: dict[str, Any]) -> Any:
-        [made] = self.make_all([attributes])
-        return made
 
 
 @cache
@@ -54,44 +48,35 @@ def attributes_of(kind: type) -> Attributes | None:
         return None if kind.__dictoffset__ else _in_struct(kind)
     if any("__slots__" in vars(parent) for parent in parents):
         names = _slots(kind)
-        return None if names is None else _in_slots(kind, names)
+        return None if names is None else _in_slots(names)
     if kind.__dictoffset__ != 0 and kind.__basicsize__ == _Ordinary.__basicsize__:
-        return in_dict(kind)
+        return _in_dict()
     return None
 
 
-def in_dict(kind: Any) -> Attributes:
-    """Attributes in a `__dict__`."""
+@cache
+def is_made_of_fields(kind: Any) -> bool:
+    """Whether objects can be made of fields with names, in whatever way they are written."""
+    if is_named_tuple(kind) or issubclass(kind, BaseModel) or attributes_of(kind) is not None:
+        return True
+    is_empty_when_made: Any = kind.__new__ is object.__new__ and kind is not object
+    return bool(is_empty_when_made) and may_change(kind) and kind not in copyreg.dispatch_table
+
+
+def _in_dict() -> Attributes:
     read = attrgetter("__dict__")
-
-    def make_with_dict(attributes: dict[str, Any]) -> Any:
-        made = kind.__new__(kind)
-        made.__dict__.update(attributes)
-        return made
-
-    return Attributes(
-        read, lambda values: [*map(read, values)], lambda rows: [make_with_dict(row) for row in rows]
-    )
+    return Attributes(read, lambda values: [*map(read, values)])
 
 
 def _in_struct(kind: Any) -> Attributes:
-    """Fields of a Struct, which is made by its constructor, as pickle would do."""
-    read = msgspec.structs.asdict
-
-    def make_structs(rows: Sequence[dict[str, Any]]) -> list[Any]:
-        try:
-            return [kind(**attributes) for attributes in rows]
-        except TypeError as error:
-            raise StoredValueError(f"a stored {kind.__qualname__} cannot be made: {error}") from error
-
-    config = kind.__struct_config__
+    read, config = msgspec.structs.asdict, kind.__struct_config__
     is_plain = not (config.array_like or config.omit_defaults or config.tag)
     if is_plain and kind.__struct_encode_fields__ == kind.__struct_fields__:
-        return Attributes(read, lambda values: values, make_structs)
-    return Attributes(read, lambda values: [*map(read, values)], make_structs)
+        return Attributes(read, lambda values: values)
+    return Attributes(read, lambda values: [*map(read, values)])
 
 
-def _in_slots(kind: Any, names: Sequence[str]) -> Attributes:
+def _in_slots(names: Sequence[str]) -> Attributes:
     """Attributes in slots, of a class without a `__dict__`; an empty slot is left out."""
     read = attrgetter(*names) if names else lambda _value: ()
 
@@ -104,18 +89,7 @@ def _in_slots(kind: Any, names: Sequence[str]) -> Attributes:
         except AttributeError:
             return [{name: getattr(each, name) for name in names if hasattr(each, name)} for each in values]
 
-    def make_with_slots(attributes: dict[str, Any]) -> Any:
-        made = kind.__new__(kind)
-        for name, held in attributes.items():
-            if name not in names:
-                raise StoredValueError(f"a {kind.__qualname__} has no slot {name!r}")
-            # The class's own __setattr__ is for changing an object, not for making it again.
-            object.__setattr__(made, name, held)
-        return made
-
-    return Attributes(
-        lambda value: read_slots([value])[0], read_slots, lambda rows: [make_with_slots(row) for row in rows]
-    )
+    return Attributes(lambda value: read_slots([value])[0], read_slots)
 
 
 def _slots(kind: type) -> list[str] | None:

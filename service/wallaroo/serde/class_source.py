@@ -3,12 +3,19 @@
 import pickle
 from collections.abc import Callable
 from functools import cached_property
-from typing import Any
+from typing import Any, is_typeddict
+
+from pydantic import BaseModel
 
 from wallaroo.errors import StoredValueError
-from wallaroo.serde.attributes import Attributes, attributes_of, in_dict
+from wallaroo.serde.attributes import is_made_of_fields
+from wallaroo.serde.fitting import may_change
 from wallaroo.serde.pickle import RestrictedPickle
+from wallaroo.serde.revive import Make, MakeAll, Model, complete, maker_of, no_fresh_object, rows_maker_of
 from wallaroo.serde.stand_ins import NAMELESS
+
+# Behind the pickle of a dict in a store of another class; readers of pickles stop before it.
+_DICT = b" "
 
 PickleAttributes = Callable[[dict[str, Any]], bytes | None]
 
@@ -20,6 +27,8 @@ class ClassFromStore:
     subject = "a stored state"
     # Built-in types with a format of their own; none for states, which version 0.1 reads as pickles only.
     built_in_types: frozenset[type] = frozenset()
+    # Whether a model that is read knows which of its fields were set.
+    keeps_fields_set = True
 
     def __init__(self, initial: Callable[[], Any], pickles: RestrictedPickle) -> None:
         self._initial = initial
@@ -27,6 +36,11 @@ class ClassFromStore:
 
     @cached_property
     def _kind(self) -> type:
+        kind = self._declared
+        return dict if is_typeddict(kind) else kind
+
+    @cached_property
+    def _declared(self) -> type:
         return self._initial if isinstance(self._initial, type) else type(self._initial())
 
     def header_of(self, kind: type) -> bytes | None:
@@ -40,10 +54,59 @@ class ClassFromStore:
     def class_in(self, _header: bytes) -> type:
         return self._kind
 
-    def attributes_of(self, kind: type) -> Attributes:
-        """How objects are made; StoredValueError if they are more than their attributes."""
-        # The class may have been an ordinary one when they were stored.
-        return attributes_of(kind) or in_dict(kind)
+    def maker_of(self, kind: type) -> Make:
+        """How objects are made; the class may have had another form when they were stored."""
+        return maker_of(kind, self._initial)
+
+    def rows_maker_of(self, kind: type) -> MakeAll:
+        return rows_maker_of(kind, self._initial)
+
+    def model_maker(self, kind: type) -> Callable[[bytes], Any]:
+        """How models are made of JSON that does not validate as it is."""
+        return Model(kind, self._initial).make_from_json
+
+    def read_pickle(self, payload: bytes) -> Any:
+        """A pickled state: its class may have moved, and have got another form."""
+        kind = self._kind
+        if self._name in payload and is_typeddict(self._declared):
+            fields = self._pickles.fields_in(payload, self._declared)
+            if fields is not None:
+                return fields
+        try:
+            value = self._pickles.loads(payload, kind)
+        except StoredValueError:
+            fields = self._pickles.fields_in(payload, self._declared)
+            if fields is None:
+                raise
+            return self.maker_of(kind)(fields)
+        if type(value) is kind:
+            return self._complete(value) if self._may_change else value
+        if type(value) is dict and self._may_have_been_dict and not payload.endswith(_DICT):
+            return self.maker_of(kind)(value)
+        return value
+
+    def marked(self, value: Any, pickled: bytes) -> bytes:
+        """The pickle of a state; marked if it is a dict which is not to become an object of the class."""
+        return pickled + _DICT if type(value) is dict and self._may_have_been_dict else pickled
+
+    @cached_property
+    def _name(self) -> bytes:
+        return self._declared.__qualname__.encode()
+
+    @cached_property
+    def _may_have_been_dict(self) -> bool:
+        return is_made_of_fields(self._kind)
+
+    @cached_property
+    def _may_change(self) -> bool:
+        return may_change(self._kind) and not issubclass(self._kind, dict)
+
+    def _complete(self, value: Any) -> Any:
+        # Pickle writes nothing of an object that holds nothing, and so fills nothing.
+        if isinstance(value, BaseModel):
+            return value if hasattr(value, "__pydantic_fields_set__") else self.maker_of(self._kind)({})
+        complete(value)
+        return value
 
     def attributes_pickler(self, kind: type) -> PickleAttributes:
         """Pickles attributes of this class; returns None if they have to be pickled with their object."""
@@ -62,6 +125,7 @@ class ClassFromMessage:
 
     subject = "an internal record"
     built_in_types: frozenset[type] = frozenset({dict, str, bytes})
+    keeps_fields_set = False
 
     def __init__(self, pickles: RestrictedPickle) -> None:
         self._pickles = pickles
@@ -77,14 +141,30 @@ class ClassFromMessage:
         module, _, name = header.decode().removesuffix("\n").partition(":")
         return self._pickles.find_class(module, name)
 
-    def attributes_of(self, kind: type) -> Attributes:
-        found = attributes_of(kind)
-        if found is None:
+    def model_maker(self, kind: type) -> Callable[[bytes], Any]:
+        """How models are made of JSON that does not validate as it is."""
+        return Model(kind, self._initial_of(kind)).make_from_json
+
+    def _initial_of(self, kind: type) -> Callable[[], Any] | None:
+        return None if self._pickles.is_own(kind.__module__) else no_fresh_object
+
+    def read_pickle(self, payload: bytes) -> Any:
+        return self._pickles.loads(payload)
+
+    def maker_of(self, kind: type) -> Make:
+        """How objects are made; StoredValueError if they are more than their attributes."""
+        if not is_made_of_fields(kind):
             name = f"{kind.__module__}:{kind.__qualname__}"
             raise StoredValueError(
                 f"an internal record names {name}, whose objects are more than their attributes"
             )
-        return found
+        return maker_of(kind, self._initial_of(kind))
+
+    def rows_maker_of(self, kind: type) -> MakeAll:
+        return rows_maker_of(kind, self._initial_of(kind))
+
+    def marked(self, _value: Any, pickled: bytes) -> bytes:
+        return pickled
 
     def attributes_pickler(self, _kind: type) -> PickleAttributes:
         return self._pickle_attributes

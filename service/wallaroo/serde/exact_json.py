@@ -14,6 +14,8 @@ import msgspec
 from pydantic import AllowInfNan, BaseModel, Strict
 
 from wallaroo.errors import StoredValueError
+from wallaroo.serde.fields_set import marking_unset, marking_unset_scalars
+from wallaroo.serde.revive import unfit_model
 
 _encode, _encode_lines = msgspec.json.Encoder().encode, msgspec.json.Encoder().encode_lines
 _decode, _decode_lines = msgspec.json.Decoder().decode, msgspec.json.Decoder().decode_lines
@@ -102,26 +104,34 @@ def read_json_lines(data: Sequence[bytes], prefix: bytes) -> list[dict[str, Any]
     return found if len(found) == len(data) else None
 
 
-def model_dump(kind: type[BaseModel]) -> Callable[[Any], bytes | None] | None:
+def model_dump(kind: type[BaseModel], *, marks_unset: bool) -> Callable[[Any], bytes | None] | None:
     """Return the function that dumps models of this class; None if they are more than their fields.
 
-    The function returns None for a model that would come back changed.
+    The function returns None for a model that would come back changed. `marks_unset` says behind the JSON
+    which of its fields have been set, if not all have.
     """
     excluded = any(field.exclude for field in kind.model_fields.values())
     if kind.__private_attributes__ or excluded:
         return None
     scalars = _scalar_fields(kind)
-    return _dump_and_compare if scalars is None else _scalar_dump(scalars)
+    dump = _dump_and_compare if scalars is None else _scalar_dump(scalars)
+    if not marks_unset:
+        return dump
+    return marking_unset(kind, dump) if scalars is None else marking_unset_scalars(dump)
 
 
-def load_model(kind: type, payload: bytes) -> Any:
+def load_model(kind: Any, payload: bytes) -> Any:
     """The model; StoredValueError if the JSON does not fit it."""
-    if not issubclass(kind, BaseModel):
-        raise StoredValueError(f"a stored model belongs to {kind.__qualname__}, which is no pydantic model")
     try:
         return kind.__pydantic_validator__.validate_json(payload, by_alias=False, by_name=True)
     except ValueError as error:
-        raise StoredValueError(f"a stored {kind.__qualname__} cannot be read: {error}") from error
+        raise unfit_model(kind, error) from error
+
+
+def model_validator(kind: Any) -> Callable[..., Any]:
+    """What makes models of JSON."""
+    validate: Callable[..., Any] = kind.__pydantic_validator__.validate_json
+    return validate
 
 
 def _scalar_dump(types: Mapping[str, frozenset[type]]) -> Callable[[Any], bytes | None]:

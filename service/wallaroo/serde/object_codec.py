@@ -8,22 +8,24 @@ Reading never trusts the bytes: StoredValueError is all that a damaged or forged
 """
 
 from collections.abc import Callable, Sequence
-from functools import partial
+from pickle import PicklingError
+from types import FunctionType
 from typing import Any, Protocol
 
 from pydantic import BaseModel
 
-from wallaroo.errors import Interrupt, StoredValueError, text_of
+from wallaroo.errors import Interrupt, RecordError, StoredValueError, text_of
 from wallaroo.serde.attributes import Attributes, attributes_of
 from wallaroo.serde.class_source import ClassFromMessage, ClassFromStore
 from wallaroo.serde.exact_json import (
     exact_json,
     exact_json_lines,
-    load_model,
     model_dump,
+    model_validator,
     read_json,
     read_json_lines,
 )
+from wallaroo.serde.fields_set import MARKS, unset_marked
 from wallaroo.serde.formats import (
     ATTRIBUTES_JSON,
     ATTRIBUTES_PICKLE,
@@ -35,6 +37,7 @@ from wallaroo.serde.formats import (
     unknown_format,
 )
 from wallaroo.serde.pickle import RestrictedPickle
+from wallaroo.serde.revive import held_by, slots_in
 
 _TAGS_BEFORE_CLASS = frozenset({ATTRIBUTES_JSON, ATTRIBUTES_PICKLE, MODEL_JSON})
 
@@ -84,7 +87,7 @@ class ObjectCodec:
             DICT_JSON: read_json,
             TEXT: lambda payload: payload.decode("utf-8", "surrogatepass"),
             BYTES: bytes,
-            PICKLE: pickles.loads,
+            PICKLE: classes.read_pickle,
         }
         # By tag, class and line feed: the function that makes objects of their attributes.
         self._makers: dict[bytes, Callable[[Sequence[dict[str, Any]]], list[Any]]] = {}
@@ -149,7 +152,9 @@ class ObjectCodec:
         if attributes is not None:
             self._rows[kind] = attributes.rows, ATTRIBUTES_JSON + header
             return self._attributes_encoder(kind, header, attributes)
-        dump = model_dump(kind) if issubclass(kind, BaseModel) else None
+        dump = None
+        if issubclass(kind, BaseModel):
+            dump = model_dump(kind, marks_unset=self._classes.keeps_fields_set)
         return self._encode_whole if dump is None else self._json_encoder(MODEL_JSON + header, dump)
 
     def _built_in_encoder(self, kind: type) -> Encode:
@@ -176,13 +181,39 @@ class ObjectCodec:
             made = exact_json(found)
             if made is not None:
                 return json_header + made
-            pickled = pickle_attributes(found)
+            try:
+                pickled = pickle_attributes(found)
+            except (RecordError, TypeError, PicklingError):
+                pickled = None
             return self._encode_whole(value) if pickled is None else pickle_header + pickled
 
         return encode_attributes
 
     def _encode_whole(self, value: Any) -> bytes:
-        return PICKLE + self._pickles.dumps(value)
+        try:
+            return PICKLE + self._classes.marked(value, self._pickles.dumps(value))
+        except (RecordError, TypeError, PicklingError) as error:
+            named = self._name_attribute(value)
+            if named is None:
+                raise
+            raise named from error
+
+    def _name_attribute(self, value: Any) -> RecordError | None:
+        """The error that names the attribute which cannot be pickled; None if it is none by itself."""
+        kind: Any = type(value)
+        if isinstance(value, type | FunctionType):
+            return None
+        held = value if kind is dict else held_by(value, slots_in(kind))
+        for name, attribute in held.items():
+            try:
+                self._pickles.dumps(attribute)
+            except Interrupt:
+                raise
+            except BaseException as error:  # whatever the user's own pickling raises
+                its = type(attribute)
+                place = f"{kind.__qualname__}.{name}, of {its.__module__}.{its.__qualname__}"
+                return RecordError(f"{place}: {text_of(error)}")
+        return None
 
     def _read_new(self, data: bytes) -> Any:
         """Make the reader of a tag and class, and read with it; StoredValueError if they do not fit."""
@@ -194,15 +225,32 @@ class ObjectCodec:
         # A class can have any number of other names: their readers are not kept.
         is_its_name = prefix[2:] == self._classes.header_of(kind)
         if tag == MODEL_JSON:
-            read: Decode = partial(load_model, kind)
+            read = self._model_reader(kind)
         else:
-            attributes = self._classes.attributes_of(kind)
+            make = self._classes.maker_of(kind)
             if tag == ATTRIBUTES_JSON and is_its_name:
-                self._makers[prefix] = attributes.make_all
-            read = self._attributes_reader(tag, kind, attributes.make)
+                self._makers[prefix] = self._classes.rows_maker_of(kind)
+            read = self._attributes_reader(tag, kind, make)
         if is_its_name:
             self._readers[prefix.removesuffix(b"\n")] = read
         return read(payload)
+
+    def _model_reader(self, kind: type) -> Decode:
+        if not issubclass(kind, BaseModel):
+            make = self._classes.maker_of(kind)
+            return lambda payload: make(read_json(payload))
+        validate, make_from_json = model_validator(kind), self._classes.model_maker(kind)
+
+        def read_model(payload: bytes) -> Any:
+            try:
+                made = validate(payload, by_alias=False, by_name=True)
+            except ValueError:
+                made = make_from_json(payload)
+            if payload[-1] in MARKS:
+                unset_marked(made, payload)
+            return made
+
+        return read_model
 
     def _attributes_reader(self, tag: bytes, kind: type, make: Callable[[dict[str, Any]], Any]) -> Decode:
         if tag == ATTRIBUTES_JSON:

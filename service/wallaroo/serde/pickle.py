@@ -15,20 +15,43 @@ import io
 import pickle
 import sys
 import threading
+from array import array
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
+from pathlib import PurePath
 from types import FunctionType
 from typing import Any, NoReturn
 from zoneinfo import ZoneInfo
 
+import msgspec
+import msgspec._utils
+from pydantic import BaseModel
+
 from wallaroo.errors import Interrupt, RecordError, StoredValueError, text_of
+from wallaroo.serde.fitting import (
+    FittingUnpickler,
+    Placeholder,
+    listed_fields,
+    misfits,
+    without_fields,
+)
 from wallaroo.serde.own_modules import imported_modules, is_lendable, is_plain, is_user_module, package_of
-from wallaroo.serde.stand_ins import NAMELESS, USUAL, VALUE_TYPES, StructMaker, stand_in_of
+from wallaroo.serde.stand_ins import NAMELESS, USUAL, VALUE_TYPES, StructMaker, is_numpy_scalar, stand_in_of
+
+Find = Callable[[str, str], Callable[..., Any]]
 
 # The one function that a pickle may name: how msgspec pickles a Struct with keyword-only fields.
 _STRUCT_FUNCTION = ("msgspec._utils", "rebuild")
 _make_struct = StructMaker()
+_rebuild_struct = msgspec._utils.rebuild  # type: ignore[attr-defined]  # noqa: SLF001
 _VALUE_TYPE_OF = {(kind.__module__, kind.__qualname__): kind for kind in VALUE_TYPES}
+# Python 3.13 has paths in a module of another name.
+_VALUE_TYPE_OF |= {
+    (module, kind.__qualname__): kind
+    for kind in VALUE_TYPES
+    if issubclass(kind, PurePath)
+    for module in ("pathlib", "pathlib._local")
+}
 
 
 class RestrictedPickle:
@@ -47,6 +70,8 @@ class RestrictedPickle:
         self._pickler = _ThreadPickler(self.knows)
         self._find = lru_cache(1000)(self._named)
         self._find_stand_in = lru_cache(1000)(self._stand_in)
+        self._finders = lru_cache(1000)(self._new_finders)
+        self._names_in = lru_cache(1000)(_changed_names)
 
     def dumps(self, value: Any) -> bytes:
         """The bytes; RecordError if `loads` would refuse them, or whatever the user's own pickling raises."""
@@ -57,8 +82,11 @@ class RestrictedPickle:
                 return made
         return self._pickler.dumps(value)
 
-    def loads(self, data: bytes) -> Any:
-        """The value; StoredValueError if the bytes are damaged, or ask for what is not allowed."""
+    def loads(self, data: bytes, kind: type | None = None) -> Any:
+        """The value; StoredValueError if the bytes are damaged, or ask for what is not allowed.
+
+        `kind` is the class that the value should be of: it is found where it has been moved to.
+        """
         if data[:2] not in _PROTOCOLS:
             begin = data[:2]
             raise StoredValueError(
@@ -67,8 +95,15 @@ class RestrictedPickle:
         try:
             if pickle.STACK_GLOBAL not in data:
                 return _NamelessUnpickler(io.BytesIO(data)).load()
-            _Unpickler(data, self._find_stand_in).load()
-            return _Unpickler(data, self._find).load()
+            find, find_stand_in = self._finders(kind)
+            misfits.found = False
+            _Unpickler(data, find_stand_in).load()
+            names = {} if data.endswith(pickle.STOP) else self._names_in(_names_behind(data), find)
+            if not misfits.found and not names:
+                return _Unpickler(data, find).load()
+            # Python's own reader may differ where pickle would not have written it: again with stand-ins.
+            FittingUnpickler(data, find_stand_in).load()
+            return FittingUnpickler(data, find, names).load()
         except (StoredValueError, Interrupt):
             raise
         except BaseException as error:  # damaged pickles raise nearly anything
@@ -76,6 +111,47 @@ class RestrictedPickle:
             is_plain = all(type(each) in (str, int) for each in error.args)
             text = text_of(error, repr) if is_plain else type(error).__name__
             raise StoredValueError(f"a pickled value cannot be read: {text}") from error if is_plain else None
+
+    def fields_in(self, data: bytes, kind: type) -> dict[str, Any] | None:
+        """The fields of a pickled object whose class has become `kind`, which pickle does not fill.
+
+        None if it is no object of that name with named fields.
+        """
+
+        def place(find: Find) -> Find:
+            return lambda module, name: Placeholder if name == kind.__qualname__ else find(module, name)
+
+        try:
+            FittingUnpickler(data, place(self._find_stand_in)).load()
+            find = place(self._find)
+            found = FittingUnpickler(data, find, _read_names(_names_behind(data), find)).load()
+        except Interrupt:
+            raise
+        except BaseException:  # as for `loads`, which has said why
+            return None
+        return found.fields if type(found) is Placeholder else None
+
+    def _new_finders(self, kind: type | None) -> tuple[Find, Find]:
+        if kind is None or not self.is_own(kind.__module__):
+            return self._find, self._find_stand_in
+
+        def find(module: str, name: str) -> Callable[..., Any]:
+            has_its_name = name == kind.__qualname__ and module != kind.__module__
+            has_moved = has_its_name and not self._has(module, name)
+            return self._find(kind.__module__ if has_moved else module, name)
+
+        def find_stand_in(module: str, name: str) -> Callable[..., Any]:
+            named = find(module, name)
+            return self._find_stand_in(named.__module__, name) if isinstance(named, type) else named
+
+        return find, find_stand_in
+
+    def _has(self, module: str, name: str) -> bool:
+        try:
+            self.find_class(module, name)
+        except (StoredValueError, AttributeError):
+            return False
+        return True
 
     def knows(self, kind: type) -> bool:
         """Whether a class can be loaded again by its name."""
@@ -88,8 +164,11 @@ class RestrictedPickle:
         """The class of this name; StoredValueError if it is not allowed."""
         if (module, name) in _VALUE_TYPE_OF:
             return _VALUE_TYPE_OF[module, name]
+        if is_numpy_scalar(module, name) and module in sys.modules:
+            scalar: type = getattr(sys.modules[module], name)
+            return scalar
         module = self._other_names.get(module, module)
-        if module in sys.modules and (self._is_own(module) or self._lends(module)):
+        if module in sys.modules and (self.is_own(module) or self._lends(module)):
             first, *inner = name.split(".")
             found = getattr(sys.modules[module], first)
             # A class is found in modules and classes only, not in functions or other objects.
@@ -100,8 +179,9 @@ class RestrictedPickle:
                 return found
         raise StoredValueError(
             f"a stored value names {module}.{name}, which is neither a value type nor a class of the "
-            "application's own modules or a plain one of a package that they import; if it is yours, define "
-            "serialize and deserialize in the application"
+            "application's own modules or a plain one of a package that they import; if it is yours and has "
+            f"moved or got another name, let {module} have it under the old one too, or define serialize and "
+            "deserialize in the application"
         )
 
     def _named(self, module: str, name: str) -> Callable[..., Any]:
@@ -109,12 +189,13 @@ class RestrictedPickle:
 
     def _stand_in(self, module: str, name: str) -> Callable[..., Any]:
         named = self._named(module, name)
-        return stand_in_of(named, self._is_own) if isinstance(named, type) else named
+        return stand_in_of(named, self.is_own) if isinstance(named, type) else named
 
     def _may_be_named(self, kind: type) -> bool:
-        return self._is_own(kind.__module__) or (self._lends(kind.__module__) and is_plain(kind))
+        return self.is_own(kind.__module__) or (self._lends(kind.__module__) and is_plain(kind))
 
-    def _is_own(self, module: str | None) -> bool:
+    def is_own(self, module: str | None) -> bool:
+        """Whether a module is the application's own."""
         return package_of(str(module)) in self._own_packages or is_user_module(sys.modules.get(str(module)))
 
     def _lends(self, module: str) -> bool:
@@ -123,8 +204,33 @@ class RestrictedPickle:
         return is_lendable(package) and package in self._lenders(len(sys.modules))
 
     def _lending_packages(self, _modules: int) -> frozenset[str]:
-        own = [module for name, module in list(sys.modules.items()) if self._is_own(name)]
+        own = [module for name, module in list(sys.modules.items()) if self.is_own(name)]
         return frozenset(package_of(name) for module in own for name in imported_modules(module))
+
+
+@lru_cache(1000)
+def _names_of(kinds: tuple[Any, ...]) -> list[bytes]:
+    names = {f"{kind.__module__}:{kind.__qualname__}": listed_fields(kind) for kind in kinds}
+    return [msgspec.json.encode(names)]
+
+
+def _names_behind(data: bytes) -> bytes:
+    """What `_names_of` has put behind a pickle; nothing if there is none."""
+    if data.rstrip(b" ").endswith(pickle.STOP):
+        return b""
+    return b"{" + data.rpartition(pickle.STOP + b"{")[2]
+
+
+def _read_names(stored: bytes, find: Find) -> dict[Any, tuple[str, ...]]:
+    """The stored fields of each class."""
+    names = msgspec.json.decode(stored or b"{}", type=dict[str, tuple[str, ...]])
+    return {find(*name.split(":", 1)): fields for name, fields in names.items()}
+
+
+def _changed_names(stored: bytes, find: Find) -> dict[Any, tuple[str, ...]]:
+    """The stored fields of each class, if a class has others now; else nothing."""
+    names = _read_names(stored, find)
+    return names if any(listed_fields(kind) != fields for kind, fields in names.items()) else {}
 
 
 _PROTOCOLS = (pickle.PROTO + b"\x04", pickle.PROTO + b"\x05")
@@ -158,7 +264,34 @@ class _ThreadPickler(threading.local):
             self._pickler.dump(value)
         finally:
             self._pickler.clear_memo()
-        return self._stream.getvalue()
+            listed = self._pickler.take_listed()
+        made = self._stream.getvalue()
+        return made + b"".join(_names_of(tuple(listed))) if listed else made
+
+
+def _call_of(kind: Any, value: Any) -> Any:
+    """The call that makes a value type which pickles itself by a function; None for any other."""
+    if kind is ZoneInfo and value.key:
+        return ZoneInfo, (value.key,)
+    if kind is array:
+        return array, (value.typecode, value.tolist())
+    return (kind, (value.item(),)) if is_numpy_scalar(kind.__module__, kind.__name__) else None
+
+
+def _own_way(kind: Any, value: Any) -> Any:
+    """How a class pickles its objects, by name and not by position if that can be: fields may come and go."""
+    if (kind.__reduce_ex__, kind.__reduce__) != USUAL and kind not in copyreg.dispatch_table:
+        reduced = value.__reduce_ex__(5)
+        # A name alone: the object would be looked up in its module instead of being made.
+        if isinstance(reduced, str):
+            raise _not_storable(repr(value))
+        if issubclass(kind, msgspec.Struct) and kind.__reduce__ is msgspec.Struct.__reduce__:
+            return _rebuild_struct, (kind, msgspec.structs.asdict(value))
+        return reduced
+    if issubclass(kind, BaseModel) and not value.__dict__.keys() >= kind.model_fields.keys():
+        function, arguments, held, *_ = value.__reduce_ex__(5)
+        return function, arguments, without_fields(kind, held)
+    return NotImplemented
 
 
 class _Pickler(pickle.Pickler):
@@ -168,25 +301,29 @@ class _Pickler(pickle.Pickler):
         super().__init__(stream, protocol=5)
         self._is_readable = is_readable
         self._readable: set[type] = set()
+        self._listed: dict[Any, None] = {}
+
+    def take_listed(self) -> list[Any]:
+        """The classes of `listed_fields` met since the last time, in their order."""
+        taken = [*self._listed]
+        self._listed.clear()
+        return taken
 
     def reducer_override(self, value: Any) -> Any:
         """How to pickle whatever is not of a built-in type; NotImplemented for the usual way."""
-        kind = type(value)
+        kind: Any = type(value)
         if isinstance(value, type):
             self._check(value)
-        elif kind is FunctionType:
+            return NotImplemented
+        if listed_fields(kind) is not None:
+            self._listed[kind] = None
+            return NotImplemented
+        if kind is FunctionType:
             if (value.__module__, value.__qualname__) == _STRUCT_FUNCTION:
                 return NotImplemented
             raise _not_storable(f"the function {value.__qualname__}")
-        elif kind is ZoneInfo and value.key:
-            return ZoneInfo, (value.key,)
-        elif (kind.__reduce_ex__, kind.__reduce__) != USUAL and kind not in copyreg.dispatch_table:
-            reduced = value.__reduce_ex__(5)
-            # A name alone: the object would be looked up in its module instead of being made.
-            if isinstance(reduced, str):
-                raise _not_storable(repr(value))
-            return reduced
-        return NotImplemented
+        made = _call_of(kind, value)
+        return _own_way(kind, value) if made is None else made
 
     def _check(self, named: type) -> None:
         if named not in self._readable:
@@ -198,6 +335,6 @@ class _Pickler(pickle.Pickler):
 def _not_storable(what: str) -> RecordError:
     return RecordError(
         f"{what} cannot be stored or sent through a topic: it is neither a value type nor a class of the "
-        "application's own modules, so it could not be read back; hold plain values instead, or define "
-        "serialize and deserialize in the application"
+        "application's own modules, so it could not be read back; hold plain values instead (the page "
+        "Upgrading lists what can be stored), or define serialize and deserialize in the application"
     )

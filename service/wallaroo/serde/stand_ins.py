@@ -6,6 +6,7 @@ depends on the opcodes only, so with the classes it does the same again.
 """
 
 import io
+from array import array
 from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable
 from datetime import date, datetime, time, timedelta, timezone, tzinfo
@@ -13,7 +14,9 @@ from decimal import Decimal
 from enum import Enum
 from fractions import Fraction
 from importlib import import_module
-from types import FunctionType
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network
+from pathlib import PosixPath, PurePosixPath, PureWindowsPath, WindowsPath
+from types import FunctionType, SimpleNamespace
 from typing import Any, NoReturn
 from uuid import UUID, SafeUUID
 from zoneinfo import ZoneInfo
@@ -23,6 +26,8 @@ from pydantic import BaseModel, RootModel
 from pydantic_core import TzInfo
 
 from wallaroo.errors import StoredValueError
+from wallaroo.serde.fitting import listed_fields, may_change, misfits, note_misfit
+from wallaroo.serde.revive import maker_of, no_fresh_object
 
 IsOwn = Callable[[str | None], bool]
 Allows = Callable[[tuple[Any, ...]], bool]
@@ -34,15 +39,33 @@ _TIMES = {date, datetime, time, timedelta, timezone, ZoneInfo, TzInfo}
 # A value type: no random number is drawn from it here.
 _RANDOM: type = import_module("random").Random
 _OTHERS = {Decimal, Fraction, _RANDOM, UUID, SafeUUID}
-VALUE_TYPES: frozenset[type] = frozenset().union(_BUILT_IN, _COLLECTIONS, _TIMES, _OTHERS)
+_ADDRESSES = {IPv4Address, IPv6Address, IPv4Network, IPv6Network, IPv4Interface, IPv6Interface}
+_PATHS = {PurePosixPath, PureWindowsPath, PosixPath, WindowsPath}
+# Made by a call with simple arguments, and with no others.
+_CALLED = _ADDRESSES | _PATHS | {array, SimpleNamespace}
+VALUE_TYPES: frozenset[type] = frozenset().union(_BUILT_IN, _COLLECTIONS, _TIMES, _OTHERS, _CALLED)
+# Of numpy, the scalars that a Python number, text or boolean makes again.
+_NUMPY_SCALARS = frozenset(
+    [
+        *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)),
+        *("float16", "float32", "float64", "bool", "bool_", "str_"),
+    ]
+)
 # How an object pickles itself unless its class says otherwise.
 USUAL: Any = (object.__reduce_ex__, object.__reduce__)
 # Constructors that only keep or convert what they are given.
-_HARMLESS = VALUE_TYPES | {object, bytes, tuple, tzinfo, _RANDOM.__base__, BaseModel, RootModel}
+_HARMLESS = (VALUE_TYPES - _CALLED) | {object, bytes, tuple, tzinfo, _RANDOM.__base__, BaseModel, RootModel}
 # Pickle writes no name for these; only what they hold may have one.
 NAMELESS = frozenset({dict, list, tuple, set, frozenset, str, bytes, int, float, bool, type(None)})
+# How many lists of fields of one class are remembered.
+_MOST_KNOWN = 100
 # One object serves the whole process.
 _SHARED = (Enum, ZoneInfo)
+
+
+def is_numpy_scalar(module: str, name: str) -> bool:
+    """Whether this is the name of a class of numpy that is a value type."""
+    return module == "numpy" and name in _NUMPY_SCALARS
 
 
 class _StandIn(type):
@@ -93,7 +116,7 @@ class StructMaker:
         is_stand_in = type(kind) is _StandIn
         if not issubclass(kind.kind if is_stand_in else kind, msgspec.Struct):
             raise _refusal("calls", StructMaker)
-        return kind() if is_stand_in else kind(**fields)
+        return kind() if is_stand_in else maker_of(kind, no_fresh_object)(fields)
 
     def __setattr__(self, _name: str, _value: Any) -> NoReturn:
         raise _refusal("fills", StructMaker)
@@ -113,7 +136,11 @@ def stand_in_of(kind: type, is_own: IsOwn) -> type:
             raise _refusal("calls", kind)
         return base.__new__(cls)
 
-    if allows is _any:
+    new: Any = kind.__new__
+    if new is object.__new__ and not hasattr(kind, "__getnewargs__"):
+        # Pickle gives it no arguments. Those of a named tuple, which the class may have been, would be lost.
+        pass
+    elif allows is _any:
         # `object` takes arguments for a class with this method, and makes the object at the speed of C.
         members["__init__"] = id
     else:
@@ -132,6 +159,8 @@ def stand_in_of(kind: type, is_own: IsOwn) -> type:
 def _filling_methods(kind: type, is_own: IsOwn) -> dict[str, Any]:
     """Methods by which pickle fills an object; `id` takes one argument and does nothing with it."""
     found: dict[str, Any] = {"__setstate__": id} if hasattr(kind, "__setstate__") else {}
+    if is_own(kind.__module__) and may_change(kind):
+        found["__setstate__"] = _noting(kind)
     # The one that pickle would use.
     adding = next((name for name in ("extend", "append") if hasattr(kind, name)), None)
     if adding and _is_own_function(getattr(kind, adding), is_own):
@@ -139,6 +168,36 @@ def _filling_methods(kind: type, is_own: IsOwn) -> dict[str, Any]:
     if not issubclass(kind, dict) and _is_own_function(getattr(kind, "__setitem__", None), is_own):
         found["__setitem__"] = lambda _self, _key, _value: None
     return found
+
+
+def _noting(kind: type) -> Callable[[Any, Any], None]:
+    """Takes what is stored of an object as pickle would, and notes whether it fits the class."""
+
+    # The names of fields that are known to fit.
+    known: set[tuple[Any, ...]] = set()
+    is_flat = not issubclass(kind, BaseModel)
+    listed = listed_fields(kind)
+
+    def note(stand_in: Any, state: Any) -> None:
+        if type(state) is tuple and len(state) == 2 and type(state[1]) is dict:  # noqa: PLR2004 - what pickle makes
+            for name, held in state[1].items():
+                setattr(stand_in, name, held)
+        elif type(state) is dict:
+            stand_in.__dict__.update(state)
+            names = tuple(state)
+            if names in known:
+                return
+            if note_misfit(kind, state) and is_flat and len(known) < _MOST_KNOWN:
+                known.add(names)
+            return
+        elif type(state) is list:
+            misfits.found = misfits.found or listed is None or len(listed) != len(state)
+            return
+        else:
+            raise _refusal("fills", kind)
+        note_misfit(kind, state)
+
+    return note
 
 
 def _any(_arguments: tuple[Any, ...]) -> bool:

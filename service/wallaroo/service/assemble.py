@@ -39,6 +39,7 @@ def build_loops(worker: WorkerContext) -> list[Loop]:
         worker.spec.partitions,
         loaded.topology.dead_letters,
         settings.on_error,
+        settings.on_unreadable_state,
         exactly_once=settings.is_exactly_once,
     )
     loops = []

@@ -22,6 +22,7 @@ from wallaroo.errors import (
     KafkaSetupError,
     SettingsError,
     StopProcessing,
+    StoredValueError,
     TopologyError,
     WallarooError,
 )
@@ -181,7 +182,7 @@ class Worker:
     def _exit(self, all_ended: bool) -> Exit:
         if isinstance(self._failure, StopProcessing):
             return Exit.STOPPED
-        if isinstance(self._failure, KafkaSetupError | SettingsError):
+        if isinstance(self._failure, KafkaSetupError | SettingsError | StoredValueError):
             return Exit.REFUSED
         return Exit.CLEAN if all_ended and self._failure is None else Exit.CRASHED
 

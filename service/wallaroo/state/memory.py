@@ -13,9 +13,9 @@ Rules for whoever edits this file:
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from wallaroo.errors import Interrupt, StateError, text_of
+from wallaroo.errors import Interrupt, StateError, StoredValueError, text_of
 from wallaroo.serde.object_codec import Codec
-from wallaroo.state.store import POSITION_KEY
+from wallaroo.state.store import POSITION_KEY, PutAside
 
 
 class MemoryStore:
@@ -42,6 +42,8 @@ class MemoryStore:
         # Keys whose tombstones are in flight.
         self._tombstones: list[bytes] = []
         self._saved: dict[bytes, bytes | None] = {}
+        # What becomes of a stored value that cannot be read: raises, or puts it aside.
+        self._put_aside: PutAside | None = None
 
     def __len__(self) -> int:
         return len(self._committed)
@@ -50,10 +52,22 @@ class MemoryStore:
         found = self._live.get(key)
         if found is None:
             stored = self._committed.get(key)
-            found = self._initial() if stored is None else self._codec.decode(stored)
+            found = self._initial() if stored is None else self._read(key, stored)
             self._live[key] = found
         self._dirty[key] = found
         return found
+
+    def put_aside_with(self, put_aside: PutAside) -> None:
+        self._put_aside = put_aside
+
+    def _read(self, key: bytes, stored: bytes) -> Any:
+        try:
+            return self._codec.decode(stored)
+        except StoredValueError as error:
+            if self._put_aside is None:
+                raise
+            self._put_aside(self.name, key, stored, error)
+            return self._initial()
 
     def put(self, key: bytes, value: Any) -> None:
         self._live[key] = self._dirty[key] = value

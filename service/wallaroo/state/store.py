@@ -7,6 +7,7 @@ Everything outside of `state/` goes through these methods.
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple, Protocol
 
+from wallaroo.errors import StoredValueError
 from wallaroo.serde.object_codec import Codec
 
 # The key under which a changelog holds the position of its task (`task/position.py`), and no state.
@@ -14,6 +15,10 @@ POSITION_KEY = b"\x00wallaroo\x00position"
 # A key that no state has: what is written under it is a deletion, only to end a transaction there
 # (`engine/lost_ends.py`), and every version restores nothing from it.
 END_KEY = b"\x00wallaroo: end of a transaction\x00"
+
+
+# Called with the name of the store, a key, its stored bytes and why these cannot be read.
+PutAside = Callable[[str, bytes, bytes, StoredValueError], None]
 
 
 class KeyedStore(Protocol):
@@ -30,6 +35,9 @@ class KeyedStore(Protocol):
 
     def touch(self, key: bytes) -> Any:
         """Make a key dirty and return its live object: decoded if it is stored, else new."""
+
+    def put_aside_with(self, put_aside: PutAside) -> None:
+        """Let `touch` begin a key anew whose stored bytes cannot be read, unless this function raises."""
 
     def put(self, key: bytes, value: Any) -> None:
         """Replace the object of a key."""

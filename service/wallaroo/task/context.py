@@ -8,8 +8,9 @@ from wallaroo.errors import NOT_OF_USER_CODE
 from wallaroo.record import Append, Emit, Origin
 from wallaroo.serde.object_codec import TopicCodec
 from wallaroo.state.store import Access, KeyedStore
-from wallaroo.task.dead_letters import OnError
+from wallaroo.task.dead_letters import FailureHandler, OnError
 from wallaroo.task.repartition import RepartitionWriter, repartition_writers
+from wallaroo.task.unreadable import OnUnreadable, follow_policy
 from wallaroo.topology.model import SubTopology
 from wallaroo.windows.future import FutureBound
 from wallaroo.windows.stage import TimeContext
@@ -33,13 +34,27 @@ class ApplicationContext:
     topic_ids: dict[str, str] = field(default_factory=dict)
     used_topics: set[str] = field(default_factory=set)
     exactly_once: bool = True
+    on_unreadable: OnUnreadable = OnUnreadable.FAIL
 
 
 def application_context(
-    values: TopicCodec, partitions: Mapping[str, int], dead_letters: str, on_error: str, *, exactly_once: bool
+    values: TopicCodec,
+    partitions: Mapping[str, int],
+    dead_letters: str,
+    on_error: str,
+    on_unreadable: str,
+    *,
+    exactly_once: bool,
 ) -> ApplicationContext:
-    """What the tasks of a running service share; `on_error` is the setting of that name."""
-    return ApplicationContext(values, partitions, dead_letters, OnError(on_error), exactly_once=exactly_once)
+    """What the tasks of a running service share; `on_error` and `on_unreadable` are settings."""
+    return ApplicationContext(
+        values,
+        partitions,
+        dead_letters,
+        OnError(on_error),
+        exactly_once=exactly_once,
+        on_unreadable=OnUnreadable(on_unreadable),
+    )
 
 
 class StageError(Exception):
@@ -91,3 +106,14 @@ def new_writers(
 ) -> Mapping[str, RepartitionWriter]:
     """The writers of one task, by repartition topic."""
     return repartition_writers(sub.targets, append, application.partitions, application.max_bytes)
+
+
+def puts_aside(
+    sub: SubTopology,
+    number: int,
+    stores: Mapping[str, KeyedStore],
+    failures: FailureHandler,
+    application: ApplicationContext,
+) -> bool:
+    """Whether what cannot be read is put aside; the stores of a task do it from now on, or fail."""
+    return follow_policy(application.on_unreadable, sub, number, stores, failures)

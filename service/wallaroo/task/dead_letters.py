@@ -78,13 +78,21 @@ class FailureHandler:
                     "on_error is 'stop': mend the stage or the record, or choose on_error=dead_letter"
                 ) from error
 
-    def _dead_letter(self, record: RawRecord, stage: str, error: BaseException) -> Output:
+    def put_aside(self, place: Partition, record: RawRecord, stage: str, error: BaseException) -> None:
+        """Make what cannot be read a dead letter, as it was stored there, whatever the policy is."""
+        self.dead_letters[stage, type(error).__name__] += 1
+        self._append(self._dead_letter(record, stage, error, place))
+
+    def _dead_letter(
+        self, record: RawRecord, stage: str, error: BaseException, stored: Partition | None = None
+    ) -> Output:
+        place = stored or self._partition
         reasons = {
             "exception": _full_name(error),
             "message": text_of(error),
             "stacktrace": "\n\n".join(map(_traceback, reversed(_chain(error))))[-_MAX_TEXT:],
-            "topic": self._partition.topic,
-            "partition": str(self._partition.number),
+            "topic": place.topic,
+            "partition": str(place.number),
             "offset": str(record.offset()),
             "timestamp": str(record.timestamp()[1]),
             "stage": stage,
@@ -93,7 +101,7 @@ class FailureHandler:
             (REASON_PREFIX + name, text.encode(errors="backslashreplace")) for name, text in reasons.items()
         ]
         headers = [*(record.headers() or ()), *encoded]
-        value = strip_format_tag(record.value()) if self._internal else record.value()
+        value = strip_format_tag(record.value()) if self._internal and stored is None else record.value()
         key = record.key()
         if key is None and self._needs_key:
             key = f"{self._partition.topic}[{self._partition.number}]@{record.offset()}".encode()
@@ -102,12 +110,14 @@ class FailureHandler:
         return letter if self._max_bytes is None else shortened(letter, self._max_bytes, REASON_PREFIX)
 
 
-def unreadable_record(partition: Partition, offset: int, error: BaseException) -> StoredValueError:
+def unreadable_record(partition: Partition, record: RawRecord, error: BaseException) -> StoredValueError:
     """The error for a record of an internal topic that cannot be read, to be raised from `error`."""
     return StoredValueError(
-        f"the record {partition.topic}[{partition.number}]@{offset} of an internal topic cannot be read: "
-        f"{text_of(error)}; either something else writes to this topic, or this is a bug: report it, and "
-        "skip the record by moving the group's offset"
+        f"the record {partition.topic}[{partition.number}]@{record.offset()} of an internal topic cannot be "
+        f"read (key {record.key()!r}): "
+        f"{text_of(error)}; either something else writes to this topic, or the application cannot read what "
+        "another version of it has written: let it, or set on_unreadable_state=dead_letter, and the record "
+        "becomes a dead letter"
     )
 
 

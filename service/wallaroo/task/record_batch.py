@@ -88,8 +88,13 @@ def encode_batch(batch_format: BatchFormat, entries: Sequence[Entry]) -> bytes:
     return batch_format.tag + _encode(entries)
 
 
-def expand_batches(records: Iterable[RawRecord], partition: Partition) -> Sequence[RawRecord]:
-    """The records of a slice, those in batches included; StoredValueError for a damaged batch."""
+def expand_batches(
+    records: Iterable[RawRecord], partition: Partition, *, keep_damaged: bool = False
+) -> Sequence[RawRecord]:
+    """The records of a slice, those in batches included; StoredValueError for a damaged batch.
+
+    `keep_damaged` leaves it in, as a record that cannot be decoded.
+    """
     expanded: list[RawRecord] = []
     for record in records:
         value = record.value() if record.key() is None else None
@@ -99,7 +104,10 @@ def expand_batches(records: Iterable[RawRecord], partition: Partition) -> Sequen
         try:
             expanded += decode_batch(value, record.offset())
         except StoredValueError as error:
-            raise unreadable_record(partition, record.offset(), error) from error
+            if keep_damaged:
+                expanded.append(record)
+                continue
+            raise unreadable_record(partition, record, error) from error
     return expanded
 
 

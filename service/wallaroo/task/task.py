@@ -15,7 +15,7 @@ from wallaroo.errors import NOT_OF_USER_CODE, Interrupt, KafkaSetupError, Record
 from wallaroo.record import Batch, Changes, Output, Partition, Place, Question, RawRecord, Rewind
 from wallaroo.state.store import KeyedStore
 from wallaroo.task.batch import BatchExecutor
-from wallaroo.task.context import ApplicationContext, TaskContext, new_writers
+from wallaroo.task.context import ApplicationContext, TaskContext, new_writers, puts_aside
 from wallaroo.task.dead_letters import FailureHandler, unreadable_record
 from wallaroo.task.limits import RecordLimits, RefusedRecord
 from wallaroo.task.position import PositionLog, RestoredChangelog
@@ -43,11 +43,11 @@ class Task:
         self._decode = self._input.decode or application.values.decode
         self.committed_offset = self.next_offset = self._batch_start = start
         self._oldest_timestamp: int | None = None
-        self._records = 0
-        self._outputs: list[Output] = []
+        self._records, self._outputs = 0, list[Output]()
         append = self._outputs.append
         internal, letters = self._input.has_internal_format, application.dead_letters
         self._failures = FailureHandler(application.on_error, letters, partition, append, internal=internal)
+        self.puts_aside = puts_aside(sub_topology, partition.number, stores, self._failures, application)
         partitions, future = application.partitions, application.future
         self.timeline = timeline_of(sub_topology, partition, stores, partitions, future)
         batch_time, replay_time = self.timeline.contexts(self._failures.late, self._failures.dropped)
@@ -266,6 +266,8 @@ class Task:
             fire(record.offset())
             self._records -= 1
         elif self._input.has_internal_format:
-            raise unreadable_record(self.partition, record.offset(), error) from error
+            if not self.puts_aside:
+                raise unreadable_record(self.partition, record, error) from error
+            self._failures.put_aside(self.partition, record, self._input.name, error)
         else:
             self._failures.reject(record, self._input.name, error)

@@ -66,8 +66,10 @@ class ApplicationDriver:
     """Runs an application on in-memory topics, without a broker, threads or sleep.
 
     `partitions` is the number for every topic, or a mapping for some of them; the others have 4. `on_error`,
-    `idle_timeout_ms` and `max_future_ms` are the settings of these names; with None for the last, any time in
-    the future is taken. The clock of the driver begins at 0. How far ahead an event time is, is measured
+    `on_unreadable_state`, `idle_timeout_ms` and `max_future_ms` are the settings of these names; with None
+    for the last, any time in the future is taken.
+
+    The clock of the driver begins at 0. How far ahead an event time is, is measured
     against the time of day, in milliseconds since the Unix epoch, by default that of the machine when the
     driver is made; `time_of_day_ms` sets it, and `advance` moves it. `module` is that of `application_setup`,
     if it has a `serialize` and `deserialize`; `args` is what the `...CLIParser` configurations read. The
@@ -105,6 +107,7 @@ class ApplicationDriver:
         idle_timeout_ms: int | None = None,
         max_future_ms: int | None = 1_800_000,
         time_of_day_ms: int | None = None,
+        on_unreadable_state: str = "fail",
     ) -> None:
         codecs = codecs_of(module)
         self.topology = compile_topology(application, args=args)
@@ -116,7 +119,8 @@ class ApplicationDriver:
             with_max_future(with_idle_timeout(sub, idle_timeout_ms), max_future_ms)
             for sub in self.topology.sub_topologies
         ]
-        self._groups = new_groups(self.topology, subs, self._logs, self._clock, codecs, on_error)
+        policies = on_error, on_unreadable_state
+        self._groups = new_groups(self.topology, subs, self._logs, self._clock, codecs, policies)
         self._time_of_day = ManualClock(SystemClock().now_ms() if time_of_day_ms is None else time_of_day_ms)
         self._update_time_of_day()
 

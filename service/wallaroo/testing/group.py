@@ -18,15 +18,24 @@ from wallaroo.task.context import ApplicationContext
 from wallaroo.task.dead_letters import OnError
 from wallaroo.task.stores import StateCodecs, new_stores
 from wallaroo.task.task import Task
+from wallaroo.task.unreadable import OnUnreadable
 from wallaroo.testing.logs import Logs
 from wallaroo.topology.model import SubTopology, Topology
 
 
 def new_groups(
-    topology: Topology, subs: Iterable[SubTopology], logs: Logs, clock: Clock, codecs: Codecs, on_error: str
+    topology: Topology,
+    subs: Iterable[SubTopology],
+    logs: Logs,
+    clock: Clock,
+    codecs: Codecs,
+    policies: tuple[str, str],
 ) -> dict[str, "Group"]:
     """The groups of these sub-topologies of a topology, by name."""
-    context = ApplicationContext(codecs.values, logs.partitions, topology.dead_letters, OnError(on_error))
+    on_error, on_unreadable = OnError(policies[0]), OnUnreadable(policies[1])
+    context = ApplicationContext(
+        codecs.values, logs.partitions, topology.dead_letters, on_error, on_unreadable=on_unreadable
+    )
     return {sub.name: Group(sub, logs, clock, codecs.state, context) for sub in subs}
 
 

@@ -46,8 +46,7 @@ def window_reader(grid: Grid) -> Callable[[bytes], int]:
         _, _, stored, window = _header.unpack_from(data)
         if stored != identity:
             raise StoredValueError(
-                "stored windows have another range or slide than those declared, or another offset: give the "
-                "stage a new name, so that it begins anew, or bring the old numbers back"
+                "stored windows have another range or slide than those declared, or another offset"
             )
         return int(window)
 
@@ -167,6 +166,9 @@ def _trigger(step: Window, access: Access, time: TimeContext, emit: Emit) -> Win
             return
         contents = touch(key)
         window = contents.window
+        if window is None:
+            # What was stored could not be read, and has been put aside.
+            return
         made = aggregation.output(key_text(key), contents.fold(window, grid, aggregation))
         close(contents, window, key)
         if made is not None:
@@ -175,7 +177,8 @@ def _trigger(step: Window, access: Access, time: TimeContext, emit: Emit) -> Win
     def discard_window(due: int, key: bytes) -> None:
         if timers.due(key) == due:
             contents = touch(key)
-            close(contents, contents.window, key)
+            if contents.window is not None:
+                close(contents, contents.window, key)
 
     return WindowTrigger(step.name, timers, fire_window, discard_window)
 

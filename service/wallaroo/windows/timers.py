@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from heapq import heapify, heappush
 from typing import Any
 
+from wallaroo.errors import StoredValueError
 from wallaroo.state.store import KeyedStore
 from wallaroo.windows.watermark import NEVER
 
@@ -48,7 +49,13 @@ class Timers:
         """Reset to the committed state of the store, and to this watermark of the task."""
         self.watermark = watermark - self.preceding_delay
         due = self._due_times.of_stored
-        self.heap[:] = [(due(data), key) for key, data in self._store.items()]
+        self.heap.clear()
+        for key, data in self._store.items():
+            try:
+                self.heap.append((due(data), key))
+            except StoredValueError:
+                # Raises, or puts aside what is stored.
+                self._store.touch(key)
         heapify(self.heap)
 
     def add(self, due: int, key: bytes) -> None:

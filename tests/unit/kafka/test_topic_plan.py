@@ -13,7 +13,7 @@ from tests.samples import (
     total,
     user,
 )
-from wallaroo.kafka.topics import TopicPlan, plan
+from wallaroo.kafka.topics import TopicPlan, orphans, plan
 
 EVERY_TIME = {
     "message.timestamp.type": "CreateTime",
@@ -97,3 +97,14 @@ def test_one_topic_that_two_sources_read_is_planned_once():
     again = wallaroo.source("again", wallaroo.KafkaSourceConfig("in-topic", decoder=decode))
     names = [p.name for p in planned(compiled(source("in").merge(again)))]
     assert names.count("in-topic") == 1
+
+
+def test_internal_topics_that_nothing_uses_any_more_are_found():
+    topology = compiled(source().key_by(user).to(total), KAFKA_SINK)
+    existing = [
+        "some-app-sum-changelog",
+        "some-app-user-repartition",
+        "some-application-a-changelog",
+        "in-topic",
+    ]
+    assert orphans("some-app", existing, planned(topology)) == ["some-app-sum-changelog"]
