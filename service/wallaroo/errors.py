@@ -78,6 +78,10 @@ class UnreadableStateError(StoredValueError):
         )
 
 
+class ForeignRecordError(RecordError):
+    """A record of an internal topic that something else than this application has written."""
+
+
 class KafkaSetupError(WallarooError):
     """A topic or a broker is not set up as the application needs it."""
 

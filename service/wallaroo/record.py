@@ -8,6 +8,8 @@ from typing import Any, Protocol
 ANY_PARTITION = -1
 # A header of a record in an outbox: its partition in the topic of the other cluster.
 CHOSEN_PARTITION = "partition"
+# A header of a record in a repartition topic: where it first came from (task/origin.py).
+ORIGIN_HEADER = "origin"
 
 NANOSECONDS_PER_MS = 1_000_000
 NANOSECONDS_PER_SECOND = 1_000_000_000
@@ -45,12 +47,17 @@ class RawRecord(Origin, Protocol):
 
 
 class Moment:
-    """An event time in nanoseconds as the origin of a result."""
+    """An event time in nanoseconds as the origin of a result; `record` is what it is the time of, if any."""
 
-    __slots__ = ("event_time",)
+    __slots__ = ("event_time", "record")
 
-    def __init__(self, event_time: int) -> None:
+    def __init__(self, event_time: int, record: Any = None) -> None:
         self.event_time = event_time
+        self.record = record
+
+    def offset(self) -> int | None:
+        """The offset of the record."""
+        return None if self.record is None else self.record.offset()
 
     def timestamp(self) -> tuple[int, int]:
         return 1, self.event_time // NANOSECONDS_PER_MS
@@ -87,6 +94,22 @@ class Causes:
 
 
 @dataclass(frozen=True, slots=True)
+class FailedRecord:
+    """What an operator is told of a record that has failed: where it is, its key, why, and what became of it.
+
+    `source` is where it came from before it crossed topics of ours, if that is known.
+    """
+
+    outcome: str
+    error: str
+    topic: str
+    partition: int
+    offset: int
+    key: str
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Batch:
     """Everything that one task wants committed together."""
 
@@ -108,6 +131,8 @@ class Batch:
     metadata: str = ""
     # None unless the whole batch was replayed.
     causes: Causes | None = None
+    # By stage: the first record that has failed, and how many have.
+    failures: Mapping[str, tuple[FailedRecord, int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,11 @@ from tests.kafka.model import alerts_in, transaction, transactions
 PREFIX = "__streams.errors."
 
 
+def source_in(message):
+    """Topic, partition and offset of the source of a dead letter."""
+    return tuple(headers_of(message)[f"{PREFIX}source.{name}"] for name in ("topic", "partition", "offset"))
+
+
 def headers_of(message):
     return {name: value.decode() for name, value in message.headers() if name.startswith(PREFIX)}
 
@@ -35,6 +40,9 @@ def test_a_dead_letter_is_the_record_as_it_came_and_why_it_failed(scenario):
         PREFIX + "offset": "0",
         PREFIX + "timestamp": "1234567",
         PREFIX + "stage": "transactions",
+        PREFIX + "source.topic": scenario.in_topic,
+        PREFIX + "source.partition": "2",
+        PREFIX + "source.offset": "0",
     }
 
 
@@ -48,8 +56,15 @@ def test_user_code_that_raises_costs_only_its_own_record(scenario, rng, argument
     with scenario.feeding(stream, seconds=2):
         pass
     scenario.finish()
-    stages = {headers_of(m)[PREFIX + "stage"] for m in scenario.dead() if m.key().startswith(b"faulty")}
-    assert stages == {"add up"}
+    failed = [message for message in scenario.dead() if message.key().startswith(b"faulty")]
+    assert {headers_of(message)[PREFIX + "stage"] for message in failed} == {"add up"}
+    # Where each first came from is where a record of its user is that fails.
+    sent = {
+        (m.topic(), str(m.partition()), str(m.offset())): m
+        for m in read_topic(scenario.servers, scenario.in_topic)
+    }
+    sources = [sent.pop(source_in(message)) for message in failed]
+    assert all(message.key() in source.value() for message, source in zip(failed, sources, strict=True))
 
 
 def test_a_poisoned_stream_is_worked_off_quickly(scenario, rng):

@@ -42,7 +42,7 @@ def through(way, what):
         if entry is None:
             way.write_control((*CONTROL, partition))
         else:
-            way.write[partition](entry)
+            way.write[partition]((*entry, None))
 
 
 def singly(form, what):

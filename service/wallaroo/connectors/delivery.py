@@ -14,7 +14,7 @@ from typing import Any
 from confluent_kafka import KafkaException, Message, TopicPartition
 
 from wallaroo.clock import Clock
-from wallaroo.connectors.outbox import Outbox, Token
+from wallaroo.connectors.outbox import Outbox, Token, new_watch
 from wallaroo.connectors.outbox_topic import OutboxTopic
 from wallaroo.connectors.protocols import Sink
 from wallaroo.engine.metrics import LoopMetrics
@@ -22,7 +22,7 @@ from wallaroo.kafka.clients import WorkerIdentity, group_consumer
 from wallaroo.kafka.errors import Event, classify_event, missing_permission
 from wallaroo.kafka.group_member import Assigned, GroupMember
 from wallaroo.observability import metrics
-from wallaroo.observability.health import LoopStatus
+from wallaroo.observability.health import LoopStatus, Uncommitted
 from wallaroo.settings import Settings
 from wallaroo.topology.model import Delivery, TcpReceiver
 
@@ -60,11 +60,15 @@ class DeliveryLoop:
         self._sink = sink
         self._member = GroupMember(delivery.outbox, settings, "earliest", self, {"sink": self.name})
         self._topic = OutboxTopic(delivery, settings, self._client_id, clock)
+        self._commits = new_watch(delivery.name, clock)
         self._record_of = _value if isinstance(delivery.receiver, TcpReceiver) else _message
         self._paused = False
         self._stopping = threading.Event()
         self._reconnects = 0
         self._committed = self._updated = clock.monotonic()
+
+    def resume(self, before: Uncommitted | None) -> None:
+        """What has been delivered and not committed is delivered once more."""
 
     def stop(self) -> None:
         self._stopping.set()
@@ -72,7 +76,7 @@ class DeliveryLoop:
     def status(self) -> LoopStatus:
         partitions = len(self._outbox)
         connected = self._sink.connected or not partitions
-        obstacle = self._member.obstacle or self._topic.obstacle
+        obstacle = self._member.obstacle or self._commits.obstacle() or self._topic.obstacle
         return LoopStatus(self.name, self._member.answered, partitions, 0, connected, None, obstacle)
 
     def run(self) -> None:
@@ -137,13 +141,16 @@ class DeliveryLoop:
         due = self._outbox.due()
         if not due:
             return
+        self._commits.begun(list)
         try:
             self._outbox.committed(self._member.consumer.commit(offsets=due, asynchronous=False) or ())
+            self._commits.committed()
         except KafkaException as error:
             if error.args[0].fatal():
                 raise
             if refusal := missing_permission(error):
                 raise refusal from error
+            self._commits.aborted(error.args[0].str())
             _log.warning("delivery not committed", extra={"sink": self.name, "error": error.args[0].str()})
 
     def _commit_at_last(self) -> None:
@@ -179,6 +186,7 @@ class DeliveryLoop:
 
     def _release(self, partitions: list[TopicPartition]) -> None:
         numbers = {tp.partition for tp in partitions}
+        self._commits.committed()
         self._outbox.release(numbers)
         self._sink.drop(lambda token: token[0] in numbers)
         self.metrics.revoked(partitions)

@@ -11,6 +11,9 @@ from dataclasses import dataclass
 
 from confluent_kafka import TopicPartition
 
+from wallaroo.clock import Clock
+from wallaroo.engine.commit_watch import CommitWatch
+
 # What a record of an outbox is confirmed by: its partition, and the offset to commit then.
 Token = tuple[int, int]
 
@@ -27,9 +30,15 @@ class Position:
     end: int = 0
 
     def lag(self, high: int) -> int:
-        """Records not yet delivered; between the last record and an end seen there are only markers."""
-        reached = max(self.delivered, self.end) if self.delivered == self.read else self.delivered
+        """Records whose delivery is not committed; between the last one and an end seen are only markers."""
+        done = self.delivered if self.committed == _NOT_COMMITTED else min(self.delivered, self.committed)
+        reached = max(done, self.end) if done == self.read else done
         return max(0, high - reached)
+
+
+def new_watch(name: str, clock: Clock) -> CommitWatch:
+    """What a delivery says of offsets that it cannot commit."""
+    return CommitWatch(name, clock)
 
 
 class Outbox:

@@ -8,12 +8,15 @@ Rules for whoever edits this file:
 
 import logging
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 from confluent_kafka import Consumer
 from confluent_kafka.admin import AdminClient
 
 from wallaroo.clock import Clock
+from wallaroo.engine.commit_watch import CommitWatch, Waiting, topics_of
+from wallaroo.engine.failure_log import FailureLog
 from wallaroo.engine.hole import MissingResultsError, mark_hole
 from wallaroo.engine.metrics import LoopMetrics
 from wallaroo.engine.pacing import CommitPacing
@@ -32,7 +35,8 @@ class Clients:
     """A loop's clients, and how it commits with them.
 
     `write` runs in a thread of its own; then `finish`, if it is given, in the loop's thread. A commit that
-    takes longer than `timeout_seconds` ends the worker. `watch` knows whether the topics are still the same.
+    takes longer than `timeout_seconds` ends the worker. `watch` knows whether the topics are still the same;
+    without it, the cluster cannot be asked about topics.
     """
 
     consumer: Consumer
@@ -43,17 +47,31 @@ class Clients:
     watch: TopicWatch | None = None
 
 
+def new_watch(name: str, clock: Clock) -> CommitWatch:
+    """What a loop says of commits that do not succeed; it is asked before there is a CommitCycle."""
+    return CommitWatch(name, clock)
+
+
 class CommitCycle:
     """Commits what the tasks of one loop have processed, when it is due."""
 
     def __init__(
-        self, tasks: TaskGroup, clients: Clients, pacing: CommitPacing, metrics: LoopMetrics, clock: Clock
+        self,
+        tasks: TaskGroup,
+        clients: Clients,
+        pacing: CommitPacing,
+        metrics: LoopMetrics,
+        clock: Clock,
+        watch: CommitWatch | None = None,
     ) -> None:
         self._tasks = tasks
         self._clients = clients
         self._pacing = pacing
         self._metrics = metrics
         self._clock = clock
+        self._failures = FailureLog(clock)
+        self._watch = watch or new_watch("", clock)
+        self._watch.ask_by(None if clients.watch is None else clients.admin)
         self._pending = 0
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="commit")
         self._current: tuple[Commit, Future[CommitResult]] | None = None
@@ -87,6 +105,8 @@ class CommitCycle:
         """
         if self.is_over:
             self.await_result()
+        if self._failures.waits:
+            self._failures.flush()
         self._pending = self._tasks.pending_records
         now = self._clock.monotonic()
         if self._pacing.is_due(now, self._pending, dry=dry, in_progress=self.in_progress):
@@ -123,12 +143,17 @@ class CommitCycle:
         self._metrics.commit_ended(result, commit.batches, seconds, self._clock.now_ms())
         if result.committed:
             self._aborts = 0
+            self._watch.committed()
+            for batch in commit.batches:
+                if batch.failures:
+                    self._failures.add(batch.failures)
             self._tasks.committed(commit.batches)
             return
         if result.refusal is not None and result.refusal.records:
             # As many aborts as records are refused lead to the end.
             self._aborts = 0
         self._aborts += 1
+        self._watch.aborted(result.reason)
         _log.warning("commit aborted", extra={"reason": result.reason, "in_a_row": self._aborts})
         if self._aborts > _MOST_ABORTS_IN_A_ROW:
             raise CommitError(f"{self._aborts} commits in a row were aborted: {result.reason}")
@@ -146,4 +171,7 @@ class CommitCycle:
         if batches:
             commit = Commit(batches, group, self._tasks.committed_offsets())
             self._deadline = now + self._clients.timeout_seconds
+            topics = partial(topics_of, commit)
+            waiting = self._watch.waiting or Waiting(now, self._clock.now_ms(), topics)
+            self._watch.waiting = replace(waiting, topics=topics)
             self._current = commit, self._thread.submit(self._clients.write, commit)

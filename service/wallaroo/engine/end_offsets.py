@@ -91,6 +91,10 @@ class EndOffsets:
         """The last end seen of a partition; 0 if there is none."""
         return self._eofs.get(number, 0)
 
+    def is_reached(self, task: Task) -> bool:
+        """Whether there is nothing behind what a task has processed, as far as has been seen."""
+        return self._eofs.get(task.partition.number, -1) >= task.next_offset
+
     @property
     def obstacle(self) -> str:
         """What keeps a partition from being read on; empty if nothing does."""

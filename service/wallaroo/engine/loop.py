@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from confluent_kafka import Message, TopicPartition
 
 from wallaroo.clock import Clock
-from wallaroo.engine.commit_cycle import Clients, CommitCycle
+from wallaroo.engine.commit_cycle import Clients, CommitCycle, new_watch
 from wallaroo.engine.end_offsets import EndOffsets, ask_broker
 from wallaroo.engine.metrics import LoopMetrics
 from wallaroo.engine.pacing import CommitPacing, PollSize
@@ -20,7 +20,7 @@ from wallaroo.engine.restore import Restorer, naming_offsets
 from wallaroo.engine.task_group import TaskFactory, TaskGroup
 from wallaroo.kafka.errors import Event, classify_event
 from wallaroo.kafka.group_member import Assigned, GroupMember, OffsetReset
-from wallaroo.observability.health import LoopStatus
+from wallaroo.observability.health import LoopStatus, Uncommitted
 from wallaroo.settings import Settings
 from wallaroo.topology.model import SubTopology
 
@@ -61,10 +61,14 @@ class Loop:
         self._processing_since: float | None = None
         self._metrics_updated = clock.monotonic()
         self._ends = EndOffsets(self._topic, clock, settings.bootstrap_servers)
+        self._commits = new_watch(sub.name, clock)
         reset: OffsetReset = "earliest" if sub.input.is_internal else settings.auto_offset_reset
         self._member = GroupMember(
             self._topic, settings, reset, self, {"sub_topology": sub.name}, new_task.partitions
         )
+
+    def resume(self, before: Uncommitted | None) -> None:
+        self._commits.resume(before)
 
     def stop(self) -> None:
         self._stopping.set()
@@ -75,9 +79,10 @@ class Loop:
         since, problem = self._processing_since, None
         if since is not None and self._clock.monotonic() - since >= _STUCK_SECONDS:
             problem = f"user code has been running on one list of records for over {_STUCK_SECONDS} s"
-        obstacle = self._member.obstacle or self._ends.obstacle
+        obstacle = self._member.obstacle or self._commits.obstacle() or self._ends.obstacle
+        uncommitted = self._commits.uncommitted
         return LoopStatus(
-            self.name, self._member.answered, partitions, restoring, True, problem, obstacle=obstacle
+            self.name, self._member.answered, partitions, restoring, True, problem, obstacle, uncommitted
         )
 
     def run(self) -> None:
@@ -87,7 +92,7 @@ class Loop:
         now, settings = self._clock.monotonic(), self._settings
         interval, linger = settings.commit_interval_ms / 1000, settings.commit_linger_ms / 1000
         pacing = CommitPacing(interval, linger, settings.commit_every, started=now, ended=now)
-        self._cycle = CommitCycle(self.tasks, clients, pacing, self.metrics, self._clock)
+        self._cycle = CommitCycle(self.tasks, clients, pacing, self.metrics, self._clock, self._commits)
         self._member.join(clients.consumer, self._group)
         request_ends = ask_broker(clients.admin)
         with self._member.leaving_if_refused(), naming_offsets(self.restorer, self._admin):
@@ -193,6 +198,8 @@ class Loop:
             self.tasks.seek_again(task)
 
     def _drop(self, partitions: list[TopicPartition]) -> None:
+        # What of theirs was not committed is for others to commit.
+        self._commits.committed()
         for tp in partitions:
             self.tasks.drop(tp.partition)
             self.restorer.cancel(tp.partition)
@@ -223,3 +230,6 @@ class Loop:
                 end = self._ends.last(task.partition.number)
                 self.metrics.update(self._member.consumer, task, end, now_ms)
             self._ends.watch(self.tasks, self._member.consumer, self.restorer.stops)
+            settled = self._member.answered and not self.restorer.restoring and not self._cycle.in_progress
+            if settled and not self.tasks.pending_records and all(map(self._ends.is_reached, self.tasks)):
+                self._commits.committed()

@@ -98,6 +98,8 @@ class LoopMetrics:
             self.values.set(metrics.RESTORE_REMAINING, 0, store, restoration.partition.number)
             self.values.count(metrics.RESTORED_RECORDS, records, store)
             self.values.observe(metrics.RESTORE_DURATION, restoration.seconds, store)
+        for store, records in restoration.foreign.items():
+            self.values.count(metrics.RECORDS_DROPPED, records, store, "foreign")
 
     def update(self, consumer: Consumer, task: Task, end_seen: int, now_ms: int) -> None:
         """Set the lags and the state size of one task: once a second is enough.
@@ -106,7 +108,11 @@ class LoopMetrics:
         """
         topic, number = task.partition.topic, task.partition.number
         _, high = consumer.get_watermark_offsets(TopicPartition(topic, number), cached=True)
-        lag = max(0, high - max(task.next_offset, end_seen)) * self._records_per_message.get(number, 1.0)
+        # What has been processed and is not committed is still to be done; behind the last record, there are
+        # only markers up to the end that was seen.
+        is_open = task.committed_offset < task.next_offset
+        done = task.committed_offset if is_open else max(task.next_offset, end_seen)
+        lag = max(0, high - done) * self._records_per_message.get(number, 1.0)
         self.values.set(metrics.CONSUMER_LAG, round(lag), self._name, topic, number)
         for store in task.stores.values():
             self.values.set(metrics.STATE_ENTRIES, len(store), store.name, number)

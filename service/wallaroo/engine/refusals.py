@@ -52,6 +52,7 @@ OF_A_RECORD = frozenset(
         KafkaError.POLICY_VIOLATION,
     )
 )
+_OF_A_SIZE = (KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.RECORD_LIST_TOO_LARGE)
 # What brokers also say of a record (before Kafka 2.4 of one without a key; when they fail to compress one),
 # and of much else: worth asking for the limits, and no proof.
 _PERHAPS_OF_A_RECORD = frozenset((KafkaError.INVALID_MSG, KafkaError.UNKNOWN))
@@ -106,10 +107,11 @@ def refusal_of(
     replayed = [sent for batch in batches if batch.causes is not None for sent in _sent(batch)]
     found = find_refused(replayed, open_send()) if replayed else []
     times = [sent.output for sent, why in found if why.code() == KafkaError.INVALID_TIMESTAMP]
+    sizes = [sent.output for sent, why in found if why.code() in _OF_A_SIZE]
     records = [_refused(sent, why) for sent, why in found]
     if records:
         _log.warning("records refused", extra={"found": len(records), "first": records[0].why})
-    return Refusal(limits.after_refused_times(times), records)
+    return Refusal(limits.after_refused_times(times).after_refused_sizes(sizes), records)
 
 
 def find_refused(sent: Sequence[_Sent], send: Send) -> list[tuple[_Sent, KafkaError]]:

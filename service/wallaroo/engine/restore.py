@@ -12,6 +12,7 @@ import logging
 import queue
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -28,6 +29,7 @@ from wallaroo.kafka.offsets import EndReader, Place, end_offsets, log_starts
 from wallaroo.kafka.retry import retry
 from wallaroo.kafka.topics import add_partitions
 from wallaroo.record import Partition
+from wallaroo.serde.formats import is_foreign
 from wallaroo.state.store import END_KEY, POSITION_KEY, KeyedStore
 from wallaroo.task.position import Position, RestoredChangelog
 from wallaroo.task.stores import StateCodecs, new_stores
@@ -59,6 +61,8 @@ class Restoration:
     changelogs: dict[str, RestoredChangelog] = field(default_factory=dict)
     remaining: dict[str, int] = field(default_factory=dict)
     records: dict[str, int] = field(default_factory=dict)
+    # How many were left out that something else has written, by store.
+    foreign: Counter[str] = field(default_factory=Counter)
     seconds: float = 0.0
     cancelled: threading.Event = field(default_factory=threading.Event)
 
@@ -73,23 +77,42 @@ class _Reading(NamedTuple):
     def take(self, topic: str, messages: Sequence[Any]) -> None:
         """Take over records of the changelog: states into the store, a position beside it."""
         restore, position = self.store.restore, None
-        for message in messages:
-            key = message.key()
-            if key == POSITION_KEY:
-                position = message.value()
-                self.restoration.records[self.store.name] -= 1
-            else:
-                restore(key, message.value())
         name, changelogs = self.store.name, self.restoration.changelogs
-        self.restoration.records[name] += len(messages)
         self.restoration.remaining[name] = self.end - messages[-1].offset()
+        records = self._ours(topic, messages)
+        for key, value in records:
+            if key == POSITION_KEY:
+                position = value
+                self.restoration.records[name] -= 1
+            else:
+                restore(key, value)
+        self.restoration.records[name] += len(records)
         found = replace(changelogs[topic], records=self.restoration.records[name])
         if position is not None:
             found = replace(found, position=Position.decode(position))
-        last = next((key for message in reversed(messages) if (key := message.key()) != END_KEY), None)
+        last = next((key for key, _ in reversed(records) if key != END_KEY), None)
         if last is not None:
             found = replace(found, superseded=found.position is not None and last != POSITION_KEY)
         changelogs[topic] = found
+
+    def _ours(self, topic: str, messages: Sequence[Any]) -> list[tuple[bytes, bytes | None]]:
+        """Keys and values, without what does not claim to be ours: what we had stored before that counts."""
+        records = [(message.key(), message.value()) for message in messages]
+        foreign = [n for n, (key, value) in enumerate(records) if key is None or is_foreign(value)]
+        if not foreign:
+            return records
+        self.restoration.foreign[self.store.name] += len(foreign)
+        details = {
+            "topic": topic,
+            "partition": self.restoration.partition.number,
+            "offset": messages[foreign[0]].offset(),
+            "key": repr(records[foreign[0]][0]),
+            "more": len(foreign) - 1,
+            "what": "something else than this application has written it to a changelog: it is left out",
+        }
+        _log.warning("foreign record", extra=details)
+        left_out = set(foreign)
+        return [record for n, record in enumerate(records) if n not in left_out]
 
 
 class Restorer:

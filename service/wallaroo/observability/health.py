@@ -9,6 +9,16 @@ _SILENT_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
+class Uncommitted:
+    """What a loop has not been able to commit: since when, to which topics, why the last attempt failed."""
+
+    since_ms: int
+    """Milliseconds since the Unix epoch."""
+    topics: tuple[str, ...]
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class LoopStatus:
     """What one loop (one sub-topology, or one delivery) of a worker last said about itself."""
 
@@ -24,6 +34,7 @@ class LoopStatus:
     """Why the loop has stopped, as a sentence without a full stop."""
     obstacle: str = ""
     """What else keeps the loop from being ready, as a sentence without a full stop."""
+    uncommitted: Uncommitted | None = None
 
 
 @dataclass(frozen=True, slots=True)

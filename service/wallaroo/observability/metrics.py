@@ -96,7 +96,7 @@ END_TO_END_LATENCY: Final = _histogram(
 # Partitions
 CONSUMER_LAG: Final = _gauge(
     "wallaroo_consumer_lag_records",
-    "Records of a partition that this sub-topology has yet to consume.",
+    "Records of a partition whose results this sub-topology has yet to commit.",
     "sub_topology",
     "topic",
     "partition",

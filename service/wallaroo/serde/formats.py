@@ -6,6 +6,7 @@ Rules for whoever edits this file:
 3. `docs/formats.md` says the same to operators; `tests/unit/serde/test_formats.py` compares the two.
 """
 
+import re
 from typing import Literal, NamedTuple
 
 # An object that is its attributes; a model; any object.
@@ -14,7 +15,8 @@ DICT_JSON, TEXT, BYTES = b"1O", b"1S", b"1B"
 USER = b"1U"
 GENERATOR, GENERATOR_VALUE, GENERATOR_END = b"1G", b"1V", b"1E"
 RANGE_WINDOWS, COUNT_WINDOW, WATERMARK, WATERMARK_1 = b"1W", b"1N", b"2T", b"1T"
-BATCH_MILLISECONDS, BATCH_NANOSECONDS, CONTROL, CONTROL_1 = b"1R", b"1X", b"2C", b"1C"
+BATCH_MILLISECONDS, BATCH_NANOSECONDS, CONTROL, CONTROL_1 = b"2R", b"2X", b"2C", b"1C"
+BATCH_MILLISECONDS_1, BATCH_NANOSECONDS_1 = b"1R", b"1X"
 TASK_POSITION, OFFSET_METADATA, HOLE_METADATA = b"1A", b"1I", b"1H"
 
 # In a changelog; in the value of a record of a repartition or ingest topic; in the topic of a generator's
@@ -54,13 +56,24 @@ FORMATS = (
     Format(USER, "position", "message: the same pair by `serialize`"),
     Format(GENERATOR_VALUE, "position", "message: the next value"),
     Format(GENERATOR_END, "position", "nothing"),
-    Format(BATCH_MILLISECONDS, "record without a key", "MessagePack of entries, times in milliseconds"),
-    Format(BATCH_NANOSECONDS, "record without a key", "MessagePack of entries, times in nanoseconds"),
+    Format(BATCH_MILLISECONDS_1, "record without a key", "MessagePack of entries, times in milliseconds"),
+    Format(BATCH_NANOSECONDS_1, "record without a key", "MessagePack of entries, times in nanoseconds"),
+    Format(BATCH_MILLISECONDS, "record without a key", "places, entries, times in milliseconds", "0.2"),
+    Format(BATCH_NANOSECONDS, "record without a key", "places, entries, times in nanoseconds", "0.2"),
     Format(CONTROL_1, "record without a key", "idle, watermark, upstream"),
     Format(CONTROL, "record without a key", "idle, watermark, position, upstream", "0.2"),
     Format(OFFSET_METADATA, "offset metadata", "topic id, short names and topic ids of changelogs"),
     Format(HOLE_METADATA, "offset metadata", "offset from which on results are missing"),
 )
+
+
+_TAGS = frozenset(each.tag for each in FORMATS)
+_LIKE_A_TAG = re.compile(rb"[1-9][A-Z]")
+
+
+def is_foreign(data: bytes | None) -> bool:
+    """Whether bytes do not claim to be ours, of whatever version: all that is stored begins with a tag."""
+    return data is not None and data[:2] not in _TAGS and _LIKE_A_TAG.match(data) is None
 
 
 def unknown_format(what: str, data: bytes) -> str:

@@ -37,9 +37,11 @@ class WorkerHandle:
         self._main = main
         self._clock = clock
         self._asking = threading.Lock()
+        self._status: StatusReply | None = None
         self._start()
 
     def _start(self) -> None:
+        self._keep_uncommitted()
         ours, theirs = _processes.Pipe()
         name = f"wallaroo-worker-{self.spec.index}"
         self.process: SpawnProcess = _processes.Process(
@@ -54,10 +56,16 @@ class WorkerHandle:
         theirs.close()
         self._questions = Questions(ours, name)
         self._status_answer: Answer | None = None
-        self._status: StatusReply | None = None
+        self._status = None
         self.measured: Snapshot = {}
         self._started = self._asked = self._last_answer = self._clock.monotonic()
         self._restart_at: float | None = None
+
+    def _keep_uncommitted(self) -> None:
+        """What the last worker could not commit is for the next one to say; it may have had no time to."""
+        if self._status is not None:
+            loops = {loop.name: loop.uncommitted for loop in self._status.loops if loop.uncommitted}
+            self.spec = replace(self.spec, uncommitted=loops)
 
     def died(self) -> None:
         """Note a death, so that `restart_due` knows when to start again."""

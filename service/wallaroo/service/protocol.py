@@ -1,13 +1,13 @@
 """What supervisor and worker say to each other: over a pipe while both live, by exit code afterwards."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Protocol, TypeAlias
 
 from wallaroo.engine.metrics import LoopMetrics
 from wallaroo.observability.answers import StateAnswer
-from wallaroo.observability.health import LoopStatus
+from wallaroo.observability.health import LoopStatus, Uncommitted
 from wallaroo.observability.measurements import Snapshot
 from wallaroo.settings import Settings
 from wallaroo.topology.fingerprint import check_same
@@ -38,8 +38,9 @@ class WorkerSpec:
     partitions: Mapping[str, int]
     # The supervisor's: what the worker compiles must be the same.
     topology: Sequence[str] = ()
-    # How often this worker has been started again.
+    # How often this worker has been started again, and what it could not commit before, by loop.
     restarts: int = 0
+    uncommitted: Mapping[str, Uncommitted] = field(default_factory=dict)
 
     def check(self, topology: Topology) -> None:
         """Raise TopologyError if this is not the topology that the supervisor has compiled."""
@@ -84,5 +85,8 @@ class Runnable(Protocol):
     metrics: LoopMetrics
 
     def run(self) -> None: ...
+    def resume(self, before: Uncommitted | None) -> None:
+        """Go on from what the last worker could not commit; to be called before `run`."""
+
     def stop(self) -> None: ...
     def status(self) -> LoopStatus: ...

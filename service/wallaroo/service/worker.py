@@ -71,6 +71,8 @@ def main(spec: WorkerSpec, connection: Connection, probe: Probe = no_probe) -> N
         loops = build_loops(context)
         others: list[Runnable] = [*build_ingests(context), *build_generators(context)]
         others += build_deliveries(context)
+        for loop in (*loops, *others):
+            loop.resume(spec.uncommitted.get(loop.name))
         worker = Worker([*loops, *others], partial(look_up_state, loops), context.clock)
         code = worker.run(connection, stopping)
     except (SettingsError, TopologyError) as error:

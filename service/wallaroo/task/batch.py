@@ -150,8 +150,9 @@ def _check_keys(name: str, extract: Extract, check_key: Emit, emit: Emit) -> Bat
 def _repartition(target: Repartition, extract: Extract, context: TaskContext, emit: Emit) -> BatchEmit:
     name, encode_all = target.name, context.values.encode_all
     write, partitions = context.writers[target.topic].write, context.partitions[target.topic]
+    marks = context.origins.marks
 
-    def repartition(values: Sequence[Any], _run: Sequence[RawRecord], remaining: Iterator[RawRecord]) -> None:
+    def repartition(values: Sequence[Any], run: Sequence[RawRecord], remaining: Iterator[RawRecord]) -> None:
         try:
             encoded, keys = encode_all(values), _extracted_keys(name, extract, values)
         except Interrupt:
@@ -160,9 +161,9 @@ def _repartition(target: Repartition, extract: Extract, context: TaskContext, em
             for value, record in zip(values, remaining, strict=False):
                 emit(value, record.key(), record)
             return
-        for data, key, record in zip(encoded, keys, remaining, strict=False):
+        for data, key, mark, record in zip(encoded, keys, marks(run), remaining, strict=False):
             # `partition_of`, inlined: 26 ns less per record.
-            write[crc32(key) % partitions]((data, key, record.timestamp()[1]))
+            write[crc32(key) % partitions]((data, key, record.timestamp()[1], mark))
 
     return repartition
 

@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from wallaroo.errors import NOT_OF_USER_CODE
-from wallaroo.record import Append, Emit, Origin
+from wallaroo.record import Append, Emit, Origin, Partition
 from wallaroo.serde.object_codec import TopicCodec
 from wallaroo.state.store import Access, KeyedStore
 from wallaroo.task.dead_letters import FailureHandler, OnError
+from wallaroo.task.origin import CarriedOrigins, Origins, origins_of
 from wallaroo.task.repartition import RepartitionWriter, repartition_writers
 from wallaroo.task.unreadable import OnUnreadable, follow_policy
 from wallaroo.topology.model import SubTopology
@@ -77,6 +78,7 @@ class TaskContext:
     writers: Mapping[str, RepartitionWriter] = field(default_factory=dict)
     time: TimeContext = field(default_factory=TimeContext)
     replay: bool = False
+    origins: Origins = field(default_factory=CarriedOrigins)
 
     def guard(self, stage: str, emit: Emit) -> Emit:
         """The same function, which in replay mode raises StageError for a failing record."""
@@ -101,11 +103,16 @@ class TaskContext:
         return Access(store.find, store.touch)
 
 
+def new_origins(sub: SubTopology, partition: Partition) -> Origins:
+    """The origins of the results of one task."""
+    return origins_of(partition, is_source=sub.input.is_source)
+
+
 def new_writers(
-    sub: SubTopology, append: Append, application: ApplicationContext
+    sub: SubTopology, append: Append, application: ApplicationContext, origins: Origins
 ) -> Mapping[str, RepartitionWriter]:
     """The writers of one task, by repartition topic."""
-    return repartition_writers(sub.targets, append, application.partitions, application.max_bytes)
+    return repartition_writers(sub.targets, append, application.partitions, application.max_bytes, origins)
 
 
 def puts_aside(

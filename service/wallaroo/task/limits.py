@@ -152,6 +152,18 @@ class RecordLimits:
             topics[output[0]] = closer
         return replace(self, topics=topics)
 
+    def after_refused_sizes(self, refused: Iterable[Output]) -> "RecordLimits":
+        """The same, where these records alone were refused for their sizes: what is as large is, too.
+
+        For topics that may not be asked. Without it, every record of a state that is too large would have to
+        be found by itself.
+        """
+        topics = dict(self.topics)
+        for output in refused:
+            known = topics.get(output[0], TopicLimits(self.producer))
+            topics[output[0]] = replace(known, max_bytes=min(known.max_bytes, size(output) - 1))
+        return replace(self, topics=topics)
+
 
 def timestamp_of(output: Output) -> int | None:
     """The time that a record is written with, milliseconds; None if it gets the present."""

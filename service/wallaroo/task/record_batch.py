@@ -1,40 +1,67 @@
 """Record batches: several records of one partition of a repartition topic in one Kafka record.
 
-1R<entries>     without a key; times in milliseconds
-1X<entries>     the same, times in nanoseconds: records on their way to range windows
+2R<size><places><entries>     without a key; times in milliseconds
+2X<size><places><entries>     the same, times in nanoseconds: records on their way to range windows
 
-The entries are a MessagePack array of arrays [value, key, time]: byte strings, and an integer of 64 bits.
+The entries are a MessagePack array of arrays [value, key, time, number]: byte strings, an integer of 64 bits,
+and the number that says where the record first came from, or nil; the places, of this size in bytes as two
+bytes, are what the number refers to (task/origin.py). 1R and 1X have neither places nor numbers.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import msgspec
 
 from wallaroo.errors import StoredValueError
 from wallaroo.record import Partition, RawRecord
-from wallaroo.serde.formats import BATCH_MILLISECONDS, BATCH_NANOSECONDS
+from wallaroo.serde.formats import (
+    BATCH_MILLISECONDS,
+    BATCH_MILLISECONDS_1,
+    BATCH_NANOSECONDS,
+    BATCH_NANOSECONDS_1,
+)
 from wallaroo.task.dead_letters import unreadable_record
+from wallaroo.task.origin import Places, Source, place_of
 from wallaroo.windows.event_time import stored_event_time, timestamp_and_headers
 
 _TAG_BYTES = 2
+# The size of the places.
+_SIZE_BYTES = 2
 # MessagePack arrays with an explicit length: the first byte, and the size of the length.
 _LENGTH_BYTES = {0xDC: 2, 0xDD: 4}
 
-# (value, key, time)
-Entry = tuple[bytes, bytes, int]
+# (value, key, time), and a number or mark of its origin.
+Entry = tuple[Any, ...]
 _Time = Annotated[int, msgspec.Meta(le=2**63 - 1)]
+_Number = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 
 _encode = msgspec.msgpack.Encoder().encode
 
 
+class Pack(NamedTuple):
+    """What the records of one batch share: its offset, and the places they came from."""
+
+    offset: int
+    places: Places
+
+
+_UNREAD = Pack(0, ())
+if TYPE_CHECKING:
+    _SetLater = Pack
+else:
+    # No value that is read will do.
+    _SetLater = Annotated[int, msgspec.Meta(ge=1, le=0)]
+
+
 class BatchedRecord(msgspec.Struct, array_like=True, forbid_unknown_fields=True, gc=False):
-    """One record of a batch, as a RawRecord; `at` is the offset of the batch."""
+    """One record of a batch, as a RawRecord; `number` is that of its origin."""
 
     its_value: bytes
     its_key: bytes
     time: _Time
-    at: int = 0
+    number: _Number | None = None
+    pack: _SetLater = _UNREAD
 
     def value(self) -> bytes:
         return self.its_value
@@ -43,7 +70,11 @@ class BatchedRecord(msgspec.Struct, array_like=True, forbid_unknown_fields=True,
         return self.its_key
 
     def offset(self) -> int:
-        return self.at
+        return self.pack.offset
+
+    def source(self) -> Source | None:
+        """Where the record first came from, if that is known."""
+        return place_of(self.pack.places, self.number)
 
     def timestamp(self) -> tuple[int, int]:
         return 1, self.time
@@ -69,23 +100,36 @@ def internal_event_time(_message: Any, record: Any) -> int:
 
 
 class BatchFormat(NamedTuple):
-    """The unit of an entry's time; `end_of_output` is how a record outside a batch carries that time."""
+    """The unit of an entry's time; `end_of_output` is how a record outside a batch carries that time.
+
+    `tag_1` is that of a batch without origins.
+    """
 
     tag: bytes
+    tag_1: bytes
     end_of_output: Callable[[int], tuple[Any, ...]]
 
 
-MILLISECONDS = BatchFormat(BATCH_MILLISECONDS, lambda ms: (ms,))
-NANOSECONDS = BatchFormat(BATCH_NANOSECONDS, timestamp_and_headers)
+MILLISECONDS = BatchFormat(BATCH_MILLISECONDS, BATCH_MILLISECONDS_1, lambda ms: (ms,))
+NANOSECONDS = BatchFormat(BATCH_NANOSECONDS, BATCH_NANOSECONDS_1, timestamp_and_headers)
+_decode_places = msgspec.msgpack.Decoder(list[tuple[str, int, int]]).decode
+_decode_milliseconds = msgspec.msgpack.Decoder(list[BatchedRecord]).decode
+_decode_nanoseconds = msgspec.msgpack.Decoder(list[ExactRecord]).decode
 _DECODERS: dict[bytes, Callable[[bytes], Any]] = {
-    MILLISECONDS.tag: msgspec.msgpack.Decoder(list[BatchedRecord]).decode,
-    NANOSECONDS.tag: msgspec.msgpack.Decoder(list[ExactRecord]).decode,
+    BATCH_MILLISECONDS: _decode_milliseconds,
+    BATCH_MILLISECONDS_1: _decode_milliseconds,
+    BATCH_NANOSECONDS: _decode_nanoseconds,
+    BATCH_NANOSECONDS_1: _decode_nanoseconds,
 }
+_WITH_PLACES = frozenset((BATCH_MILLISECONDS, BATCH_NANOSECONDS))
 
 
-def encode_batch(batch_format: BatchFormat, entries: Sequence[Entry]) -> bytes:
-    """The value of one Kafka record that holds all entries."""
-    return batch_format.tag + _encode(entries)
+def encode_batch(batch_format: BatchFormat, entries: Sequence[Entry], places: Places | None = None) -> bytes:
+    """The value of one Kafka record that holds all entries; with `places`, each ends with a number."""
+    if places is None:
+        return batch_format.tag_1 + _encode(entries)
+    encoded = _encode(places)
+    return b"".join((batch_format.tag, len(encoded).to_bytes(_SIZE_BYTES), encoded, _encode(entries)))
 
 
 def expand_batches(
@@ -118,17 +162,21 @@ def is_batch(value: bytes) -> bool:
 
 def decode_batch(value: bytes, offset: int) -> Sequence[BatchedRecord]:
     """The records of a batch; StoredValueError unless `encode_batch` made it."""
-    payload = value[_TAG_BYTES:]
-    if _announced_length(payload) > len(payload):
+    tag, payload, places = value[:_TAG_BYTES], value[_TAG_BYTES:], b"\x90"
+    if tag in _WITH_PLACES:
+        end = _SIZE_BYTES + int.from_bytes(payload[:_SIZE_BYTES])
+        places, payload = payload[_SIZE_BYTES:end], payload[end:]
+    if any(_announced_length(each) > len(each) for each in (places, payload)):
         raise StoredValueError(f"a record batch holds less than it announces: {value[:80]!r}")
     try:
-        records: list[BatchedRecord] = _DECODERS[value[:_TAG_BYTES]](payload)
+        pack = Pack(offset, _decode_places(places))
+        records: list[BatchedRecord] = _DECODERS[tag](payload)
     except msgspec.MsgspecError as error:
         raise StoredValueError(f"a record batch cannot be read: {error}: {value[:80]!r}") from error
     if not records:
         raise StoredValueError("a record batch is empty")
     for record in records:
-        record.at = offset
+        record.pack = pack
     return records
 
 

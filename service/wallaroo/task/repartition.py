@@ -7,8 +7,10 @@ Rules for whoever edits this file:
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 from wallaroo.record import Append, Output
+from wallaroo.task.origin import CarriedOrigins, Origins, origin_header
 from wallaroo.task.record_batch import MILLISECONDS, NANOSECONDS, BatchFormat, Entry, encode_batch
 from wallaroo.task.record_size import size
 from wallaroo.topology.model import Repartition, Target
@@ -31,7 +33,9 @@ class RepartitionWriter:
         batch_format: BatchFormat,
         append: Append,
         max_bytes: Mapping[str, int],
+        origins: Origins | None = None,
     ) -> None:
+        self._origins = origins or CarriedOrigins()
         self._open: list[list[Entry]] = [[] for _ in range(partitions)]
         self.write: Sequence[Callable[[Entry], None]] = [entries.append for entries in self._open]
         # How many Kafka records fewer than entries were written.
@@ -66,8 +70,7 @@ class RepartitionWriter:
 
     def _append_entries(self, partition: int, entries: Sequence[Entry]) -> None:
         if len(entries) == 1:
-            value, key, time = entries[0]
-            self._append((self.topic, value, key, partition, None, None, *self._format.end_of_output(time)))
+            self._append(self._alone(partition, *entries[0]))
             return
         batch = self._batch(partition, entries)
         if batch is not None:
@@ -78,19 +81,31 @@ class RepartitionWriter:
         self._append_entries(partition, entries[:half])
         self._append_entries(partition, entries[half:])
 
+    def _alone(self, partition: int, value: bytes, key: bytes, time: int, mark: Any) -> Output:
+        ms, *headers = self._format.end_of_output(time)
+        source = self._origins.source_at(mark)
+        if source is not None:
+            headers = [[*(headers[0] if headers else ()), origin_header(source)]]
+        return (self.topic, value, key, partition, None, None, ms, *headers)
+
     def _batch(self, partition: int, entries: Sequence[Entry]) -> Output | None:
         """None if it would be too large."""
         max_bytes = min(_MAX_BYTES, self._max_bytes.get(self.topic, _MAX_BYTES))
-        if sum([len(value) for value, _, _ in entries]) > max_bytes:  # without the cost of encoding it
+        if sum([len(entry[0]) for entry in entries]) > max_bytes:  # without the cost of encoding it
             return None
         (timestamp_ms, *_) = self._format.end_of_output(entries[0][2])
-        value = encode_batch(self._format, entries)
+        places, coded = self._origins.packed(entries)
+        value = encode_batch(self._format, coded, places)
         batch = (self.topic, value, None, partition, None, None, timestamp_ms)
         return batch if size(batch) <= max_bytes else None
 
 
 def repartition_writers(
-    targets: Iterable[Target], append: Append, partitions: Mapping[str, int], max_bytes: Mapping[str, int]
+    targets: Iterable[Target],
+    append: Append,
+    partitions: Mapping[str, int],
+    max_bytes: Mapping[str, int],
+    origins: Origins | None = None,
 ) -> dict[str, RepartitionWriter]:
     """A writer for each repartition topic among the targets; times on the way to windows are exact."""
     return {
@@ -100,6 +115,7 @@ def repartition_writers(
             MILLISECONDS if target.windows is None else NANOSECONDS,
             append,
             max_bytes,
+            origins,
         )
         for target in targets
         if isinstance(target, Repartition)

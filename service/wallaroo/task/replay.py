@@ -59,9 +59,10 @@ class RecordTransaction:
         self._writers = context.writers.values()
         self._reports, self._clock = context.time.reports, context.time.clock
         self._limits: RecordLimits | None = None
-        # What Kafka has refused alone, by what it came from; and what came from where, since the last commit.
-        self._refused: dict[Cause, RefusedRecord] = {}
-        # Whether nothing has been processed elsewhere since then.
+        # The topic that refused what came from a record or window, and why. Not the refused record itself:
+        # there can be any number of them until the replay is over, each as large as can be.
+        self._refused: dict[Cause, tuple[str, str]] = {}
+        # Whether nothing has been processed elsewhere since the last commit, and what came from where.
         self.did_all = True
         self._causes: dict[int, Cause] = {}
         self._causes_of_changes: dict[tuple[str, bytes], Cause] = {}
@@ -77,7 +78,7 @@ class RecordTransaction:
 
     def refuse(self, cause: Cause, refused: RefusedRecord) -> None:
         """From now on, this record or window fails: a topic has refused what came from it."""
-        self._refused[cause] = refused
+        self._refused[cause] = refused.output[0], refused.why
 
     @property
     def causes(self) -> Causes | None:
@@ -91,9 +92,15 @@ class RecordTransaction:
         self._causes.clear()
         self._causes_of_changes.clear()
 
-    def forget_refused(self) -> None:
-        """The replay is over."""
-        self._refused.clear()
+    def forget_refused(self, committed: int, *, is_over: bool) -> None:
+        """Records in front of this offset are committed, and `is_over` says that the replay has ended."""
+        if is_over:
+            self._refused.clear()
+        elif self._refused:
+            # What a window led to stays until the end of the replay.
+            self._refused = {
+                cause: why for cause, why in self._refused.items() if not _is_before(cause, committed)
+            }
 
     def process(self, record: RawRecord, value: Any, cause: Cause) -> Failure | None:
         """Take a record and its decoded value through the sub-topology; a failed one moves no clock."""
@@ -141,9 +148,9 @@ class RecordTransaction:
         refused = self._refused.get(cause)
         if refused is None:
             return
-        topic = refused.output[0]
+        topic, why = refused
         stage = self._writing_stages.get(topic, topic)
-        raise StageError(stage) from RecordError(f"{topic} refuses the record: {refused.why}")
+        raise StageError(stage) from RecordError(f"{topic} refuses the record: {why}")
 
     def _note(self, written: int, cause: Cause) -> None:
         for index in range(written, len(self._outputs)):
@@ -179,6 +186,11 @@ class RecordTransaction:
 
 def cause_of(window: DueWindow) -> Cause:
     return window.stage, window.due, window.of_key
+
+
+def _is_before(cause: Cause, offset: int) -> bool:
+    """Whether this is a record in front of an offset, and no window."""
+    return isinstance(cause[0], int) and cause[0] < offset
 
 
 def _fire(window: DueWindow) -> None:

@@ -125,24 +125,24 @@ def sink(target: model.Target, context: TaskContext) -> Emit:
 
 def _repartition_by_extracted_key(name: str, extract: Function, topic: str, context: TaskContext) -> Emit:
     write, partitions = context.writers[topic].write, context.partitions[topic]
-    encode = context.values.encode
+    encode, mark = context.values.encode, context.origins.mark
 
     def repartition_by_extracted_key(value: Any, _key: bytes | None, origin: Origin) -> None:
         key = key_bytes(name, extract(value))
-        write[partition_of(key, partitions)]((encode(value), key, origin.timestamp()[1]))
+        write[partition_of(key, partitions)]((encode(value), key, origin.timestamp()[1], mark(origin)))
 
     return repartition_by_extracted_key
 
 
 def _repartition_by_known_key(constant: bytes | None, topic: str, context: TaskContext) -> Emit:
     write, partitions = context.writers[topic].write, context.partitions[topic]
-    encode = context.values.encode
+    encode, mark = context.values.encode, context.origins.mark
 
     def repartition_by_known_key(value: Any, key: bytes | None, origin: Origin) -> None:
         known = key if constant is None else constant
         if known is None:
             raise missing_key(topic)
-        write[partition_of(known, partitions)]((encode(value), known, origin.timestamp()[1]))
+        write[partition_of(known, partitions)]((encode(value), known, origin.timestamp()[1], mark(origin)))
 
     return repartition_by_known_key
 
@@ -154,6 +154,7 @@ def _repartition_with_event_time(
     name, topic, extract, constant = target.name, target.topic, target.extract, target.key
     write, write_control = context.writers[topic].write, context.writers[topic].write_control
     partitions, encode, precede = context.partitions[topic], context.values.encode, reports.precede
+    mark = context.origins.mark
 
     def repartition_with_event_time(value: Any, key: bytes | None, origin: Origin) -> None:
         event_time = event_time_of(origin)
@@ -166,7 +167,7 @@ def _repartition_with_event_time(
         partition = partition_of(key, partitions)
         encoded = encode(value)
         precede(partition, event_time, write_control)
-        write[partition]((encoded, key, event_time))
+        write[partition]((encoded, key, event_time, mark(origin)))
 
     return repartition_with_event_time
 

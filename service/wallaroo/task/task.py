@@ -12,11 +12,11 @@ from dataclasses import replace
 from functools import partial
 
 from wallaroo.errors import NOT_OF_USER_CODE, Interrupt, KafkaSetupError, RecordError, StateError
-from wallaroo.record import Batch, Changes, Output, Partition, Place, Question, RawRecord, Rewind
+from wallaroo.record import Append, Batch, Changes, Output, Partition, Place, Question, RawRecord, Rewind
 from wallaroo.state.store import KeyedStore
 from wallaroo.task.batch import BatchExecutor
-from wallaroo.task.context import ApplicationContext, TaskContext, new_writers, puts_aside
-from wallaroo.task.dead_letters import FailureHandler, unreadable_record
+from wallaroo.task.context import ApplicationContext, TaskContext, new_origins, new_writers, puts_aside
+from wallaroo.task.dead_letters import FailureHandler, foreign_record, release, unreadable_record
 from wallaroo.task.limits import RecordLimits, RefusedRecord
 from wallaroo.task.position import PositionLog, RestoredChangelog
 from wallaroo.task.replay import RecordTransaction, ReplayWindow
@@ -45,8 +45,8 @@ class Task:
         self._oldest_timestamp: int | None = None
         self._records, self._outputs = 0, list[Output]()
         append = self._outputs.append
-        internal, letters = self._input.has_internal_format, application.dead_letters
-        self._failures = FailureHandler(application.on_error, letters, partition, append, internal=internal)
+        self._origins = new_origins(sub_topology, partition)
+        self._failures = self._new_failures(application, append)
         self.puts_aside = puts_aside(sub_topology, partition.number, stores, self._failures, application)
         partitions, future = application.partitions, application.future
         self.timeline = timeline_of(sub_topology, partition, stores, partitions, future)
@@ -57,8 +57,9 @@ class Task:
             partition.number,
             application.partitions,
             application.values,
-            new_writers(sub_topology, append, application),
+            new_writers(sub_topology, append, application, self._origins),
             replace(batch_time, refuse=self._on_untimely),
+            origins=self._origins,
         )
         self._writers = context.writers.values()
         on_undecodable = partial(self._on_undecodable, lambda _offset: self.timeline.fire())
@@ -67,6 +68,16 @@ class Task:
         self._transaction = RecordTransaction(sub_topology, replay_context, self._outputs)
         self._replay_window = ReplayWindow(start)
         self.timeline.restore(start)
+
+    def _new_failures(self, application: ApplicationContext, append: Append) -> FailureHandler:
+        return FailureHandler(
+            application.on_error,
+            application.dead_letters,
+            self.partition,
+            append,
+            internal=self._input.has_internal_format,
+            source=self._origins.source,
+        )
 
     def follow(self, found: Mapping[str, RestoredChangelog], *, commit_start: bool) -> None:
         """Go on from what was restored, by changelog; with `commit_start`, commit the start by itself."""
@@ -87,7 +98,8 @@ class Task:
                 return None
         if self._oldest_timestamp is None:
             self._oldest_timestamp = records[0].timestamp()[1]
-        first, end = records[0].offset(), records[-1].offset() + 1
+        self._origins.base = first = records[0].offset()
+        end = records[-1].offset() + 1
         self._replay_window.records_per_offset = max(1, len(records) // (end - first))
         if first <= self._replay_window.last_offset:
             self._replay(records)
@@ -127,6 +139,7 @@ class Task:
             {writer.topic: writer.saved for writer in self._writers if writer.saved},
             self._positions.metadata,
             self._transaction.causes,
+            dict(self._failures.failures),
         )
         self._start_batch()
         self._batch_start = self.next_offset
@@ -138,8 +151,8 @@ class Task:
         self._positions.committed()
         for store in self.stores.values():
             store.commit()
-        if self.committed_offset > self._replay_window.last_offset:
-            self._transaction.forget_refused()
+        is_over = self.committed_offset > self._replay_window.last_offset
+        self._transaction.forget_refused(self.committed_offset, is_over=is_over)
 
     def rollback(self) -> int:
         """Forget everything since the last commit; returns the offset to read from again."""
@@ -217,8 +230,7 @@ class Task:
         self._outputs.clear()
         for writer in self._writers:
             writer.discard(saved=0)
-        for counts in (self._failures.dead_letters, self._failures.dropped, self._failures.late):
-            counts.clear()
+        self._failures.clear()
         self._transaction.start_batch()
         self._records = 0
         self._oldest_timestamp = None
@@ -260,14 +272,20 @@ class Task:
         self._failures.reject(record, self._input.name, error)
 
     def _on_undecodable(self, fire: Callable[[int], None], record: RawRecord, error: BaseException) -> None:
-        """Obey a control record, which never reaches user code; reject any other record."""
+        """Obey a control record, which never reaches user code; reject any other record.
+
+        Of a record that claims to be ours nothing may be lost; one that does not is a stranger's.
+        """
         if not self._input.is_source and is_control(record.key(), record.value()):
             self.timeline.on_control_record(record.value())
             fire(record.offset())
             self._records -= 1
-        elif self._input.has_internal_format:
-            if not self.puts_aside:
-                raise unreadable_record(self.partition, record, error) from error
+            release(error)
+        elif not self._input.has_internal_format:
+            self._failures.reject(record, self._input.name, error)
+        elif (foreign := foreign_record(self.partition, record, error)) is not None:
+            self._failures.reject(record, self._input.name, foreign)
+        elif self.puts_aside:
             self._failures.put_aside(self.partition, record, self._input.name, error)
         else:
-            self._failures.reject(record, self._input.name, error)
+            raise unreadable_record(self.partition, record, error) from error

@@ -35,9 +35,11 @@ class Record:
 class DeadLetter:
     """A record that failed, with its stage and the class and text of its error.
 
-    `topic`, `partition` and `offset` say where the record was read, `timestamp_ms` its time there. The
+    `topic`, `partition` and `offset` say where the record was read, `timestamp_ms` its time there. `source`
+    is where it first came from, as (topic, partition, offset); None if no single record led to it. The
     headers that hold all this are those of Kafka Streams (`__streams.errors.exception` and so on, KIP-1034),
-    `__streams.errors.stage` and `__streams.errors.timestamp`.
+    `__streams.errors.stage`, `__streams.errors.timestamp` and `__streams.errors.source.topic`,
+    `.source.partition` and `.source.offset`.
     """
 
     value: bytes | None
@@ -49,6 +51,7 @@ class DeadLetter:
     topic: str
     partition: int
     offset: int
+    source: tuple[str, int, int] | None = None
 
     @classmethod
     def of(cls, record: Record) -> Self:
@@ -68,6 +71,11 @@ class DeadLetter:
             topic=reasons["topic"],
             partition=int(reasons["partition"]),
             offset=int(reasons["offset"]),
+            source=(
+                (reasons["source.topic"], int(reasons["source.partition"]), int(reasons["source.offset"]))
+                if "source.topic" in reasons
+                else None
+            ),
         )
 
 

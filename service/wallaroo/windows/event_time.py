@@ -9,8 +9,8 @@ from collections.abc import Callable
 from struct import Struct
 from typing import Any
 
-from wallaroo.errors import RecordError, StoredValueError
-from wallaroo.record import NANOSECONDS_PER_MS, Emit, Moment, Origin
+from wallaroo.errors import ForeignRecordError, RecordError, StoredValueError
+from wallaroo.record import NANOSECONDS_PER_MS, ORIGIN_HEADER, Emit, Moment, Origin
 from wallaroo.topology.model import Input
 from wallaroo.windows.future import END_OF_TIME, FutureBound
 from wallaroo.windows.stage import Refuse, TimeContext
@@ -47,7 +47,7 @@ def _stamp(event_time: ReadEventTime, refuse: Refuse, emit: Emit) -> Emit:
         except RecordError as error:
             refuse(record, error)
             return
-        emit(message, key, Moment(at))
+        emit(message, key, Moment(at, record))
 
     return stamp_event_time
 
@@ -77,7 +77,7 @@ def _stamp_and_advance(time: TimeContext, clock: SourceClock, event_time: ReadEv
         except RecordError as error:
             refuse(record, error)
             return
-        emit(message, key, Moment(at))
+        emit(message, key, Moment(at, record))
         if at > clock.watermark:
             advance(at)
 
@@ -133,15 +133,23 @@ def timestamp_and_headers(event_time: int) -> tuple[Any, ...]:
 
 
 def stored_event_time(record: Any) -> int:
-    """The event time of a record of a repartition topic; StoredValueError if its headers are not ours."""
+    """The event time of a record of a repartition topic.
+
+    Raises StoredValueError if it is damaged, ForeignRecordError if the headers are not ours.
+    """
     headers = record.headers()
     if not headers:
         at: int = record.timestamp()[1] * NANOSECONDS_PER_MS
         return at
     for name, value in headers:
-        if name == _HEADER and value is not None and len(value) == _nanoseconds.size:
+        if name == _HEADER:
+            if value is None or len(value) != _nanoseconds.size:
+                raise StoredValueError(f"the header {_HEADER} holds no event time: {value!r}")
             return int(_nanoseconds.unpack(value)[0])
-    raise StoredValueError(
-        f"the headers {headers!r} are no event time; only Wallaroo writes to internal topics, so either "
-        "something else writes to this one, or this is a bug: report it"
+    if any(name == ORIGIN_HEADER for name, _ in headers):
+        whole: int = record.timestamp()[1] * NANOSECONDS_PER_MS
+        return whole
+    raise ForeignRecordError(
+        f"the headers {headers!r} are no event time: something else than this application has written the "
+        "record to this topic; records to be processed again belong into the source that they came from"
     )

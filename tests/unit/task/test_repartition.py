@@ -2,6 +2,8 @@
 
 from zlib import crc32
 
+import msgspec
+
 from tests.unit.task.fakes import PARTITIONS, record, records, task
 from tests.unit.task.steps import ADD, TOTALS, UPPER, carefully, keep_unstorable
 from wallaroo.record import Partition, Rewind
@@ -62,9 +64,10 @@ def test_the_next_slice_opens_new_record_batches():
 
 def test_a_record_that_is_alone_in_its_partition_is_not_packed():
     made = hopping()
-    made.process(records(b"a1"))
+    made.process(records(b"a1", start=7))
     (output,) = made.collect().outputs
-    assert output == ("repartition", b"1Sa1", b"a", number(b"a"), None, None, 1000)
+    origin = ("origin", msgspec.msgpack.encode(("in", 1, 7)))
+    assert output == ("repartition", b"1Sa1", b"a", number(b"a"), None, None, 1000, [origin])
 
 
 def test_a_rollback_forgets_what_is_in_record_batches():

@@ -154,10 +154,23 @@ def test_stopping_at_an_undecodable_record_names_it_at_once():
 
 
 @pytest.mark.parametrize("policy", list(OnError))
-def test_an_undecodable_record_of_an_internal_topic_is_never_passed_over(policy):
+@pytest.mark.parametrize("damaged", [b"1O{", b"1J", b"9Znew"])
+def test_a_damaged_record_of_an_internal_topic_is_never_passed_over(policy, damaged):
     made = task(UPPER, on_error=policy, decode=None)
     with pytest.raises(StoredValueError, match=r"the record in\[1\]@0 of an internal topic cannot be read"):
-        made.process(records(b"nonsense"))
+        made.process(records(damaged))
+
+
+@pytest.mark.parametrize("foreign", [b"nonsense", b'{"user": "rex"}', b"", b"1", b"42", None])
+def test_a_record_of_an_internal_topic_that_does_not_claim_to_be_ours_is_a_dead_letter(foreign):
+    made = task(UPPER, decode=None, by_slice=False)
+    made.process(records(b"1Sa", foreign, b"1Sb"))
+    batch = made.collect()
+    assert written(batch) == [b"A", b"B"]
+    assert written(batch, "dlq") == [foreign]
+    assert batch.dead_letters == {("source", "ForeignRecordError"): 1}
+    failed, _ = batch.failures["source"]
+    assert (failed.outcome, failed.topic, failed.partition, failed.offset) == ("dead letter", "in", 1, 1)
 
 
 def test_a_stored_state_that_cannot_be_read_is_no_fault_of_the_record():

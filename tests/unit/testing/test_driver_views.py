@@ -81,11 +81,21 @@ def test_a_service_that_stops_can_be_driven_on_from_its_last_commit():
     assert made.read("out") == [b"1"]
 
 
-def test_a_stranger_in_an_internal_topic_ends_the_service():
+def test_a_damaged_record_in_an_internal_topic_ends_the_service():
     made = driver("rex:1")
-    made._logs.append(("app-extract-key-repartition", b"nonsense", b"rex", 0))
+    made._logs.append(("app-extract-key-repartition", b"1O{", b"rex", 0))
     with pytest.raises(StoredValueError, match="internal topic cannot be read"):
         made.run()
+
+
+def test_a_stranger_in_an_internal_topic_is_a_dead_letter():
+    made = driver("rex:1")
+    made._logs.append(("app-extract-key-repartition", b"nonsense", b"rex", 0))
+    made.send("in", "rex:2:fine", "rex")
+    made.run()
+    [letter] = made.dead_letters()
+    assert (letter.topic, letter.value, letter.key) == ("app-extract-key-repartition", b"nonsense", b"rex")
+    assert made.read("out")[-1] == b"3"
 
 
 def test_a_tcp_sink_is_read_by_its_address():

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.properties.window_samples import MS, Shape, behind_a_hop
-from wallaroo.errors import StoredValueError
+from wallaroo.errors import ForeignRecordError, StoredValueError
 from wallaroo.record import Moment
 from wallaroo.testing import ApplicationDriver
 from wallaroo.testing.logs import Message, Record
@@ -47,20 +47,34 @@ def test_the_event_time_of_a_result_is_its_moment_or_its_records():
     assert event_time_of(record(7)) == 7 * MS
 
 
-@pytest.mark.parametrize(
-    "headers", [[("event-time", b"1234567")], [("event-time", None)], [("other", b"12345678")]]
-)
-def test_headers_of_somebody_else_are_refused(headers):
-    with pytest.raises(StoredValueError, match="only Wallaroo writes to internal topics"):
-        stored_event_time(record(7, headers))
+@pytest.mark.parametrize("value", [b"1234567", None])
+def test_a_damaged_event_time_is_refused(value):
+    with pytest.raises(StoredValueError, match="the header event-time holds no event time"):
+        stored_event_time(record(7, [("event-time", value)]))
 
 
-def test_a_record_with_such_a_header_is_fatal_as_all_that_strangers_write_to_an_internal_topic():
+def test_headers_of_somebody_else_are_those_of_a_foreign_record():
+    with pytest.raises(ForeignRecordError, match="something else than this application"):
+        stored_event_time(record(7, [("other", b"12345678")]))
+
+
+def test_a_record_with_headers_of_somebody_else_is_a_dead_letter():
+    driver = ApplicationDriver(behind_a_hop(SHAPE.declared()), 1)
+    driver.send("in", "a:1:0", "a", timestamp_ms=5)
+    driver.run()
+    (made, _control) = driver.records(TOPIC)
+    driver._logs.append((TOPIC, made.value, b"a", 0, None, None, 6, [("other", b"?")]))
+    driver.run()
+    [letter] = driver.dead_letters()
+    assert (letter.topic, letter.exception) == (TOPIC, "wallaroo.errors.ForeignRecordError")
+
+
+def test_a_record_with_a_damaged_event_time_is_fatal():
     driver = ApplicationDriver(behind_a_hop(SHAPE.declared()), 1)
     driver.send("in", "a:1:0", "a", timestamp_ms=5)
     driver.run()
     (made, _control) = driver.records(TOPIC)
     driver._logs.append((TOPIC, made.value, b"a", 0, None, None, 6, [("event-time", b"?")]))
-    with pytest.raises(StoredValueError, match="only Wallaroo writes"):
+    with pytest.raises(StoredValueError, match="holds no event time"):
         driver.run()
     assert driver.dead_letters() == []

@@ -196,10 +196,10 @@ def test_an_unknown_control_record_is_a_stored_value_error():
         stage.read(b"1C?", None, 0)
 
 
-def test_a_record_without_a_key_that_is_no_control_record_is_a_stored_value_error():
+def test_a_record_without_a_key_that_is_a_damaged_control_record_is_a_stored_value_error():
     stage = Stage(range_windows(10))
-    with pytest.raises(StoredValueError, match="internal topic"):
-        stage.read(b"nonsense", None, 0)
+    with pytest.raises(StoredValueError, match="a control record cannot be read"):
+        stage.read(b"2C", None, 0)
 
 
 def test_nothing_happens_while_nothing_happens():

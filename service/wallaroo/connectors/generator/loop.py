@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from confluent_kafka import Consumer, TopicPartition
 
 from wallaroo.clock import Clock
-from wallaroo.connectors.generator.task import PARTITION, GeneratorTask, Positions
+from wallaroo.connectors.generator.task import PARTITION, GeneratorTask, Positions, new_logs, topics_in
 from wallaroo.connectors.generator.topics import GeneratorTopics
 from wallaroo.engine.metrics import LoopMetrics
 from wallaroo.engine.pacing import Backoff
@@ -23,7 +23,7 @@ from wallaroo.errors import CommitError, StopProcessing, text_of
 from wallaroo.kafka.errors import classify_event
 from wallaroo.kafka.group_member import Assigned, GroupMember
 from wallaroo.observability import metrics
-from wallaroo.observability.health import LoopStatus
+from wallaroo.observability.health import LoopStatus, Uncommitted
 from wallaroo.settings import Settings
 from wallaroo.topology.model import Generator
 
@@ -68,9 +68,13 @@ class GeneratorLoop:
         # So many values are still generated in a batch of their own, because user code has raised.
         self._one_by_one = 0
         self._aborts = 0
+        self._commits, self._failures = new_logs(generator, clock)
         self._due = clock.monotonic()
         self._topics: GeneratorTopics | None = None
         self._task: GeneratorTask | None = None
+
+    def resume(self, before: Uncommitted | None) -> None:
+        self._commits.resume(before)
 
     def stop(self) -> None:
         self._stopping.set()
@@ -83,6 +87,8 @@ class GeneratorLoop:
             restoring=int(self._owner and self._topics is None),
             connected=True,
             problem=self._problem,
+            obstacle=self._commits.obstacle(),
+            uncommitted=self._commits.uncommitted,
         )
 
     def run(self) -> None:
@@ -93,6 +99,8 @@ class GeneratorLoop:
         self._member.leave()
 
     def _turn(self) -> None:
+        if self._failures.waits:
+            self._failures.flush()
         now = self._clock.monotonic()
         wait = min(_IDLE_SECONDS, max(0.0, self._due - now)) if self._owner else _IDLE_SECONDS
         event = self._member.consumer.poll(wait)
@@ -100,23 +108,29 @@ class GeneratorLoop:
             classify_event(event)
         if self._owner and self._clock.monotonic() >= self._due:
             self._advance()
+        elif self._member.answered and not self._owner:
+            self._commits.committed()
 
     def _advance(self) -> None:
         """Generate the next batch, unless one is pending, and write it."""
         topics = self._topics = self._topics or self._open_topics()
+        self._commits.ask_by(topics.admin)
         if topics.pending is None:
             self._generate(topics)
         batch = topics.pending
         if batch is None:
             return
         started = self._clock.monotonic()
+        self._commits.begun(lambda: topics_in(batch))
         result = topics.write(batch)
         now = self._clock.monotonic()
         self._due = now + _GAP_SECONDS
         self.metrics.transaction_ended(result, now - started)
         if result.committed:
+            self._commits.committed()
             self._count_values(batch.records)
             self.metrics.rejected(batch.dead_letters, batch.dropped)
+            self._failures.add(batch.failures)
         else:
             self._count_abort(result.reason)
 
@@ -154,6 +168,7 @@ class GeneratorLoop:
 
     def _count_abort(self, reason: str) -> None:
         self._aborts += 1
+        self._commits.aborted(reason)
         _log.warning("commit aborted", extra={"generator": self.name, "reason": reason})
         if self._aborts > _MOST_ABORTS_IN_A_ROW:
             raise CommitError(f"{self._aborts} commits of {self.name!r} in a row were aborted: {reason}")
@@ -179,6 +194,7 @@ class GeneratorLoop:
         """Stop generating if the partition of ownership is among these."""
         if any(tp.partition == PARTITION for tp in partitions):
             self._owner = False
+            self._commits.committed()
             self._topics = self._task = self._problem = None
 
     on_lost = on_revoked

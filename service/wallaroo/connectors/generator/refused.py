@@ -96,4 +96,5 @@ def _without_refused(
         outputs=outputs,
         dead_letters={**batch.dead_letters, **failures.dead_letters},
         dropped={**batch.dropped, **failures.dropped},
+        failures={**batch.failures, **failures.failures},
     )

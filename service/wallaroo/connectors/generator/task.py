@@ -18,10 +18,14 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
+from wallaroo.clock import Clock
+from wallaroo.engine.commit_watch import CommitWatch, topics_of
+from wallaroo.engine.failure_log import FailureLog
+from wallaroo.engine.transaction import Commit
 from wallaroo.errors import Interrupt, StoredValueError
-from wallaroo.record import Batch, Changes, Output, Partition
+from wallaroo.record import Batch, Changes, Output, Partition, RawRecord
 from wallaroo.serde.codecs import Codecs
-from wallaroo.serde.formats import GENERATOR, GENERATOR_END, GENERATOR_VALUE, USER
+from wallaroo.serde.formats import GENERATOR, GENERATOR_END, GENERATOR_VALUE, USER, is_foreign
 from wallaroo.serde.object_codec import Codec
 from wallaroo.topology.model import Generator
 
@@ -141,3 +145,18 @@ class GeneratorTask:
         position = self._positions.encode(self._generator, self._value)
         changes = Changes(self._store, self._changelog.topic, {POSITION_KEY: position})
         return Batch(self._changelog, 0, len(outputs), 0, outputs, (changes,), {}, {})
+
+
+def new_logs(generator: Generator, clock: Clock) -> tuple[CommitWatch, FailureLog]:
+    """What the loop of a generator says of commits that do not succeed, and of values that are refused."""
+    return CommitWatch(generator.name, clock), FailureLog(clock)
+
+
+def topics_in(batch: Batch) -> list[str]:
+    """Every topic that a batch writes."""
+    return topics_of(Commit((batch,), None))
+
+
+def is_position(record: RawRecord) -> bool:
+    """Whether a record of the topic of positions is one, and nothing that something else has written."""
+    return bool(record.key() == POSITION_KEY) and not is_foreign(record.value())

@@ -3,10 +3,11 @@
 from contextlib import closing
 
 from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka.admin import AdminClient
 
 from wallaroo.connectors.generator.backlog import Backlog, check_not_lost
 from wallaroo.connectors.generator.refused import WithoutRefused, explain_refusals, without_refused
-from wallaroo.connectors.generator.task import PARTITION, POSITION_KEY
+from wallaroo.connectors.generator.task import PARTITION, POSITION_KEY, is_position
 from wallaroo.engine.transaction import Commit, CommitResult, Probe, Writer, without_offsets
 from wallaroo.kafka.clients import (
     admin_client,
@@ -33,7 +34,8 @@ _LAST_RECORDS = 100
 class GeneratorTopics:
     """The owner's access to the topics of a generator.
 
-    `position` is the last one written, `pending` the batch to be written next.
+    `position` is the last one written, `pending` the batch to be written next. `admin` may be asked
+    about topics.
     """
 
     def __init__(
@@ -42,10 +44,12 @@ class GeneratorTopics:
         position: bytes | None,
         backlog: Backlog,
         without_refused: WithoutRefused = lambda batch, _refusal: batch,
+        admin: AdminClient | None = None,
     ) -> None:
         self.position = position
         self.pending: Batch | None = None
         self.backlog = backlog
+        self.admin = admin
         self._write = write
         self._without_refused = without_refused
 
@@ -81,7 +85,7 @@ def open_topics(
             check_not_lost(consumer, generator)
     write = without_offsets(turns, probe, explain_refusals(generator, settings, admin, dead_letters))
     leave_out = without_refused(generator, OnError(settings.on_error), dead_letters)
-    return GeneratorTopics(write, position, backlog, leave_out)
+    return GeneratorTopics(write, position, backlog, leave_out, None if settings.embedded_broker else admin)
 
 
 def saved_position(consumer: Consumer, topic: str) -> bytes | None:
@@ -97,7 +101,7 @@ def saved_position(consumer: Consumer, topic: str) -> bytes | None:
         found: list[bytes | None] = []
         while reader.unread:
             for records in reader.poll(_LAST_RECORDS).values():
-                found += [record.value() for record in records if record.key() == POSITION_KEY]
+                found += [record.value() for record in records if is_position(record)]
         if found:
             return found[-1]
     return None

@@ -7,6 +7,7 @@ from typing import Any
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from wallaroo.connectors.resend import Entry
+from wallaroo.engine.failure_log import FailureLog
 from wallaroo.engine.metrics import LoopMetrics
 from wallaroo.engine.refusals import OF_A_RECORD
 from wallaroo.errors import CommitError, KafkaSetupError, RecordError
@@ -118,6 +119,7 @@ class RefusedRecords:
         self._settings = settings
         self._metrics = metrics
         self._failures: list[KafkaError] = []
+        self._log = FailureLog()
 
     def reject(self, record: Message, error: KafkaError) -> None:
         """Deal with one record; raises StopProcessing if the policy is to stop.
@@ -134,6 +136,7 @@ class RefusedRecords:
         if letters:
             self._write(letters)
         self._metrics.rejected(failures.dead_letters, failures.dropped)
+        self._log.add(failures.failures)
 
     @cached_property
     def _limits(self) -> RecordLimits:
@@ -158,10 +161,13 @@ class RefusedRecords:
         if unsent or self._failures:
             why = self._failures[0].str() if self._failures else f"no answer within {_WRITE_SECONDS:g} s"
             raise CommitError(
-                f"a dead letter of the sink {self._delivery.name!r} could not be written: {why}"
+                f"a dead letter of the sink {self._delivery.name!r} could not be written to "
+                f"{self._dead_letters}: {why}"
             )
 
 
 def _chosen_partition(record: Message) -> int:
     headers: Any = record.headers() or ()
-    return next((int(value) for name, value in headers if name == CHOSEN_PARTITION), ANY_PARTITION)
+    chosen = next((value for name, value in headers if name == CHOSEN_PARTITION), None)
+    # What something else has written to the outbox may have a header of that name, too.
+    return int(chosen) if chosen is not None and chosen.isdigit() else ANY_PARTITION

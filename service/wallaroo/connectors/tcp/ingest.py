@@ -22,7 +22,7 @@ from wallaroo.errors import CommitError, KafkaSetupError, SettingsError
 from wallaroo.kafka.clients import WorkerIdentity, admin_client, ingest_producer
 from wallaroo.kafka.topic_config import topic_properties
 from wallaroo.observability import metrics
-from wallaroo.observability.health import LoopStatus
+from wallaroo.observability.health import LoopStatus, Uncommitted
 from wallaroo.settings import Settings
 from wallaroo.task.limits import limits_of
 from wallaroo.topology.model import Ingest
@@ -58,6 +58,9 @@ class IngestLoop:
         self._lost = self._cut_off = 0
         self._failures: list[KafkaError] = []
         self._tcp = TcpSource(ingest, clock.monotonic, settings.sender_idle_timeout_ms / 1000)
+
+    def resume(self, before: Uncommitted | None) -> None:
+        """Senders have what has not been written."""
 
     def stop(self) -> None:
         self._deadline = self._clock.monotonic() + _LAST_SECONDS
