@@ -37,6 +37,23 @@ def test_a_worker_whose_brokers_are_away_waits_without_working(own_broker, own_s
     assert cpu_seconds(service) - before < 1
 
 
+def test_an_outage_is_said_in_two_lines_and_by_readyz_within_five_seconds(own_broker, own_scenario, rng):
+    service = own_scenario.start()
+    own_scenario.send(transactions(rng, 2_000))
+    wait_until(lambda: own_scenario.tail(own_scenario.out_topic).read())
+    own_broker.kill()
+    began = time.monotonic()
+    wait_until(lambda: service.status("/readyz") == 503, 10)
+    assert time.monotonic() - began < 6
+    assert "Kafka cannot be reached since" in service.get("/readyz")[1]
+    assert f"at {own_scenario.servers}: " in service.get("/readyz")[1]
+    assert service.status("/healthz") == 200
+    own_broker.restart()
+    wait_until(lambda: "Kafka can be reached again" in service.words(), 30)
+    said = [line for line in service.words().splitlines() if f"brokers={own_scenario.servers}" in line]
+    assert [line.split()[2] for line in said] == ["Kafka", "Kafka"]
+
+
 def cpu_seconds(service):
     ticks = 0
     for pid in service.worker_pids():

@@ -25,7 +25,10 @@ def test_a_topic_that_may_not_be_written_ends_the_service_with_what_to_allow(own
     for guarantee in ("exactly_once", "at_least_once"):
         service = own_scenario.launch(processing_guarantee=guarantee)
         assert service.wait() == 2
-        assert "allow this client Read and Write on topics" in service.words()
+        last = service.words().splitlines()[-1]
+        assert "service stopped exit_code=2" in last
+        assert "allow this client" in last
+        assert own_scenario.out_topic in last
         assert "Traceback" not in service.words()
         assert "commit aborted" not in service.words()
 

@@ -4,6 +4,9 @@ Rules for whoever edits this file:
 1. Everything here runs in the loop's thread; only the write itself waits elsewhere.
 2. At most one commit is in progress. Meanwhile the next batch grows.
 3. An aborted commit rolls every task of the loop back, and with it the next batch.
+4. A commit that was on its way while the group rebalanced is written again, as it is, with the metadata of
+   the new generation: the client tells us of every partition that it loses before it joins anew, so whatever
+   task is still here may be committed. `on_lost` drops the tasks first.
 """
 
 import logging
@@ -28,6 +31,8 @@ from wallaroo.kafka.topic_ids import TopicWatch
 _log = logging.getLogger(__name__)
 
 _MOST_ABORTS_IN_A_ROW = 10
+# The client knows of the new generation as soon as Kafka refuses the old one, give or take a moment.
+_MOST_REPETITIONS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +82,7 @@ class CommitCycle:
         self._current: tuple[Commit, Future[CommitResult]] | None = None
         self._deadline = 0.0
         self._aborts = 0
+        self._repetitions = 0
 
     @property
     def in_progress(self) -> bool:
@@ -138,6 +144,10 @@ class CommitCycle:
             raise
         if result.committed and self._clients.finish is not None:
             result = self._clients.finish(commit)
+        if result.is_outdated and self._repeat(commit):
+            self.await_result()
+            return
+        self._repetitions = 0
         self._pacing.ended = self._clock.monotonic()
         seconds = self._pacing.ended - self._pacing.started
         self._metrics.commit_ended(result, commit.batches, seconds, self._clock.now_ms())
@@ -148,7 +158,10 @@ class CommitCycle:
                 if batch.failures:
                     self._failures.add(batch.failures)
             self._tasks.committed(commit.batches)
-            return
+        else:
+            self._roll_back(commit, result)
+
+    def _roll_back(self, commit: Commit, result: CommitResult) -> None:
         if result.refusal is not None and result.refusal.records:
             # As many aborts as records are refused lead to the end.
             self._aborts = 0
@@ -158,6 +171,18 @@ class CommitCycle:
         if self._aborts > _MOST_ABORTS_IN_A_ROW:
             raise CommitError(f"{self._aborts} commits in a row were aborted: {result.reason}")
         self._tasks.aborted(commit.batches, result.refusal)
+
+    def _repeat(self, commit: Commit) -> bool:
+        """Write a commit again whose group has rebalanced meanwhile; False if that is no use."""
+        is_ours = all(self._tasks.get(batch.partition.number) is not None for batch in commit.batches)
+        if self._repetitions >= _MOST_REPETITIONS or not is_ours:
+            return False
+        self._repetitions += 1
+        _log.info("commit repeated", extra={"why": "the group has rebalanced meanwhile"})
+        again = replace(commit, group=self._clients.consumer.consumer_group_metadata())
+        self._deadline = self._clock.monotonic() + self._clients.timeout_seconds
+        self._current = again, self._thread.submit(self._clients.write, again)
+        return True
 
     def close(self) -> None:
         self._thread.shutdown(wait=True)

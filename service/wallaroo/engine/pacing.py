@@ -10,7 +10,7 @@ _LONGEST_WAIT_SECONDS = 30.0
 # Enough for the longest wait: after a night of failures, the power itself would overflow.
 _MOST_DOUBLINGS = 10
 # Whoever has lived this long has recovered.
-_STABLE_SECONDS = 30.0
+STABLE_SECONDS = 30.0
 
 
 @dataclass(slots=True)
@@ -66,7 +66,7 @@ class Backoff:
     failures: int = 0
 
     def after_failure(self, lived_seconds: float) -> "Backoff":
-        return Backoff(1) if lived_seconds >= _STABLE_SECONDS else Backoff(self.failures + 1)
+        return Backoff(1) if lived_seconds >= STABLE_SECONDS else Backoff(self.failures + 1)
 
     @property
     def seconds(self) -> float:

@@ -23,8 +23,8 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, Topi
 from wallaroo.engine.hole import MissingResultsError, ended_by_another
 from wallaroo.engine.refusals import Explain, is_of_a_record
 from wallaroo.errors import CommitError
-from wallaroo.kafka.errors import first_missing_permission, missing_permission
-from wallaroo.kafka.producers import ProducerTurns
+from wallaroo.kafka.errors import first_missing_permission, is_outdated, missing_permission
+from wallaroo.kafka.producers import ProducerTurns, Turn
 from wallaroo.kafka.retry import retry
 from wallaroo.record import Batch, Partition
 from wallaroo.task.limits import Refusal
@@ -73,11 +73,15 @@ class Commit:
 
 @dataclass(frozen=True, slots=True)
 class CommitResult:
-    """How a commit ended; `reason` says why it was aborted, `refusal` what is known if a record was why."""
+    """How a commit ended; `reason` says why it was aborted, `refusal` what is known if a record was why.
+
+    `is_outdated` says that its group has rebalanced since its metadata was taken.
+    """
 
     committed: bool
     reason: str = ""
     refusal: Refusal | None = None
+    is_outdated: bool = False
 
 
 COMMITTED = CommitResult(committed=True)
@@ -118,7 +122,7 @@ def exactly_once(
             probe(ProbePoint.AFTER_COMMIT)
         except KafkaException as error:
             turn.aborted = True
-            result = _abort_or_refuse(producer, error, partial(find_hole, commit))
+            result = _abort_or_refuse(turn, error, partial(find_hole, commit))
             return replace(result, refusal=explain(commit.batches, error.args[0]))
         return COMMITTED
 
@@ -140,7 +144,7 @@ def without_offsets(turns: ProducerTurns, probe: Probe, explain: Explain) -> Wri
             probe(ProbePoint.AFTER_COMMIT)
         except KafkaException as error:
             turn.aborted = True
-            result = _abort(producer, error)
+            result = _abort(turn, error)
             return replace(result, refusal=explain(commit.batches, error.args[0]))
         return COMMITTED
 
@@ -188,7 +192,8 @@ def commit_offsets(consumer: Consumer, probe: Probe) -> Writer:
                 raise
             if refusal := missing_permission(error):
                 raise refusal from error
-            return CommitResult(committed=False, reason=str(error))
+            outdated = is_outdated(error.args[0])
+            return CommitResult(committed=False, reason=str(error), is_outdated=outdated)
         probe(ProbePoint.AFTER_COMMIT)
         return COMMITTED
 
@@ -224,11 +229,11 @@ def _wait_and_produce(producer: Producer, output: tuple[Any, ...]) -> None:
 
 
 def _abort_or_refuse(
-    producer: Producer, error: KafkaException, find_hole: Callable[[], MissingResultsError | None]
+    turn: Turn, error: KafkaException, find_hole: Callable[[], MissingResultsError | None]
 ) -> CommitResult:
     """Abort; MissingResultsError if the group has committed the offsets all the same."""
     try:
-        return _abort(producer, error)
+        return _abort(turn, error)
     except CommitError as failure:
         cause = failure.__cause__
         if isinstance(cause, KafkaException) and ended_by_another(cause.args[0]) and (hole := find_hole()):
@@ -236,7 +241,7 @@ def _abort_or_refuse(
         raise
 
 
-def _abort(producer: Producer, error: KafkaException) -> CommitResult:
+def _abort(turn: Turn, error: KafkaException) -> CommitResult:
     """Abort if that helps; a fatal error (fenced, say) or a lack of permission ends the process."""
     cause: KafkaError = error.args[0]
     if cause.fatal():
@@ -244,13 +249,13 @@ def _abort(producer: Producer, error: KafkaException) -> CommitResult:
     # An abort purges the client's queue and waits until it is empty. A record refused meanwhile may be
     # queued again and stay until the broker fences the producer. So aborts are short, and each purges again.
     try:
-        retry(partial(producer.abort_transaction, _ABORT_SECONDS))
+        retry(partial(turn.client.abort_transaction, _ABORT_SECONDS))
     except KafkaException as failure:
         raise _fatal(failure) from failure
-    refusal = missing_permission(error)
+    refusal = missing_permission(error, turn.refused_topics)
     if refusal is not None:
         raise refusal from error
-    return CommitResult(committed=False, reason=cause.str())
+    return CommitResult(committed=False, reason=cause.str(), is_outdated=is_outdated(cause))
 
 
 def _fatal(error: KafkaException) -> CommitError:

@@ -10,6 +10,7 @@ from confluent_kafka.admin import AdminClient
 from wallaroo.errors import SettingsError
 from wallaroo.kafka.connection_log import CONTEXT, ConnectionLog, least_level
 from wallaroo.kafka.errors import CLIENT_LOG, log_client_error
+from wallaroo.kafka.polled import POLLED
 from wallaroo.refusals import secrets_of, without_secrets
 from wallaroo.settings import DEAD_LETTER_BYTES, Settings
 
@@ -27,6 +28,9 @@ _LARGEST_BATCH = 1_000_000
 _LARGEST_RECORD = 1_000_000_000
 # Members learn of a rebalance from the answer to a heartbeat; partitions stand still until all members know.
 _HEARTBEAT_MS = 500
+# How long a client waits at most before it connects again; its default of 10 s makes a broker's return cost
+# as much (decision 0035).
+_RECONNECT_MS = 500
 # Shorter values are found in any text.
 _SHORTEST_HIDDEN = 4
 # Values that the client's texts use as words.
@@ -54,11 +58,11 @@ def _every_client(servers: str, client_id: str) -> dict[str, Any]:
     return {
         "bootstrap.servers": servers,
         "client.id": client_id,
-        "logger": CLIENT_LOG,
         "log.connection.close": False,
         # With the default, a client that loses its last broker forgets all brokers, but waits for the former
         # coordinator of its group for ever (librdkafka 2.16; decision 0020).
         "metadata.recovery.strategy": "none",
+        "reconnect.backoff.max.ms": _RECONNECT_MS,
     }
 
 
@@ -210,6 +214,7 @@ def remote_producer(settings: Settings, servers: str, client_id: str, one_by_one
     """
     config = {
         **_every_client(servers, client_id),
+        "logger": CLIENT_LOG,
         **_producer_defaults(settings),
         "delivery.report.only.error": False,
         "enable.gapless.guarantee": True,
@@ -251,33 +256,51 @@ def _transactional(settings: Settings, transactional_id: str, more: dict[str, An
         "transaction.timeout.ms": settings.transaction_timeout_ms,
         **settings.producer,
     }
-    asked_for = str(config.get("debug", ""))
-    log_level = int(config["log_level"]) if "log_level" in config else None
-    connections = ConnectionLog(CLIENT_LOG, least_level(log_level, debugs=bool(asked_for)))
-    # Debugging sets the client's log level by itself.
-    debug = f"{asked_for},{CONTEXT}" if asked_for else CONTEXT
-    client = _new_client(Producer, {**config, "logger": connections, "debug": debug})
+    connections = _connection_log(config)
+    client = _new_client(Producer, {**config, "logger": connections})
     return TransactionalProducer(transactional_id, client, connections)
 
 
+def _connection_log(config: Mapping[str, Any]) -> ConnectionLog:
+    """The logger of a client with these properties: it passes on what an operator has asked for."""
+    log_level = int(config["log_level"]) if "log_level" in config else None
+    return ConnectionLog(CLIENT_LOG, least_level(log_level, debugs=bool(config.get("debug"))))
+
+
 def _collect_into(failures: list[KafkaError]) -> Callable[[Any, Any], None]:
-    return lambda error, _message: failures.append(error) if error else None
+    def collect(error: KafkaError | None, message: Any) -> None:
+        if error is not None:
+            failures.append(KafkaError(error.code(), f"{error.str()} (topic {message.topic()})"))
+
+    return collect
 
 
 def admin_client(settings: Settings, client_id: str) -> AdminClient:
     # With the strategy of the others, a request keeps two threads busy for as long as no broker is there
     # (decision 0020). This client has no coordinator to wait for.
     config = {
-        **_every_client(settings.bootstrap_servers, client_id),
+        **common_config(settings, client_id),
         "metadata.recovery.strategy": "rebootstrap",
     }
-    return _new_client(AdminClient, {**config, **settings.kafka})
+    client = _new_client(AdminClient, {**config, **settings.kafka})
+    if settings.bootstrap_servers:
+        POLLED.add(client)
+    return client
 
 
 def _new_client(kind: Callable[[dict[str, Any]], Client], config: dict[str, Any]) -> Client:
-    """Make a client; SettingsError if it does not know a property or its value."""
+    """Make a client; SettingsError if it does not know a property or its value.
+
+    One without a logger is a client of our own cluster, whose connections are watched.
+    """
+    if config.get("logger") is not CLIENT_LOG:
+        # Debugging sets the client's log level by itself.
+        debug = f"{config['debug']},{CONTEXT}" if config.get("debug") else CONTEXT
+        watched = {"logger": _connection_log(config), **config, "debug": debug}
+    else:
+        watched = dict(config)
     try:
-        return kind(config)
+        return kind(watched)
     except KafkaException as error:
         if error.args[0].code() != KafkaError._INVALID_ARG:  # noqa: SLF001 - the client's public name for it
             raise

@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from enum import Enum
 from typing import Any
 
@@ -10,10 +10,13 @@ from confluent_kafka import KafkaError, KafkaException
 
 from wallaroo.clock import Clock, SystemClock
 from wallaroo.errors import KafkaSetupError
+from wallaroo.kafka.connections import Connections
 from wallaroo.observability.logging import KAFKA_LOGGER
 
 _log = logging.getLogger(__name__)
 CLIENT_LOG = logging.getLogger(KAFKA_LOGGER)
+# Of all clients of this process that talk to the application's own cluster.
+OWN_CONNECTIONS = Connections()
 
 _PREFIX = "with the application id as prefix"
 _ADVICE = {
@@ -30,7 +33,15 @@ _ADVICE = {
     KafkaError.OFFSET_METADATA_TOO_LARGE: "set offset.metadata.max.bytes of the brokers to 4096, which is "
     "Kafka's default, or more: offsets are committed with the ids of the topics that they belong to",
 }
-_READING_REFUSED = (KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.GROUP_AUTHORIZATION_FAILED)
+
+# What Kafka answers to a member that does not know yet that its group has rebalanced.
+_OUTDATED = (KafkaError.ILLEGAL_GENERATION, KafkaError.REBALANCE_IN_PROGRESS, KafkaError.STALE_MEMBER_EPOCH)
+
+# The client's public names.
+_OF_CONNECTIONS = {
+    getattr(KafkaError, name)
+    for name in ("_TRANSPORT", "_ALL_BROKERS_DOWN", "_RESOLVE", "_AUTHENTICATION", "_SSL")
+}
 
 _QUIET_SECONDS = 30.0
 # What differs from one time to the next: numbers, and which of the client's threads it was.
@@ -57,8 +68,10 @@ def classify_event(message: Any) -> Event:
         return Event.END_OF_PARTITION
     if error.code() == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001 - the client's public name for it
         return Event.OUT_OF_RANGE
-    if error.code() in _READING_REFUSED:
-        raise KafkaSetupError(f"{error.str()}: allow this client to read {message.topic()} in its group")
+    if error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED and message.topic():
+        raise KafkaSetupError(f"{error.str()}; allow this client Read on the topic {message.topic()}")
+    if (refusal := first_missing_permission([error])) is not None:
+        raise refusal
     # As a message, a fatal error has lost its mark: `fatal()` is false.
     if error.fatal() or error.code() == KafkaError._FATAL:  # noqa: SLF001 - the client's public name for it
         raise KafkaException(error)
@@ -66,18 +79,35 @@ def classify_event(message: Any) -> Event:
     return Event.PASSING
 
 
-def missing_permission(error: BaseException) -> KafkaSetupError | None:
-    """The error to end with if this one comes from a lack of permission: trying again would not help."""
+def missing_permission(error: BaseException, unwritable: Collection[str] = ()) -> KafkaSetupError | None:
+    """The error to end with if this one comes from a lack of permission: trying again would not help.
+
+    `unwritable` are the topics that the client was not allowed to write, if that is known.
+    """
+    if isinstance(error, KafkaSetupError):
+        # It says so already, and better.
+        return error
     chain = (error, error.__cause__)
-    return first_missing_permission(each.args[0] for each in chain if isinstance(each, KafkaException))
+    found = (each.args[0] for each in chain if isinstance(each, KafkaException))
+    return first_missing_permission(found, unwritable)
 
 
-def first_missing_permission(errors: Iterable[KafkaError]) -> KafkaSetupError | None:
+def first_missing_permission(
+    errors: Iterable[KafkaError], unwritable: Collection[str] = ()
+) -> KafkaSetupError | None:
     """The error to end with if one of these is a lack of permission."""
     for error in errors:
+        if error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED and unwritable:
+            topics = ", ".join(sorted(unwritable))
+            return KafkaSetupError(f"{error.str()}; allow this client Write and Describe on {topics}")
         if error.code() in _ADVICE:
             return KafkaSetupError(f"{error.str()}; {_ADVICE[error.code()]}")
     return None
+
+
+def is_outdated(error: KafkaError) -> bool:
+    """Whether the group has rebalanced since the metadata was taken that Kafka refuses here."""
+    return error.code() in _OUTDATED
 
 
 class Repetitions(logging.Filter):
@@ -101,9 +131,9 @@ class Repetitions(logging.Filter):
 
 def log_client_error(error: KafkaError) -> None:
     """For a client's `error_cb`: the client recovers from these by itself, or raises them again later."""
-    # The client's own log has these already.
-    if error.code() != KafkaError._TRANSPORT:  # noqa: SLF001 - the client's public name for it
-        CLIENT_LOG.warning("%s", error.str())
+    # What breaks connections is in the client's own log, from where the supervisor has it.
+    level = logging.DEBUG if error.code() in _OF_CONNECTIONS else logging.WARNING
+    CLIENT_LOG.log(level, "%s", error.str())
 
 
 CLIENT_LOG.addFilter(Repetitions(SystemClock()))

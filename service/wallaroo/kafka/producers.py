@@ -23,11 +23,13 @@ from confluent_kafka import KafkaException, Producer
 from wallaroo.clock import Clock, SystemClock
 from wallaroo.errors import CommitError
 from wallaroo.kafka.clients import TransactionalProducer
-from wallaroo.kafka.retry import retry
+from wallaroo.kafka.retry import may_pass, retry
 
 _log = logging.getLogger(__name__)
 
-_INIT_SECONDS = 30.0
+_INIT_STEP_SECONDS = 1.0
+_INIT_STEPS = 30
+_INIT_POLL_SECONDS = 0.1
 
 OpenProducer = Callable[[], TransactionalProducer]
 
@@ -35,8 +37,22 @@ OpenProducer = Callable[[], TransactionalProducer]
 def open_initialized(open_producer: OpenProducer) -> TransactionalProducer:
     """Open a producer; fences the one that had its id before, and aborts what that one left open."""
     made = open_producer()
-    retry(partial(made.client.init_transactions, _INIT_SECONDS))
+    retry(partial(_initialize, made.client))
     return made
+
+
+def _initialize(producer: Producer) -> None:
+    """Wait in short steps, between which the client is polled: it says only then why it has to wait."""
+    for _ in range(_INIT_STEPS - 1):
+        try:
+            producer.init_transactions(_INIT_STEP_SECONDS)
+        except KafkaException as error:
+            if not may_pass(error.args[0]):
+                raise
+            producer.poll(_INIT_POLL_SECONDS)
+        else:
+            return
+    producer.init_transactions(_INIT_STEP_SECONDS)
 
 
 @dataclass(slots=True)
@@ -53,6 +69,12 @@ class Turn:
     @property
     def client(self) -> Producer:
         return self.opened.result().client
+
+    @property
+    def refused_topics(self) -> set[str]:
+        """The topics that this producer was not allowed to write."""
+        self.client.poll(0)
+        return self.opened.result().connections.refused_topics
 
     def doubt(self) -> str:
         """Why no transaction may begin on this producer; empty if one may."""

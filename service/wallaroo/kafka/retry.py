@@ -7,9 +7,13 @@ from typing import TypeVar
 
 from confluent_kafka import KafkaError, KafkaException
 
+from wallaroo.kafka.errors import OWN_CONNECTIONS
+
 _log = logging.getLogger(__name__)
 
 _ATTEMPTS = 20
+# What passes as soon as this is not worth a line.
+_UNSAID_SECONDS = 2.0
 _FIRST_PAUSE_SECONDS = 0.1
 _LONGEST_PAUSE_SECONDS = 2.0
 
@@ -47,13 +51,18 @@ def retry(call: Callable[[], T], failed: Callable[[KafkaError], None] | None = N
 
     Raises KafkaException if the call has failed twenty times, or cannot succeed.
     """
+    began = time.monotonic()
     for attempt in range(_ATTEMPTS - 1):
         try:
             return call()
         except KafkaException as error:
             if not may_pass(error.args[0]):
                 raise
-            _log.warning("trying again", extra={"error": error.args[0].str()})
+            # A coordinator that moves is no news, and while brokers are away the supervisor says so.
+            now = time.monotonic()
+            is_news = now - began >= _UNSAID_SECONDS and not OWN_CONNECTIONS.is_disturbed(now)
+            level = logging.WARNING if is_news else logging.DEBUG
+            _log.log(level, "trying again", extra={"error": error.args[0].str()})
             if failed is not None:
                 failed(error.args[0])
             time.sleep(min(_FIRST_PAUSE_SECONDS * 2**attempt, _LONGEST_PAUSE_SECONDS))

@@ -58,7 +58,7 @@ def _described(answer: Future[Mapping[str, Any]], topic: str) -> Described:
             raise
         return KafkaSetupError(
             f"the configuration of {topic} cannot be read: {error.args[0].str()}; allow this client "
-            "DescribeConfigs on topics with the application id as prefix"
+            f"DescribeConfigs on {topic}"
         )
 
 
@@ -78,7 +78,8 @@ def topic_properties(
         return {}
     for topic, properties in found.items():
         if isinstance(properties, KafkaSetupError):
-            _log.warning("limits of a topic unknown", extra={"topic": topic, "error": str(properties)})
+            # Not needed: what such a topic refuses is found by asking the broker record by record.
+            _log.info("limits of a topic unknown", extra={"topic": topic, "error": str(properties)})
     return {
         topic: {} if isinstance(properties, KafkaSetupError) else _values(properties)
         for topic, properties in found.items()

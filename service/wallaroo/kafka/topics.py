@@ -25,7 +25,7 @@ _log = logging.getLogger(__name__)
 
 _REQUEST_SECONDS = 15.0
 # An operator wants to know soon if no broker answers; the client goes on connecting meanwhile.
-_REACH_SECONDS = 5.0
+_REACH_SECONDS = 3.0
 _KEEP_FOREVER = {"retention.ms": "-1"}
 _COMPACT = {"cleanup.policy": "compact"}
 # Only the last record counts; compaction needs small segments to delete the others.

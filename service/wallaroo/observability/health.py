@@ -6,6 +6,9 @@ from dataclasses import dataclass
 # Leaves the restart back-off its time.
 _DEAD_SECONDS = 60.0
 _SILENT_SECONDS = 30.0
+# A worker that dies again and again: from so many deaths on, until it has lived for a while.
+_MANY_DEATHS = 3
+_RECOVERED_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,14 @@ class WorkerStatus:
     ready: bool
     """It has started and reports its loops."""
     loops: tuple[LoopStatus, ...]
+    deaths: int = 0
+    """How often it has died in a row, each time soon after its start."""
+    failing_since: float = 0.0
+    """Monotonic seconds of the first of these deaths."""
+    started: float = 0.0
+    """Monotonic seconds of its last start."""
+    last_death: str = ""
+    """How it ended last: its exit code, and why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,16 +69,19 @@ class HealthReport:
     reasons: tuple[str, ...] = ()
 
 
-def health(statuses: Sequence[WorkerStatus], now: float) -> HealthReport:
-    """Not ok if a worker has been dead or silent for too long, or one of its loops has stopped."""
-    return _report(reason for status in statuses for reason in _worker_problems(status, now))
+def health(statuses: Sequence[WorkerStatus], now: float, *, cluster_is_away: bool = False) -> HealthReport:
+    """Not ok if a worker has been dead or silent for too long, keeps dying, or one of its loops has stopped.
+
+    While the cluster is away, workers may die of that, and restarting the process would not help.
+    """
+    return _report(reason for status in statuses for reason in _worker_problems(status, now, cluster_is_away))
 
 
-def readiness(statuses: Sequence[WorkerStatus]) -> HealthReport:
-    """Ok if every loop of every worker is assigned, restored and connected."""
+def readiness(statuses: Sequence[WorkerStatus], now: float) -> HealthReport:
+    """Ok if every loop of every worker is assigned, restored and connected, and no worker keeps dying."""
     if not statuses:
         return HealthReport(False, ("no worker has been started yet; look at the log of the supervisor",))
-    return _report(reason for status in statuses for reason in _worker_obstacles(status))
+    return _report(reason for status in statuses for reason in _worker_obstacles(status, now))
 
 
 def _report(reasons: Iterable[str]) -> HealthReport:
@@ -75,9 +89,12 @@ def _report(reasons: Iterable[str]) -> HealthReport:
     return HealthReport(not found, found)
 
 
-def _worker_problems(status: WorkerStatus, now: float) -> list[str]:
+def _worker_problems(status: WorkerStatus, now: float, cluster_is_away: bool) -> list[str]:
     silence = now - status.last_answer
     worker = f"worker {status.index}"
+    failing = status.deaths >= _MANY_DEATHS and now - status.failing_since > _DEAD_SECONDS
+    if failing and not cluster_is_away:
+        return [f"{_deaths(status)}, for {now - status.failing_since:.0f} s (limit {_DEAD_SECONDS:g} s)"]
     if not status.alive and silence > _DEAD_SECONDS:
         return [
             f"{worker} died {silence:.0f} s ago and has not come back (limit {_DEAD_SECONDS:g} s); "
@@ -91,10 +108,21 @@ def _worker_problems(status: WorkerStatus, now: float) -> list[str]:
     return [_stopped(status.index, loop) for loop in status.loops if loop.problem is not None]
 
 
-def _worker_obstacles(status: WorkerStatus) -> list[str]:
+def _deaths(status: WorkerStatus) -> str:
+    return (
+        f"worker {status.index} has died {status.deaths} times in a row, the last time by {status.last_death}"
+    )
+
+
+def _worker_obstacles(status: WorkerStatus, now: float) -> list[str]:
     worker = f"worker {status.index}"
+    if status.deaths >= _MANY_DEATHS and (not status.alive or now - status.started < _RECOVERED_SECONDS):
+        return [f"{_deaths(status)}; look at its log and at wallaroo_worker_restarts_total"]
     if not status.alive:
-        return [f"{worker} is not running; look at its last log lines and at wallaroo_worker_restarts_total"]
+        why = f" ({status.last_death})" if status.last_death else ""
+        return [
+            f"{worker} is not running{why}; look at its last log lines and at wallaroo_worker_restarts_total"
+        ]
     if not status.ready or not status.loops:
         return [f"{worker} is starting; if this lasts, look at its log and at the broker"]
     return [reason for loop in status.loops for reason in _loop_obstacles(status.index, loop)]

@@ -2,15 +2,17 @@
 
 import multiprocessing
 import os
+import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 
 from wallaroo.clock import Clock
-from wallaroo.engine.pacing import Backoff
+from wallaroo.engine.pacing import STABLE_SECONDS, Backoff
+from wallaroo.kafka.connections import Trouble
 from wallaroo.observability.health import WorkerStatus
 from wallaroo.observability.measurements import Snapshot
 from wallaroo.service.protocol import Request, StatusReply, StatusRequest, WorkerSpec
@@ -21,6 +23,8 @@ _processes = multiprocessing.get_context("spawn")
 
 # How long a page waits for all workers together.
 ANSWER_SECONDS = 2.0
+# Processes of the application's own may hold the pipe open.
+_LAST_WORDS_SECONDS = 1.0
 # A variable of Python's.
 _SAFE_PATH = "PYTHONSAFEPATH"
 
@@ -34,6 +38,10 @@ class WorkerHandle:
         self.spec = spec
         self.backoff = Backoff()
         self.restarts = 0
+        # Of deaths in a row, each soon after a start: how many, the first one, and what the last one was.
+        self.deaths = 0
+        self.last_death = ""
+        self._failing_since = 0.0
         self._main = main
         self._clock = clock
         self._asking = threading.Lock()
@@ -70,9 +78,25 @@ class WorkerHandle:
     def died(self) -> None:
         """Note a death, so that `restart_due` knows when to start again."""
         now = self._clock.monotonic()
+        if now - self._started >= STABLE_SECONDS or not self.deaths:
+            self.deaths, self._failing_since = 0, now
+        self.deaths += 1
+        self.last_death = self.how_it_ended()
         self.backoff = self.backoff.after_failure(now - self._started)
         self._restart_at = now + self.backoff.seconds
         self._questions.end()
+
+    def how_it_ended(self) -> str:
+        """The exit code of a process that has ended, or the signal that ended it, and its last words."""
+        code, questions = self.process.exitcode, self._questions
+        questions.await_end(_LAST_WORDS_SECONDS)
+        how = f"exit code {code}" if code is None or code >= 0 else f"killed by {_signal_name(-code)}"
+        return f"{how}: {questions.last_words}" if questions.last_words else how
+
+    @property
+    def troubles(self) -> Sequence[Trouble]:
+        """The brokers that its clients cannot use, as it last said."""
+        return self._status.troubles if self._status and self.process.is_alive() else ()
 
     @property
     def noted_as_dead(self) -> bool:
@@ -126,7 +150,27 @@ class WorkerHandle:
     def status(self) -> WorkerStatus:
         loops = self._status.loops if self._status else ()
         alive = self.process.is_alive()
-        return WorkerStatus(self.spec.index, alive, self._last_answer, self._status is not None, loops)
+        now = self._clock.monotonic()
+        is_stable = alive and now - self._started >= STABLE_SECONDS
+        deaths = 0 if is_stable else self.deaths
+        return WorkerStatus(
+            self.spec.index,
+            alive,
+            self._last_answer,
+            self._status is not None,
+            loops,
+            deaths=deaths,
+            failing_since=self._failing_since,
+            started=self._started,
+            last_death=self.last_death,
+        )
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
 
 
 @contextmanager

@@ -7,13 +7,17 @@ offset says which topic it belongs to: in one that was made anew under the name,
 
 import logging
 import threading
+import time
 from collections.abc import Iterable, Mapping
 from contextlib import closing
 
 from confluent_kafka import KafkaException, TopicPartition
 
+from wallaroo.clock import Clock
 from wallaroo.kafka.check import check_clients
 from wallaroo.kafka.clients import admin_client, offsets_consumer
+from wallaroo.kafka.cluster_watch import ClusterWatch, cluster_watch
+from wallaroo.kafka.errors import OWN_CONNECTIONS
 from wallaroo.kafka.members import GroupMembers
 from wallaroo.kafka.topic_ids import ask_topic_ids
 from wallaroo.kafka.topics import ensure_topics
@@ -48,12 +52,11 @@ class OwnTopics:
 
         Raises KafkaSetupError if a topic cannot be used, KafkaException while Kafka cannot be reached.
         """
-        try:
-            return ensure_topics(self._admin, self._topology, self._settings)
-        except KafkaException:
-            # The client reports a refused connection or a wrong password only when it is polled.
-            self._admin.poll(0)
-            raise
+        return ensure_topics(self._admin, self._topology, self._settings)
+
+    def watch(self, clock: Clock) -> ClusterWatch | None:
+        """What asks whether the cluster is there; the embedded broker has no admin requests."""
+        return None if self._settings.embedded_broker else cluster_watch(self._admin, clock)
 
     def start_purging(self) -> None:
         """Purge in a thread, now and then, until `close`."""
@@ -73,7 +76,9 @@ class OwnTopics:
             for topic, group in only_readers(self._topology).items():
                 self._purge_topic(topic, group)
         except KafkaException as error:
-            _log.warning("purge failed", extra={"error": error.args[0].str()})
+            away = OWN_CONNECTIONS.is_disturbed(time.monotonic())
+            level = logging.DEBUG if away else logging.WARNING
+            _log.log(level, "purge failed", extra={"error": error.args[0].str()})
 
     def _purge_until_closed(self) -> None:
         while not self._closed.wait(_PURGE_SECONDS):

@@ -6,6 +6,7 @@ from enum import IntEnum
 from typing import Protocol, TypeAlias
 
 from wallaroo.engine.metrics import LoopMetrics
+from wallaroo.kafka.connections import Trouble
 from wallaroo.observability.answers import StateAnswer
 from wallaroo.observability.health import LoopStatus, Uncommitted
 from wallaroo.observability.measurements import Snapshot
@@ -56,6 +57,15 @@ class StatusRequest:
 class StatusReply:
     loops: tuple[LoopStatus, ...]
     measured: Snapshot
+    troubles: tuple[Trouble, ...] = ()
+    """The brokers that a client of this worker cannot use."""
+
+
+@dataclass(frozen=True, slots=True)
+class LastWords:
+    """What a worker says before it ends, unasked: why."""
+
+    text: str
 
 
 @dataclass(frozen=True, slots=True)

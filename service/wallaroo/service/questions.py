@@ -5,6 +5,7 @@ Rules for whoever edits this file:
 2. Answers come in the order of the questions. A thread reads them, until the pipe is closed.
 3. Writing must not block: to a worker that stands still only as much is written as its pipe holds.
 4. A future always gets a result: None, once there will be no answer.
+5. A worker's last words are no answer; they are there once `await_end` returns.
 """
 
 import threading
@@ -14,7 +15,7 @@ from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import TypeAlias
 
-from wallaroo.service.protocol import Reply, Request, StateRequest
+from wallaroo.service.protocol import LastWords, Reply, Request, StateRequest
 
 # Together far less than a socket holds.
 _MOST_UNANSWERED = 64
@@ -32,7 +33,9 @@ class Questions:
         self._unanswered: deque[tuple[Answer, int]] = deque()
         self._unanswered_bytes = 0
         self._ended = False
-        threading.Thread(target=self._read, name=f"{name} answers", daemon=True).start()
+        self.last_words = ""
+        self._reader = threading.Thread(target=self._read, name=f"{name} answers", daemon=True)
+        self._reader.start()
 
     def ask(self, request: Request) -> Answer:
         """The answer, as soon as it comes; None where there will be none."""
@@ -56,7 +59,10 @@ class Questions:
     def _read(self) -> None:
         try:
             while True:
-                reply: Reply = self._connection.recv()
+                reply: Reply | LastWords = self._connection.recv()
+                if isinstance(reply, LastWords):
+                    self.last_words = reply.text
+                    continue
                 with self._lock:
                     if self._ended:
                         break
@@ -67,6 +73,10 @@ class Questions:
             pass
         self.end()
         self._connection.close()
+
+    def await_end(self, seconds: float) -> None:
+        """Wait until everything has been read that a process, which has ended, has left in the pipe."""
+        self._reader.join(seconds)
 
     def end(self) -> None:
         """There will be no more answers."""

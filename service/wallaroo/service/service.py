@@ -44,14 +44,28 @@ class Service:
         client_id = f"{topology.application_id}-{self._lock.name}-supervisor"
         self._topics = OwnTopics(topology, settings, client_id)
         self.supervisor = Supervisor(
-            self._topics.prepare, self._start_workers, self._clock, settings.bootstrap_servers
+            self._topics.prepare,
+            self._start_workers,
+            self._clock,
+            settings.bootstrap_servers,
+            watch=self._topics.watch(self._clock),
         )
         self._http = http_server(settings, topology, self.supervisor, self._lock.name, self._topics.members)
 
     def run(self) -> Exit:
-        """Until stopped; the exit code says how it ended."""
+        """Until stopped; the exit code says how it ended, and so does the last line of the log."""
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda _signal, _frame: self.supervisor.stop())
+            signal.signal(number, self._stop)
+        code, why = self._run()
+        level = logging.INFO if code is Exit.CLEAN else logging.ERROR
+        _log.log(level, "service stopped", extra={"exit_code": int(code), "why": why})
+        return code
+
+    def _stop(self, number: int, _frame: object) -> None:
+        self.supervisor.stop(signal.Signals(number).name)
+
+    def _run(self) -> tuple[Exit, str]:
+        """Run until the end; the exit code, and why."""
         try:
             check_ingests(self._topology.ingests, self._settings)
             self._http.start()
@@ -59,10 +73,13 @@ class Service:
             url = f"http://{self._settings.http_host}:{self._http.port}"
             _log.info("service started", extra={**details, "http": url})
             self._topics.start_purging()
-            return self.supervisor.run()
+            return self.supervisor.run(), self.supervisor.why
         except (KafkaSetupError, SettingsError) as error:
-            _log.error("refused", extra={"error": str(error)})
-            return Exit.REFUSED
+            return Exit.REFUSED, str(error)
+        except Exception as error:
+            # Whoever started the service reads why it has ended in its log, and nothing behind it.
+            _log.exception("supervisor failed")
+            return Exit.CRASHED, f"{type(error).__name__}: {error}"
         finally:
             self._topics.close()
             self._http.stop()

@@ -8,9 +8,12 @@ from concurrent.futures import wait
 from confluent_kafka import KafkaException
 
 from wallaroo.clock import Clock
+from wallaroo.kafka.cluster_watch import ClusterWatch
+from wallaroo.kafka.errors import OWN_CONNECTIONS
 from wallaroo.observability import logging as log_setup
 from wallaroo.observability.health import HealthReport, health, readiness
 from wallaroo.service.handle import ANSWER_SECONDS, WorkerHandle
+from wallaroo.service.outage import Outages, Seen
 from wallaroo.service.protocol import Exit
 
 _log = logging.getLogger(__name__)
@@ -25,7 +28,8 @@ class Supervisor:
     """Keeps a group of workers running until `stop`.
 
     `prepare` creates or checks the topics and returns their partitions, with which `start_workers` is called.
-    `cluster` is where Kafka is said to be.
+    `cluster` is where Kafka is said to be; `watch` asks whether it is still there. `why` says why it has
+    ended, once it has.
     """
 
     def __init__(
@@ -35,6 +39,7 @@ class Supervisor:
         clock: Clock,
         cluster: str,
         retry_seconds: float = _KAFKA_RETRY_SECONDS,
+        watch: ClusterWatch | None = None,
     ) -> None:
         self.workers: list[WorkerHandle] = []
         self._prepare = prepare
@@ -44,10 +49,14 @@ class Supervisor:
         self._cluster = cluster
         self._retry_seconds = retry_seconds
         self._obstacle = f"Kafka has not answered yet at {cluster}; see bootstrap_servers"
+        self.why = ""
+        self._outages = Outages(cluster)
+        self._watch_cluster = watch
         self._refreshed = 0.0
         self._silent: set[int] = set()
 
-    def stop(self) -> None:
+    def stop(self, why: str = "it was told to stop") -> None:
+        self.why = self.why or why
         self._stopping.set()
 
     def run(self) -> Exit:
@@ -67,18 +76,39 @@ class Supervisor:
     def _watch_until_stopped(self) -> Exit:
         while not self._stopping.wait(_TICK_SECONDS):
             log_setup.keep()
+            self._note_outages()
             final = self._watch()
             if final is not None:
                 return final
         return Exit.CLEAN
 
     def health(self) -> HealthReport:
-        return health([w.status() for w in self.workers], self._clock.monotonic())
+        statuses = [w.status() for w in self.workers]
+        return health(statuses, self._clock.monotonic(), cluster_is_away=self._outages.is_open)
 
     def readiness(self) -> HealthReport:
         if self._obstacle:
-            return HealthReport(False, (self._obstacle,))
-        return readiness([w.status() for w in self.workers])
+            return HealthReport(False, (self._obstacle + self._first_cause(),))
+        report = readiness([w.status() for w in self.workers], self._clock.monotonic())
+        reasons = (*self._outages.reasons, *report.reasons)
+        return HealthReport(not reasons, reasons)
+
+    def _first_cause(self) -> str:
+        """What a client of this process says of its connection, as long as no topic has been asked for."""
+        troubles = OWN_CONNECTIONS.troubles(self._clock.monotonic())
+        return f"; {troubles[0].text}" if troubles else ""
+
+    def _note_outages(self) -> None:
+        if self._watch_cluster is None:
+            return
+        self._watch_cluster.look()
+        now = self._clock.monotonic()
+        troubles = {f"worker {worker.spec.index}": worker.troubles for worker in self.workers}
+        seen = Seen(
+            self._watch_cluster.silent_seconds, {"the supervisor": OWN_CONNECTIONS.troubles(now), **troubles}
+        )
+        for event in self._outages.update(seen, now, self._clock.now_ms()):
+            _log.log(logging.ERROR if event.is_begin else logging.INFO, event.name, extra=dict(event.fields))
 
     def refresh(self, timeout_seconds: float = ANSWER_SECONDS) -> None:
         """Ask all workers at once for measurements and status; those of a silent worker stay as they were."""
@@ -86,16 +116,25 @@ class Supervisor:
 
     def _prepared(self) -> Mapping[str, int] | None:
         """The partitions of all topics, once the cluster is there; None if stopped before."""
+        began, said = self._clock.monotonic(), ""
         while not self._stopping.is_set():
             try:
-                return self._prepare()
+                prepared = self._prepare()
             except KafkaException as error:
                 reason = error.args[0].str()
                 self._obstacle = (
                     f"Kafka cannot be reached at {self._cluster}: {reason}; see bootstrap_servers"
                 )
-                _log.warning("waiting for Kafka", extra={"error": self._obstacle})
+                text = self._obstacle + self._first_cause()
+                if text != said:
+                    _log.warning("waiting for Kafka", extra={"error": text})
+                said = text
                 self._stopping.wait(self._retry_seconds)
+            else:
+                if said:
+                    seconds = round(self._clock.monotonic() - began, 1)
+                    _log.info("Kafka can be reached", extra={"brokers": self._cluster, "seconds": seconds})
+                return prepared
         return None
 
     def _watch(self) -> Exit | None:
@@ -105,11 +144,14 @@ class Supervisor:
                 continue
             index, code = worker.spec.index, worker.process.exitcode
             if code in (Exit.REFUSED, Exit.STOPPED):
+                self.why = f"worker {index} ended with {worker.how_it_ended()}"
                 return Exit(code)
             if not worker.noted_as_dead:
                 worker.died()
                 details = {"worker": index, "exit_code": code, "restart_seconds": worker.backoff.seconds}
-                _log.error("worker died", extra=details)
+                _log.error(
+                    "worker died", extra={**details, "in_a_row": worker.deaths, "why": worker.last_death}
+                )
             if worker.restart_due:
                 worker.restart()
                 _log.info("worker restarted", extra={"worker": index, "restarts": worker.restarts})
@@ -146,4 +188,5 @@ class Supervisor:
                 _log.error("worker does not stop", extra={"worker": worker.spec.index, "action": "killed"})
                 worker.process.kill()
                 verdict = Exit.CRASHED
+                self.why += f"; worker {worker.spec.index} did not stop within {_STOP_SECONDS:g} s"
         return verdict

@@ -25,8 +25,10 @@ from wallaroo.errors import (
     StoredValueError,
     TopologyError,
     WallarooError,
+    class_name_of,
+    text_of,
 )
-from wallaroo.kafka.errors import missing_permission
+from wallaroo.kafka.errors import OWN_CONNECTIONS, missing_permission
 from wallaroo.observability import logging as log_setup
 from wallaroo.observability.answers import StateAnswer
 from wallaroo.observability.measurements import merged
@@ -36,6 +38,7 @@ from wallaroo.service.assemble_connectors import build_deliveries, build_generat
 from wallaroo.service.protocol import (
     Exit,
     KeyAbsent,
+    LastWords,
     Reply,
     Request,
     Runnable,
@@ -74,15 +77,18 @@ def main(spec: WorkerSpec, connection: Connection, probe: Probe = no_probe) -> N
         for loop in (*loops, *others):
             loop.resume(spec.uncommitted.get(loop.name))
         worker = Worker([*loops, *others], partial(look_up_state, loops), context.clock)
-        code = worker.run(connection, stopping)
+        code, why = worker.run(connection, stopping), worker.why
     except (SettingsError, TopologyError) as error:
         _log.error("refused", extra={"error": str(error)})
-        code = Exit.REFUSED
+        code, why = Exit.REFUSED, str(error)
     except ApplicationError as error:
         log_setup.keep()
         _log.error("application failed", extra={"error": str(error)})
         # Later on what it needs may only be away for a moment.
-        code = Exit.CRASHED if spec.restarts else Exit.REFUSED
+        code, why = Exit.CRASHED if spec.restarts else Exit.REFUSED, str(error)
+    # The supervisor may be gone.
+    with suppress(OSError):
+        connection.send(LastWords(why))
     leave(code)
 
 
@@ -139,6 +145,8 @@ class Worker:
         self._stopped_seconds = stopped_seconds
         self._failed_seconds = failed_seconds
         self._failure: BaseException | None = None
+        # Why it has ended, if a loop has failed; it goes to the supervisor.
+        self.why = ""
 
     def run(self, connection: Connection, stopping: threading.Event) -> Exit:
         """Start everything, answer questions, and stop everything when asked or when one loop fails."""
@@ -166,6 +174,8 @@ class Worker:
             # The first one decides: the others may fail because everything stops.
             self._failure = self._failure or failure
             known = isinstance(failure, WallarooError)
+            text = str(failure) if known else f"{class_name_of(failure)}: {text_of(failure)}"
+            self.why = self.why or f"loop {loop.name!r} failed: {text}"
             details = {"loop": loop.name, "error": str(failure)}
             _log.error("loop failed", extra=details, exc_info=None if known else failure)
 
@@ -202,4 +212,5 @@ class Worker:
         if isinstance(request, StateRequest):
             return self._look_up(request)
         measured = merged(loop.metrics.values.snapshot() for loop in self._loops)
-        return StatusReply(tuple(loop.status() for loop in self._loops), measured)
+        troubles = tuple(OWN_CONNECTIONS.troubles(self._clock.monotonic()))
+        return StatusReply(tuple(loop.status() for loop in self._loops), measured, troubles)

@@ -13,7 +13,7 @@ from wallaroo.engine.hole import MissingResultsError
 from wallaroo.engine.metrics import LoopMetrics
 from wallaroo.engine.pacing import CommitPacing
 from wallaroo.engine.task_group import TaskGroup
-from wallaroo.engine.transaction import COMMITTED
+from wallaroo.engine.transaction import COMMITTED, CommitResult
 from wallaroo.errors import CommitError
 from wallaroo.record import Partition
 
@@ -190,3 +190,43 @@ def test_where_results_are_missing_the_group_is_marked_before_the_worker_ends(ta
     with pytest.raises(MissingResultsError):
         cycle.commit_and_wait()
     assert consumer.marked == [(0, 15, "1H10")]
+
+
+OUTDATED = CommitResult(committed=False, reason="generation is not valid", is_outdated=True)
+
+
+def test_a_commit_in_the_middle_of_a_rebalance_is_written_again_and_takes_nobody_back(new_cycle, task):
+    results, written = iter([OUTDATED, OUTDATED, COMMITTED]), []
+
+    def write(commit):
+        written.append(commit.batches)
+        return next(results)
+
+    task.process([Record(0, 0)])
+    new_cycle(write).commit_and_wait()
+    assert written[0] == written[1] == written[2]
+    assert task.next_offset == 1
+
+
+def test_a_commit_is_not_written_again_for_a_partition_that_is_lost(new_cycle, task, tasks, go, clock):
+    written = []
+
+    def write(commit):
+        written.append(commit)
+        go.wait()
+        return OUTDATED
+
+    cycle = new_cycle(write)
+    clock.advance(1)
+    task.process([Record(0, 0)])
+    cycle.commit_if_due(dry=True)
+    tasks.drop(0)
+    go.set()
+    cycle.await_result()
+    assert len(written) == 1
+
+
+def test_a_group_that_rebalances_for_ever_aborts_the_commit(new_cycle, task):
+    task.process([Record(0, 0)])
+    new_cycle(lambda _commit: OUTDATED).commit_and_wait()
+    assert task.next_offset == 0

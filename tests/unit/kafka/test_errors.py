@@ -3,8 +3,8 @@
 import pytest
 from confluent_kafka import KafkaError, KafkaException
 
-from wallaroo.errors import CommitError
-from wallaroo.kafka.errors import missing_permission
+from wallaroo.errors import CommitError, KafkaSetupError
+from wallaroo.kafka.errors import classify_event, missing_permission
 
 
 def refused(code):
@@ -25,6 +25,21 @@ def test_a_lack_of_permission_says_what_to_allow(code, advice):
     error = missing_permission(refused(code))
     assert str(error).startswith("Broker: no; ")
     assert advice in str(error)
+
+
+def test_topics_that_may_not_be_written_are_named_if_they_are_known():
+    error = missing_permission(refused(KafkaError.TOPIC_AUTHORIZATION_FAILED), {"out", "alerts"})
+    assert "allow this client Write and Describe on alerts, out" in str(error)
+    assert missing_permission(error) is error
+
+
+def test_a_group_that_may_not_be_joined_is_told_as_a_group():
+    class Event:
+        error = staticmethod(lambda: KafkaError(KafkaError.GROUP_AUTHORIZATION_FAILED, "JoinGroup failed"))
+        topic = staticmethod(lambda: None)
+
+    with pytest.raises(KafkaSetupError, match="Read on groups with the application id as prefix"):
+        classify_event(Event())
 
 
 def test_a_commit_that_failed_for_lack_of_permission_is_one_too():

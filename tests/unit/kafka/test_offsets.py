@@ -103,7 +103,7 @@ def test_a_partition_that_ends_where_it_starts_is_not_read():
 
 def test_a_cluster_that_refuses_to_be_read_says_what_to_allow():
     reading = reader([Message(-1, -1, KafkaError.TOPIC_AUTHORIZATION_FAILED)], ends={0: 5})
-    with pytest.raises(KafkaSetupError, match="allow this client to read t"):
+    with pytest.raises(KafkaSetupError, match="allow this client Read on the topic t"):
         reading.poll(10)
 
 

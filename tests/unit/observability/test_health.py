@@ -68,15 +68,15 @@ def test_the_reasons_of_all_workers_are_listed():
 
 
 def test_assigned_restored_and_connected_loops_are_ready():
-    assert readiness([WORKER, replace(WORKER, index=1)]) == HealthReport(True, ())
+    assert readiness([WORKER, replace(WORKER, index=1)], 110.0) == HealthReport(True, ())
 
 
 def test_a_worker_without_partitions_is_ready_once_the_group_has_said_so():
-    assert readiness([with_loop(partitions=0)]).ok
+    assert readiness([with_loop(partitions=0)], 110.0).ok
 
 
 def test_without_workers_nothing_is_ready():
-    (reason,) = readiness([]).reasons
+    (reason,) = readiness([], 110.0).reasons
     assert "no worker has been started" in reason
 
 
@@ -94,11 +94,43 @@ def test_without_workers_nothing_is_ready():
     ],
 )
 def test_what_is_missing_is_said_for_the_one_loop_that_lacks_it(worker, reason):
-    report = readiness([worker])
+    report = readiness([worker], 110.0)
     assert not report.ok
     assert len(report.reasons) == 1
     assert report.reasons[0].startswith(reason)
 
 
 def test_a_loop_that_lacks_several_things_says_them_all():
-    assert len(readiness([with_loop(assigned=False, connected=False)]).reasons) == 2
+    assert len(readiness([with_loop(assigned=False, connected=False)], 110.0).reasons) == 2
+
+
+FAILING = replace(
+    WORKER, deaths=4, failing_since=40.0, started=98.0, last_death="exit code 1: loop 'totals' failed: no"
+)
+
+
+def test_a_worker_that_keeps_dying_is_ill_even_while_it_lives():
+    (reason,) = health([FAILING], 101.0).reasons
+    assert reason.startswith(
+        "worker 0 has died 4 times in a row, the last time by exit code 1: loop 'totals'"
+    )
+
+
+def test_a_worker_that_has_only_begun_to_die_is_given_time():
+    assert health([replace(FAILING, failing_since=50.0)], 101.0).ok
+
+
+def test_workers_that_die_because_the_cluster_is_away_are_not_ill():
+    assert health([FAILING], 101.0, cluster_is_away=True).ok
+
+
+@pytest.mark.parametrize(("now", "ok"), [(107.9, False), (108.1, True)])
+def test_a_worker_that_keeps_dying_is_not_ready_before_it_has_lived_for_a_while(now, ok):
+    assert readiness([FAILING], now).ok is ok
+
+
+def test_a_worker_that_is_not_running_says_how_it_ended():
+    (reason,) = readiness(
+        [replace(WORKER, alive=False, deaths=1, last_death="killed by SIGKILL")], 110.0
+    ).reasons
+    assert reason.startswith("worker 0 is not running (killed by SIGKILL); ")
