@@ -2,14 +2,22 @@
 
 import os
 import time
+from functools import partial
 
 import pytest
 
-from tests.kafka.cluster import wait_until
+from tests.kafka.cluster import create_topic, wait_until
 from tests.kafka.lost_ends import feed_until_ended
 from tests.kafka.model import transactions
+from wallaroo.kafka.clients import group_consumer
+from wallaroo.settings import Settings
 
 pytestmark = pytest.mark.slow
+
+SESSION_MS = 6_000
+MEMBERS = 6
+# One that asks at the moment at which a broker stops is told that there are none.
+ASKING = {"topic.metadata.refresh.interval.ms": 20}
 
 
 @pytest.mark.parametrize("end", ["stop", "kill"])
@@ -24,6 +32,36 @@ def test_a_broker_restarted_under_load_changes_nothing(own_broker, own_scenario,
     feed_until_ended(own_scenario.servers, own_broker.log, lambda: own_scenario.send(transactions(rng, 400)))
     own_scenario.finish()
     assert "Traceback" not in service.words()
+
+
+def test_consumers_that_were_told_of_no_broker_come_back_to_their_groups(own_broker):
+    servers = own_broker.bootstrap_servers
+    settings = Settings(bootstrap_servers=servers, session_timeout_ms=SESSION_MS, kafka=ASKING)
+    create_topic(servers, "in", 1)
+    assigned = set()
+    members = {}
+    for number in range(MEMBERS):
+        members[number] = group_consumer(settings, f"group-{number}", f"member-{number}")
+        gone = partial(lambda number, *_: assigned.discard(number), number)
+        members[number].subscribe(
+            ["in"],
+            on_assign=partial(lambda number, *_: assigned.add(number), number),
+            on_revoke=gone,
+            on_lost=gone,
+        )
+
+    def poll_until(wanted):
+        for member in members.values():
+            member.poll(0)
+        return assigned == wanted
+
+    wait_until(lambda: poll_until(set(members)))
+    own_broker.stop()
+    wait_until(lambda: poll_until(set()))
+    own_broker.start()
+    wait_until(lambda: poll_until(set(members)))
+    for member in members.values():
+        member.close()
 
 
 def test_a_worker_whose_brokers_are_away_waits_without_working(own_broker, own_scenario, rng):

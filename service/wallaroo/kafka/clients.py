@@ -59,9 +59,6 @@ def _every_client(servers: str, client_id: str) -> dict[str, Any]:
         "bootstrap.servers": servers,
         "client.id": client_id,
         "log.connection.close": False,
-        # With the default, a client that loses its last broker forgets all brokers, but waits for the former
-        # coordinator of its group for ever (librdkafka 2.16; decision 0020).
-        "metadata.recovery.strategy": "none",
         "reconnect.backoff.max.ms": _RECONNECT_MS,
     }
 
@@ -251,6 +248,9 @@ def largest_record(settings: Settings) -> int:
 def _transactional(settings: Settings, transactional_id: str, more: dict[str, Any]) -> TransactionalProducer:
     """A transactional producer with these properties, whose log shows what becomes of its connections."""
     config = {
+        # With the default, one that loses its last broker forgets all brokers, but waits for the former
+        # coordinator of its group for ever (librdkafka 2.16; decision 0020).
+        "metadata.recovery.strategy": "none",
         **more,
         "transactional.id": transactional_id,
         "transaction.timeout.ms": settings.transaction_timeout_ms,
@@ -276,13 +276,7 @@ def _collect_into(failures: list[KafkaError]) -> Callable[[Any, Any], None]:
 
 
 def admin_client(settings: Settings, client_id: str) -> AdminClient:
-    # With the strategy of the others, a request keeps two threads busy for as long as no broker is there
-    # (decision 0020). This client has no coordinator to wait for.
-    config = {
-        **common_config(settings, client_id),
-        "metadata.recovery.strategy": "rebootstrap",
-    }
-    client = _new_client(AdminClient, {**config, **settings.kafka})
+    client = _new_client(AdminClient, common_config(settings, client_id))
     if settings.bootstrap_servers:
         POLLED.add(client)
     return client
