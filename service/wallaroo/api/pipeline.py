@@ -1,7 +1,8 @@
 """Pipelines as values: every method returns a new pipeline and changes none."""
 
+import inspect
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from wallaroo.api import misuse
 from wallaroo.api.checks import check_instance, check_name
@@ -121,6 +122,8 @@ class Application:
 
     name: str
     pipeline: Pipeline
+    # The module whose application_setup has made it: a service is given its name, a driver is not.
+    module: str | None = field(default=None, compare=False, repr=False)
 
 
 def source(name: str, source_config: SourceConfig) -> Pipeline:
@@ -165,4 +168,11 @@ def build_application(app_name: str, pipeline: Pipeline) -> Application:
             f"application {app_name!r}: An application must end with to_sink/s; "
             f"add .to_sink(...) to {misuse.location(pipeline)}"
         )
-    return Application(app_name, pipeline)
+    return Application(app_name, pipeline, _module_of_setup())
+
+
+def _module_of_setup() -> str | None:
+    frame = inspect.currentframe()
+    while frame is not None and frame.f_code.co_name != "application_setup":
+        frame = frame.f_back
+    return None if frame is None else frame.f_globals.get("__name__")

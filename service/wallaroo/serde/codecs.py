@@ -6,7 +6,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from wallaroo.errors import Interrupt, StoredValueError, text_of
+from wallaroo.errors import Interrupt, RecordError, StoredValueError, text_of
 from wallaroo.serde.formats import USER
 from wallaroo.serde.object_codec import Codec, Decode, Encode, TopicCodec, message_codec, state_codec
 from wallaroo.serde.own_modules import free_name
@@ -25,13 +25,17 @@ class Codecs:
     ours: TopicCodec
 
 
-def codecs_of(module: ModuleType | None) -> Codecs:
-    """The codecs of an application whose `application_setup` is in this module."""
+def codecs_of(module: ModuleType | None, default: ModuleType | None = None) -> Codecs:
+    """The codecs of an application whose `application_setup` is in this module.
+
+    Without one, the `serialize` and `deserialize` of the module `default` are used all the same.
+    """
     pickles = (
         RestrictedPickle() if module is None else RestrictedPickle([module.__name__], _other_names(module))
     )
     ours = message_codec(pickles)
-    own = None if module is None else _own_codec(module)
+    named = module or default
+    own = None if named is None else _own_codec(named)
     if own is not None:
         return Codecs(own, lambda _initial: own, ours)
     return Codecs(ours, lambda initial: state_codec(initial, pickles), ours)
@@ -53,7 +57,14 @@ class UserCodec:
         self._deserialize = deserialize
 
     def encode(self, value: Any) -> bytes:
-        return USER + self._serialize(value)
+        made: Any = self._serialize(value)
+        if not isinstance(made, bytes | bytearray):
+            raise RecordError(
+                f"serialize of the application's module returned {type(made).__name__}; a serialize and "
+                "deserialize beside application_setup encode everything that is stored: return bytes, or "
+                "give a function that is for something else another name"
+            )
+        return USER + made
 
     def decode(self, data: bytes) -> Any:
         """The value; StoredValueError if `deserialize` fails or the bytes are of another codec."""

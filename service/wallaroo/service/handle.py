@@ -4,11 +4,12 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
+from zlib import crc32
 
 from wallaroo.clock import Clock
 from wallaroo.engine.pacing import STABLE_SECONDS, Backoff
@@ -25,8 +26,8 @@ _processes = multiprocessing.get_context("spawn")
 ANSWER_SECONDS = 2.0
 # Processes of the application's own may hold the pipe open.
 _LAST_WORDS_SECONDS = 1.0
-# A variable of Python's.
-_SAFE_PATH = "PYTHONSAFEPATH"
+# Without it, `hash` of a text differs from process to process: a key made of it would be another one.
+_HASH_SEED = "PYTHONHASHSEED"
 
 WorkerMain = Callable[[WorkerSpec, Connection], None]
 
@@ -59,7 +60,7 @@ class WorkerHandle:
             # A daemon could not have processes of its own, such as an application's pool.
             daemon=False,
         )
-        with _only_installed_modules():
+        with _environment(_environment_of(self.spec)):
             self.process.start()
         theirs.close()
         self._questions = Questions(ours, name)
@@ -173,18 +174,31 @@ def _signal_name(number: int) -> str:
         return f"signal {number}"
 
 
-@contextmanager
-def _only_installed_modules() -> Iterator[None]:
-    """Let a new process look for no module in the working directory before it is told the path.
+def hash_seed_of(application_id: str) -> str:
+    """The seed of `hash` in all workers of an application, wherever and whenever they start."""
+    return str(crc32(application_id.encode(errors="surrogatepass")))
 
-    An application's file there may be called like a module of the standard library.
-    """
-    before = os.environ.get(_SAFE_PATH)
-    os.environ[_SAFE_PATH] = "1"
+
+def _environment_of(spec: WorkerSpec) -> dict[str, str]:
+    """The variables of Python's that a worker is started with."""
+    # An application's file in the working directory may be called like a module of the standard library, and
+    # a new process is to look for no module there before it is told the path.
+    variables = {"PYTHONSAFEPATH": "1"}
+    if not os.environ.get(_HASH_SEED):
+        variables[_HASH_SEED] = hash_seed_of(spec.application_id)
+    return variables
+
+
+@contextmanager
+def _environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """Let a process that is started meanwhile have these."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
     try:
         yield
     finally:
-        if before is None:
-            del os.environ[_SAFE_PATH]
-        else:
-            os.environ[_SAFE_PATH] = before
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value

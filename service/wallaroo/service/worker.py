@@ -17,6 +17,7 @@ from typing import NoReturn
 
 from wallaroo.clock import Clock
 from wallaroo.engine.transaction import Probe, no_probe
+from wallaroo.engine.user_thread import new_user_thread
 from wallaroo.errors import (
     ApplicationError,
     KafkaSetupError,
@@ -30,14 +31,12 @@ from wallaroo.errors import (
 )
 from wallaroo.kafka.errors import OWN_CONNECTIONS, missing_permission
 from wallaroo.observability import logging as log_setup
-from wallaroo.observability.answers import StateAnswer
 from wallaroo.observability.measurements import merged
 from wallaroo.service.application import load
 from wallaroo.service.assemble import WorkerContext, build_loops
 from wallaroo.service.assemble_connectors import build_deliveries, build_generators, build_ingests
 from wallaroo.service.protocol import (
     Exit,
-    KeyAbsent,
     LastWords,
     Reply,
     Request,
@@ -134,7 +133,7 @@ class Worker:
     def __init__(
         self,
         loops: Sequence[Runnable],
-        look_up: Callable[[StateRequest], StateAnswer | KeyAbsent],
+        look_up: Callable[[StateRequest], Reply],
         clock: Clock,
         stopped_seconds: float = 25.0,
         failed_seconds: float = 5.0,
@@ -150,12 +149,8 @@ class Worker:
 
     def run(self, connection: Connection, stopping: threading.Event) -> Exit:
         """Start everything, answer questions, and stop everything when asked or when one loop fails."""
-        # Each in a copy of the context in which the application was imported: a decimal context that it has
-        # set, say, holds for its stages.
-        threads = [
-            threading.Thread(target=copy_context().run, args=(self._run, loop), name=loop.name, daemon=True)
-            for loop in self._loops
-        ]
+        imported = copy_context()
+        threads = [new_user_thread(loop.name, imported, self._run, loop) for loop in self._loops]
         for thread in threads:
             thread.start()
         while not stopping.is_set() and self._failure is None:

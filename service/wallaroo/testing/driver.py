@@ -1,26 +1,26 @@
 """ApplicationDriver: run an application in memory, on the real topology and tasks."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from wallaroo.api.pipeline import Application
 from wallaroo.clock import ManualClock, SystemClock
 from wallaroo.errors import WallarooError, WallarooParameterError
 from wallaroo.record import ANY_PARTITION, Partition
-from wallaroo.serde.codecs import codecs_of
-from wallaroo.testing.group import new_groups
+from wallaroo.testing.calling import UserCode
+from wallaroo.testing.group import Group, new_groups
 from wallaroo.testing.logs import DeadLetter, Headers, Logs, Record, unpack_batches
 from wallaroo.testing.sources import Sources
-from wallaroo.testing.topology_lookup import outbox_of, partition_counts, stage_of, state_of
+from wallaroo.testing.topology_lookup import outbox_of, partition_counts, source_named, stage_of, state_of
 from wallaroo.topology.compile import compile_topology
 from wallaroo.topology.describe import Format, describe
 from wallaroo.topology.timing import with_idle_timeout, with_max_future
 
 Text = str | bytes | None
+T = TypeVar("T")
 
 _MOST_LOOKS = 20
 
@@ -63,7 +63,7 @@ class Pace:
 
 
 class ApplicationDriver:
-    """Runs an application on in-memory topics, without a broker, threads or sleep.
+    """Runs an application on in-memory topics, without a broker or sleep.
 
     `partitions` is the number for every topic, or a mapping for some of them; the others have 4. `on_error`,
     `on_unreadable_state`, `idle_timeout_ms` and `max_future_ms` are the settings of these names; with None
@@ -71,9 +71,13 @@ class ApplicationDriver:
 
     The clock of the driver begins at 0. How far ahead an event time is, is measured
     against the time of day, in milliseconds since the Unix epoch, by default that of the machine when the
-    driver is made; `time_of_day_ms` sets it, and `advance` moves it. `module` is that of `application_setup`,
-    if it has a `serialize` and `deserialize`; `args` is what the `...CLIParser` configurations read. The
+    driver is made; `time_of_day_ms` sets it, and `advance` moves it. `module` is that of `application_setup`:
+    its `serialize` and `deserialize`, if it has them, are used, and so are those of the module whose
+    `application_setup` has made the application; `args` is what the `...CLIParser` configurations read. The
     model is the `TopologyTestDriver` of Kafka Streams, with partitions, commits and crashes.
+
+    User code runs as in a service: not in the thread that has imported it, but in one for each sub-topology,
+    in a copy of the context in which the driver was made. After Ctrl-C in a call, make a new driver.
 
     Raises TopologyError if the application cannot be compiled, WallarooParameterError for an unknown topic.
 
@@ -109,12 +113,13 @@ class ApplicationDriver:
         time_of_day_ms: int | None = None,
         on_unreadable_state: str = "fail",
     ) -> None:
-        codecs = codecs_of(module)
+        self._code = UserCode(application.module, module)
+        codecs = self._code.codecs
         self.topology = compile_topology(application, args=args)
         self._pace = pace or Pace()
         self._clock = ManualClock()
         self._logs = Logs(partition_counts(self.topology, partitions))
-        self._sources = Sources(self.topology, codecs, self._logs, self._clock)
+        self._sources = Sources(self.topology.generators, codecs, self._logs, self._clock)
         subs = [
             with_max_future(with_idle_timeout(sub, idle_timeout_ms), max_future_ms)
             for sub in self.topology.sub_topologies
@@ -150,7 +155,8 @@ class ApplicationDriver:
         Raises WallarooParameterError if there is no such source, and FramingError for a header at which the
         source closes the connection: frames before it are received, and the next call opens a new one.
         """
-        self._sources.send_frames(source, data, connection)
+        ingest = source_named(source, self.topology.ingests, "TCP source")
+        self._code.call(ingest.name, self._sources.send_frames, ingest, data, connection)
 
     def generate(self, source: str, values: int) -> int:
         """Let the generator of a source make up to `values` values, and return how many it made.
@@ -159,7 +165,8 @@ class ApplicationDriver:
 
         Raises WallarooParameterError if there is no such generator.
         """
-        return self._sources.generate(source, values)
+        generator = source_named(source, self.topology.generators, "generator")
+        return self._code.call(generator.name, self._sources.generate, generator, values)
 
     def run(self) -> None:
         """Process and commit until every record has been read.
@@ -190,24 +197,36 @@ class ApplicationDriver:
         """Begin to commit everything processed; `commit` or `abort` ends it.
 
         `step` can process more in between, as a service does while it waits for Kafka.
+
+        Raises WallarooError after Ctrl-C.
         """
-        with self._worker():
-            for group in self._groups.values():
-                group.begin_commit()
+        self._call_all(Group.begin_commit)
 
     def commit(self) -> None:
-        """Commit everything processed, beginning with the commit in progress, if any."""
-        with self._worker():
-            for group in self._groups.values():
-                group.commit()
+        """Commit everything processed, beginning with the commit in progress, if any.
+
+        Raises WallarooError after Ctrl-C.
+        """
+        for group in self._groups.values():
+            # A call of another thread takes longer than a small commit.
+            if group.unfinished:
+                self._call(group, Group.commit)
 
     def abort(self) -> None:
-        """Abort the commit in progress and roll back; all since the last commit is processed again."""
-        for group in self._groups.values():
-            group.abort()
+        """Abort the commit in progress and roll back; all since the last commit is processed again.
+
+        Raises WallarooError after Ctrl-C.
+        """
+        self._call_all(Group.abort)
 
     def crash(self) -> None:
-        """Crash the service: what is not committed is lost, and state is restored from the changelogs."""
+        """Crash the service: what is not committed is lost, and state is restored from the changelogs.
+
+        What the modules of the application keep in variables is as it was when the driver was made.
+
+        Raises WallarooError after Ctrl-C.
+        """
+        self._code.crash()
         self._sources.crash()
         for group in self._groups.values():
             group.crash()
@@ -253,33 +272,34 @@ class ApplicationDriver:
         Raises WallarooParameterError if no such stage keeps state.
         """
         sub, step = stage_of(self.topology, stage)
-        return state_of(step, self._groups[sub.name].stored(step.store.name), key)
+        group = self._groups[sub.name]
+        return self._code.call(sub.name, lambda: state_of(step, group.stored(step.store.name), key))
 
     def describe(self, format: Format = "text") -> str:  # noqa: A002 - as the command's option
         """Return the topology as `wallaroo describe` prints it: as text, json or mermaid."""
         return describe(self.topology, format)
 
     def _turns(self) -> list[Turn]:
+        self._code.check_not_interrupted()
         groups = self._groups.items()
         return [Turn(name, at.topic, at.number) for name, group in groups for at in group.ready]
 
     def _process(self, turn: Turn, most: int) -> int:
-        group, every = self._groups[turn.sub_topology], self._pace.commit_every
-        with self._worker():
-            done = group.process(Partition(turn.topic, turn.partition), most)
-            group.look()
-            if every is not None and group.pending_records >= every:
-                group.commit()
-        return done
+        group, at = self._groups[turn.sub_topology], Partition(turn.topic, turn.partition)
+        return self._call(group, _process, at, most, self._pace.commit_every)
 
-    @contextmanager
-    def _worker(self) -> Iterator[None]:
-        """Crash with every error that would end a worker: what is not committed is lost."""
+    def _call(self, group: Group, function: Callable[..., T], *args: Any) -> T:
+        """Call a function in the thread of a group; crash with every error that would end a worker."""
         try:
-            yield
+            return self._code.call(group.sub.name, function, group, *args)
         except WallarooError:
+            # What is not committed is lost.
             self.crash()
             raise
+
+    def _call_all(self, function: Callable[[Group], None]) -> None:
+        for group in self._groups.values():
+            self._call(group, function)
 
     def _update_event_time(self) -> None:
         """Let tasks notice which partitions are empty or idle: no record says it."""
@@ -292,13 +312,23 @@ class ApplicationDriver:
             group.update_time_of_day(self._time_of_day.now_ms())
 
     def _look(self) -> None:
-        """Let every task look at the time until it knows what it has asked."""
-        with self._worker():
-            for group in self._groups.values():
-                # A task that is rolled back asks again; then its records have to be read first.
-                for _ in range(_MOST_LOOKS):
-                    if not group.look():
-                        break
+        self._call_all(_look)
+
+
+def _process(group: Group, at: Partition, most: int, commit_every: int | None) -> int:
+    done = group.process(at, most)
+    group.look()
+    if commit_every is not None and group.pending_records >= commit_every:
+        group.commit()
+    return done
+
+
+def _look(group: Group) -> None:
+    """Let the tasks of a group look at the time until they know what they have asked."""
+    # A task that is rolled back asks again; then its records have to be read first.
+    for _ in range(_MOST_LOOKS):
+        if not group.look():
+            break
 
 
 def _bytes(text: Text) -> bytes | None:

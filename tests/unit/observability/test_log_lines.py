@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.unit.testing.raising import UnnamedError
 from wallaroo.observability.logging import _configured, configure, formatter, keep
 
 CREATED = 1769860800.25
@@ -224,3 +225,9 @@ def test_no_secret_stands_in_any_line(restored_root, capsys):
     said = capsys.readouterr().err
     assert "s3cret" not in said
     assert said.count("***") == 3
+
+
+def test_a_traceback_that_cannot_be_shown_does_not_keep_the_line_back():
+    error = UnnamedError()
+    line = as_text(record_of("failed", exc_info=(type(error), error, None)))
+    assert line.split("\n")[1:] == ["a traceback that cannot be shown"]

@@ -1,0 +1,3 @@
+"""Another module of that application."""
+
+lines: list[str] = []
