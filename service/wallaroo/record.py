@@ -10,6 +10,8 @@ ANY_PARTITION = -1
 CHOSEN_PARTITION = "partition"
 # A header of a record in a repartition topic: where it first came from (task/origin.py).
 ORIGIN_HEADER = "origin"
+# Another one: when it, or the oldest record beside it, arrived at its source (task/arrival.py).
+ARRIVAL_HEADER = "arrival"
 
 NANOSECONDS_PER_MS = 1_000_000
 NANOSECONDS_PER_SECOND = 1_000_000_000
@@ -116,6 +118,7 @@ class Batch:
     partition: Partition
     next_offset: int
     records: int
+    # When the oldest record arrived at its source; 0 if nobody knows.
     oldest_timestamp_ms: int
     outputs: Sequence[Output]
     changes: Sequence[Changes]

@@ -21,8 +21,12 @@ from tests.kafka.delivering import (
     until_beyond,
     wanted,
 )
+from wallaroo.clock import SystemClock
 from wallaroo.connectors.tcp.sink import CAPACITY
+from wallaroo.engine.lag_meter import new_lag_meter
 from wallaroo.observability import metrics
+from wallaroo.observability.measurements import merged
+from wallaroo.settings import Settings
 
 DELIVERY = """if True:
     import sys
@@ -134,8 +138,11 @@ def test_a_receiver_that_is_away_is_reported_and_what_waits_outlives_a_restart(
     with start() as loop:
         wait_until(lambda: loop.status().partitions == 4)
         assert not loop.status().connected
-        lag = (metrics.CONSUMER_LAG.name, ("alerts", application_id))
-        wait_until(lambda: _lag(loop, *lag) == 600)
+        settings = Settings(bootstrap_servers=bootstrap_servers)
+        meter = new_lag_meter([loop], settings, "lag", SystemClock())
+        meter.start()
+        wait_until(lambda: _lag(loop, metrics.CONSUMER_LAG.name, ("alerts", application_id)) == 600)
+        meter.stop()
     receiver.start()
     with start():
         assert arrived(receiver, 100)
@@ -143,7 +150,7 @@ def test_a_receiver_that_is_away_is_reported_and_what_waits_outlives_a_restart(
 
 
 def _lag(loop, name, labels):
-    snapshot = loop.metrics.values.snapshot()
+    snapshot = merged(loop.metrics.snapshots())
     return sum(value for (n, found), value in snapshot.items() if n == name and found[:2] == labels)
 
 

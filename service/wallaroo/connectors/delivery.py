@@ -8,7 +8,7 @@ Rules for whoever edits this file:
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from confluent_kafka import KafkaException, Message, TopicPartition
@@ -62,6 +62,7 @@ class DeliveryLoop:
         self._topic = OutboxTopic(delivery, settings, self._client_id, clock)
         self._commits = new_watch(delivery.name, clock)
         self._record_of = _value if isinstance(delivery.receiver, TcpReceiver) else _message
+        self.has_batches = False
         self._paused = False
         self._stopping = threading.Event()
         self._reconnects = 0
@@ -78,6 +79,13 @@ class DeliveryLoop:
         connected = self._sink.connected or not partitions
         obstacle = self._member.obstacle or self._commits.obstacle() or self._topic.obstacle
         return LoopStatus(self.name, self._member.answered, partitions, 0, connected, None, obstacle)
+
+    def done(self) -> Mapping[tuple[str, int], int]:
+        """Up to where each partition is delivered; for the thread that measures lags."""
+        return {(self._outbox.topic, n): at.done for n, at in list(self._outbox.owned.items())}
+
+    def records_in(self, _message: Message) -> int:
+        return 1
 
     def run(self) -> None:
         """Run until stopped; then deliver what has been read, as far as the receiver takes it, and leave."""
@@ -114,12 +122,14 @@ class DeliveryLoop:
     def _push(self, messages: list[Message]) -> None:
         push, record_of, owned = self._sink.queue.push, self._record_of, self._outbox.owned
         message: Any
+        density = self.metrics.density
         for message in messages:
             number = message.partition()
             if message.error() is not None:
                 self._on_consumer_event(message)
             elif number in owned:
                 next_offset = message.offset() + 1
+                density(number).read(1, next_offset - 1, next_offset)
                 owned[number].read = next_offset
                 push(record_of(message), (number, next_offset))
 
@@ -209,10 +219,8 @@ class DeliveryLoop:
         for at in self._outbox.positions():
             _, high = self._member.consumer.get_watermark_offsets(at, cached=True)
             position = self._outbox.owned[at.partition]
-            lag = position.lag(high)
             if position.end >= position.read:
                 stops.append(((at.topic, at.partition), position.end, high))
-            self.metrics.values.set(metrics.CONSUMER_LAG, lag, self.name, at.topic, at.partition)
         self._topic.watch(stops)
 
     def _update_connection_metrics(self) -> None:

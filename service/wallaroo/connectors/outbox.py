@@ -29,11 +29,11 @@ class Position:
     committed: int
     end: int = 0
 
-    def lag(self, high: int) -> int:
-        """Records whose delivery is not committed; between the last one and an end seen are only markers."""
+    @property
+    def done(self) -> int:
+        """Up to where deliveries are committed; between the last record and an end seen are only markers."""
         done = self.delivered if self.committed == _NOT_COMMITTED else min(self.delivered, self.committed)
-        reached = max(done, self.end) if done == self.read else done
-        return max(0, high - reached)
+        return max(done, self.end) if done == self.read else done
 
 
 def new_watch(name: str, clock: Clock) -> CommitWatch:

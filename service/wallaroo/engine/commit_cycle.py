@@ -157,6 +157,8 @@ class CommitCycle:
             for batch in commit.batches:
                 if batch.failures:
                     self._failures.add(batch.failures)
+                if batch.late:
+                    self._failures.add_late(batch.dropped)
             self._tasks.committed(commit.batches)
         else:
             self._roll_back(commit, result)

@@ -10,6 +10,8 @@ from wallaroo.record import FailedRecord
 _log = logging.getLogger(__name__)
 
 _EVERY_SECONDS = 1.0
+_LATE_EVERY_SECONDS = 10.0
+_LATE_ADVICE = "a longer delay of the window or a longer idle_timeout_ms waits for such records"
 
 
 @dataclass(slots=True)
@@ -27,6 +29,7 @@ class FailureLog:
     def __init__(self, clock: Clock | None = None) -> None:
         self._clock = clock or SystemClock()
         self._stages: dict[str, _Stage] = {}
+        self._late: dict[str, _Stage] = {}
         # Some have not been logged yet.
         self.waits = False
 
@@ -37,6 +40,19 @@ class FailureLog:
             at.first, at.failed = at.first or first, at.failed + failed
             self.waits = True
         self.flush()
+
+    def add_late(self, dropped: Mapping[tuple[str, str], int]) -> None:
+        """By stage and reason, how many records were dropped: warn of those that were late."""
+        now = self._clock.monotonic()
+        for (stage, reason), records in dropped.items():
+            if reason != "late":
+                continue
+            at = self._late.setdefault(stage, _Stage(now - _LATE_EVERY_SECONDS))
+            at.failed += records
+            if now - at.logged >= _LATE_EVERY_SECONDS:
+                details = {"stage": stage, "records": at.failed, "advice": _LATE_ADVICE}
+                _log.warning("late records dropped", extra=details)
+                self._late[stage] = _Stage(now)
 
     def flush(self) -> None:
         """Log what has waited long enough; to be called often."""

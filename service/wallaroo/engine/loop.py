@@ -7,13 +7,13 @@ fetched for an assignment that is over, and will be fetched again.
 
 import math
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from confluent_kafka import Message, TopicPartition
 
 from wallaroo.clock import Clock
 from wallaroo.engine.commit_cycle import Clients, CommitCycle, new_watch
-from wallaroo.engine.end_offsets import EndOffsets, ask_broker
+from wallaroo.engine.end_offsets import EndOffsets, RequestEnds, ask_broker
 from wallaroo.engine.metrics import LoopMetrics
 from wallaroo.engine.pacing import CommitPacing, PollSize
 from wallaroo.engine.restore import Restorer, naming_offsets
@@ -59,6 +59,11 @@ class Loop:
         self._stopping = threading.Event()
         self._poll_size = PollSize(settings.consume_batch, 0 if sub.input.is_source else _FIRST_BATCHES)
         self._processing_since: float | None = None
+        self.has_batches = not sub.input.is_source
+        windows = f"windows of {sub.input.topic} that the clock closes"
+        self._slow = self.metrics.watch_user_code(
+            sub.input.topic, new_task.stages, clock, self.tasks.in_progress, windows
+        )
         self._metrics_updated = clock.monotonic()
         self._ends = EndOffsets(self._topic, clock, settings.bootstrap_servers)
         self._commits = new_watch(sub.name, clock)
@@ -76,17 +81,34 @@ class Loop:
     def status(self) -> LoopStatus:
         restoring = len(self.restorer.restoring)
         partitions = len(self.tasks) + restoring
-        since, problem = self._processing_since, None
+        since, problem, slow = self._processing_since, None, self.metrics.look_for_slow()
         if since is not None and self._clock.monotonic() - since >= _STUCK_SECONDS:
             problem = f"user code has been running on one list of records for over {_STUCK_SECONDS} s"
-        obstacle = self._member.obstacle or self._commits.obstacle() or self._ends.obstacle
+        obstacle = slow or self._member.obstacle or self._commits.obstacle() or self._ends.obstacle
         uncommitted = self._commits.uncommitted
         return LoopStatus(
             self.name, self._member.answered, partitions, restoring, True, problem, obstacle, uncommitted
         )
 
+    def done(self) -> Mapping[tuple[str, int], int]:
+        """Up to where each partition is done; for the thread that measures lags.
+
+        What has been processed and is not committed is still to be done; behind the last record, there are
+        only markers up to the end that was seen.
+        """
+        found = {}
+        for task in self.tasks:
+            number, committed, next_offset = task.partition.number, task.committed_offset, task.next_offset
+            done = committed if committed < next_offset else max(next_offset, self._ends.last(number))
+            found[self._topic, number] = done
+        return found
+
+    def records_in(self, message: Message) -> int:
+        return self.tasks.records_in(message)
+
     def run(self) -> None:
         """Run until stopped; then commit what has been processed, and leave."""
+        self._slow.thread = threading.get_ident()
         clients = self._open_clients()
         self._admin = clients.admin
         now, settings = self._clock.monotonic(), self._settings
@@ -101,7 +123,7 @@ class Loop:
                     clients.watch.check()
                 self._start_restored()
                 dry = self._poll_and_process()
-                self._ends.advance_wall_clock(self.tasks, request_ends)
+                self._close_windows(request_ends)
                 self._cycle.commit_if_due(dry=dry)
                 self._update_metrics()
         self._cycle.commit_and_wait()
@@ -129,16 +151,25 @@ class Loop:
             alone = len(numbers) == 1
             its_own = messages if alone else [m for m in messages if m.partition() == number]
             self._processing_since = started = self._clock.monotonic()
+            self._slow.work = started, number
             processed = self.tasks.process(number, its_own)
-            self._processing_since = None
+            self._processing_since = self._slow.work = None
             if processed is None:
                 continue
             seconds = self._clock.monotonic() - started
-            self.metrics.slice_done(self._topic, number, len(its_own), processed, seconds)
+            offsets = (its_own[0].offset() or 0, (its_own[-1].offset() or 0) + 1)
+            self.metrics.slice_done(self._topic, number, offsets, processed, seconds)
             self._poll_size.took(len(its_own), processed.records, seconds)
             if processed.rewind is not None:
                 self.tasks.rewind(processed.rewind)
         return dry
+
+    def _close_windows(self, request_ends: RequestEnds) -> None:
+        """Let the wall clock move event time; user code may run."""
+        if self._is_timed:
+            self._slow.work = self._clock.monotonic(), None
+        self._ends.advance_wall_clock(self.tasks, request_ends)
+        self._slow.work = None
 
     def _poll(self, most: int) -> list[Message]:
         """Return what is there. If nothing is, wait for the commit in progress, or else for a message."""
@@ -227,8 +258,7 @@ class Loop:
             self.metrics.restoring(self.restorer.restoring.values())
             now_ms = self._clock.now_ms()
             for task in self.tasks:
-                end = self._ends.last(task.partition.number)
-                self.metrics.update(self._member.consumer, task, end, now_ms)
+                self.metrics.update(task, now_ms)
             self._ends.watch(self.tasks, self._member.consumer, self.restorer.stops)
             settled = self._member.answered and not self.restorer.restoring and not self._cycle.in_progress
             if settled and not self.tasks.pending_records and all(map(self._ends.is_reached, self.tasks)):

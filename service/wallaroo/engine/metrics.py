@@ -1,18 +1,22 @@
 """The metrics of a loop: a few numbers per slice and per commit, never per record."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import TopicPartition
 
+from wallaroo.clock import Clock
+from wallaroo.engine.lag import Density, Place
 from wallaroo.engine.restore import Restoration
+from wallaroo.engine.slow_records import InProgress, SlowRecords
 from wallaroo.engine.task_group import Processed
 from wallaroo.engine.transaction import CommitResult
 from wallaroo.observability import metrics
-from wallaroo.observability.measurements import Measurements
+from wallaroo.observability.measurements import Measurements, Snapshot
 from wallaroo.record import NANOSECONDS_PER_SECOND, Batch
 from wallaroo.state.store import POSITION_KEY
 from wallaroo.task.task import Task
+from wallaroo.task.user_code import StagesByCode
 
 # How many classes of errors have series of their own, by stage; code may make any number of them.
 ERRORS_BY_NAME = 20
@@ -25,17 +29,58 @@ class LoopMetrics:
 
     def __init__(self, name: str) -> None:
         self.values = Measurements()
+        # Written by the thread that answers the supervisor, while the other one may be busy.
+        self.watched = Measurements()
+        # Replaced as a whole by the thread that measures them.
+        self._lags: Snapshot = {}
+        self._slow: SlowRecords | None = None
         self._name = name
-        self._records_per_message: dict[int, float] = {}
+        self._densities: defaultdict[int, Density] = defaultdict(Density)
         self._errors: defaultdict[str, set[str]] = defaultdict(set)
 
+    def snapshots(self) -> tuple[Snapshot, ...]:
+        """What all threads have measured."""
+        return self.values.snapshot(), self.watched.snapshot(), self._lags
+
+    def set_lags(self, lags: Mapping[Place, int]) -> None:
+        """Show these lags and no others."""
+        measured = Measurements()
+        for (topic, number), records in lags.items():
+            measured.set(metrics.CONSUMER_LAG, records, self._name, topic, number)
+        self._lags = measured.snapshot()
+
+    def density(self, number: int) -> Density:
+        """How many records an offset of a partition holds."""
+        return self._densities[number]
+
+    def watch_user_code(
+        self,
+        topic: str,
+        stages: StagesByCode,
+        clock: Clock,
+        find: Callable[[int], InProgress | None],
+        instead: str,
+    ) -> SlowRecords:
+        """What watches the thread of this loop, from another one, by `look_for_slow`."""
+        self._slow = SlowRecords(self._name, topic, stages, clock, find, instead)
+        return self._slow
+
+    def look_for_slow(self) -> str:
+        """What has kept user code busy for long; less than a second is nothing to speak of."""
+        if self._slow is None:
+            return ""
+        text, seconds = self._slow.look(), self._slow.seconds
+        self.watched.set(metrics.RECORD_IN_PROGRESS, round(seconds, 1) if seconds >= 1 else 0, self._name)
+        return text
+
     def slice_done(
-        self, topic: str, number: int, messages: int, processed: Processed, seconds: float
+        self, topic: str, number: int, offsets: tuple[int, int], processed: Processed, seconds: float
     ) -> None:
-        records = processed.records
-        self._records_per_message[number] = records / messages
+        """A slice between two offsets was processed."""
+        records = processed.records - processed.control_records
+        self._densities[number].read(records, *offsets)
         self.values.count(metrics.RECORDS_CONSUMED, records, self._name, topic, number)
-        self.values.count(metrics.RECORDS_PROCESSED, records - processed.control_records, self._name, number)
+        self.values.count(metrics.RECORDS_PROCESSED, records, self._name, number)
         self.values.observe(metrics.PROCESS_DURATION, seconds, self._name)
 
     def transaction_ended(self, result: CommitResult, seconds: float) -> None:
@@ -51,7 +96,7 @@ class LoopMetrics:
                 self._batch_committed(batch, now_ms)
 
     def _batch_committed(self, batch: Batch, now_ms: int) -> None:
-        if batch.records:
+        if batch.oldest_timestamp_ms:
             latency = max(0, now_ms - batch.oldest_timestamp_ms) / 1000
             self.values.observe(metrics.END_TO_END_LATENCY, latency, self._name)
         for topic, records in Counter(output[0] for output in batch.outputs).items():
@@ -85,8 +130,11 @@ class LoopMetrics:
         self.values.set(metrics.ASSIGNED_PARTITIONS, partitions, self._name)
 
     def revoked(self, partitions: Iterable[TopicPartition]) -> None:
-        for tp in partitions:
-            self.values.forget_partition(tp.topic, tp.partition)
+        gone = {(tp.topic, str(tp.partition)) for tp in partitions}
+        for topic, number in gone:
+            self.values.forget_partition(topic, int(number))
+            self._densities.pop(int(number), None)
+        self._lags = {key: value for key, value in self._lags.items() if key[1][1:] not in gone}
 
     def restoring(self, restorations: Iterable[Restoration]) -> None:
         for restoration in restorations:
@@ -101,19 +149,9 @@ class LoopMetrics:
         for store, records in restoration.foreign.items():
             self.values.count(metrics.RECORDS_DROPPED, records, store, "foreign")
 
-    def update(self, consumer: Consumer, task: Task, end_seen: int, now_ms: int) -> None:
-        """Set the lags and the state size of one task: once a second is enough.
-
-        Offsets count messages. How many records the waiting ones hold is estimated by the last ones read.
-        """
-        topic, number = task.partition.topic, task.partition.number
-        _, high = consumer.get_watermark_offsets(TopicPartition(topic, number), cached=True)
-        # What has been processed and is not committed is still to be done; behind the last record, there are
-        # only markers up to the end that was seen.
-        is_open = task.committed_offset < task.next_offset
-        done = task.committed_offset if is_open else max(task.next_offset, end_seen)
-        lag = max(0, high - done) * self._records_per_message.get(number, 1.0)
-        self.values.set(metrics.CONSUMER_LAG, round(lag), self._name, topic, number)
+    def update(self, task: Task, now_ms: int) -> None:
+        """Set the watermark's lag and the state size of one task: once a second is enough."""
+        number = task.partition.number
         for store in task.stores.values():
             self.values.set(metrics.STATE_ENTRIES, len(store), store.name, number)
         if task.timeline.watermark is not None:

@@ -16,8 +16,9 @@ from wallaroo.record import Batch, Partition, Place, Question, RawRecord, Rewind
 from wallaroo.state.store import KeyedStore
 from wallaroo.task.context import ApplicationContext
 from wallaroo.task.limits import Refusal
-from wallaroo.task.record_batch import expand_batches
+from wallaroo.task.record_batch import expand_batches, records_in
 from wallaroo.task.task import Task
+from wallaroo.task.user_code import stages_by_code
 from wallaroo.topology.model import SubTopology
 from wallaroo.windows.future import FutureBound
 
@@ -30,6 +31,7 @@ class TaskFactory:
     """Makes the tasks of a sub-topology; whoever drives them keeps the wall clock of `future` up to date."""
 
     def __init__(self, sub: SubTopology, application: ApplicationContext) -> None:
+        self.stages = stages_by_code(sub)
         self.future = FutureBound(None if sub.timing is None else sub.timing.max_future)
         self._sub = sub
         self._application = replace(application, future=self.future)
@@ -89,6 +91,15 @@ class TaskGroup:
 
     def get(self, number: int) -> Task | None:
         return self._tasks.get(number)
+
+    def in_progress(self, number: int) -> tuple[RawRecord, bool] | None:
+        """The record that user code works on, and whether it is that one; for another thread."""
+        task = self._tasks.get(number)
+        return None if task is None else task.in_progress
+
+    def records_in(self, message: RawRecord) -> int:
+        """How many records a message holds."""
+        return records_in(message) if self._has_batches else 1
 
     def drop(self, number: int) -> None:
         """Forget a task and all that it has not committed."""

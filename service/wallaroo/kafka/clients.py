@@ -121,6 +121,22 @@ def restore_consumer(settings: Settings, client_id: str) -> Consumer:
     )
 
 
+def sample_consumer(settings: Settings, client_id: str) -> Consumer:
+    """A consumer that reads a little here and there: outside of every group, and it fetches little ahead."""
+    return _new_client(
+        Consumer,
+        {
+            **_consumer_config(settings, client_id),
+            "group.id": f"{client_id}-lag",
+            "auto.offset.reset": "earliest",
+            "fetch.wait.max.ms": 10,
+            "queued.max.messages.kbytes": 2_048,
+            "fetch.message.max.bytes": 262_144,
+            **_group_timeouts(settings),
+        },
+    )
+
+
 def offsets_consumer(settings: Settings, group: str, client_id: str) -> Consumer:
     """A consumer that asks for the offsets of a group, and never joins it."""
     config = {"group.id": group, "enable.auto.commit": False, **_group_timeouts(settings)}

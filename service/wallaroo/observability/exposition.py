@@ -25,13 +25,13 @@ class SnapshotCollector(Collector):
         self._registry = CollectorRegistry()
         self._registry.register(self)
         self._build = [version, application, librdkafka]
-        self._snapshots: dict[int, Snapshot] = {}
+        self._snapshots: dict[str, Snapshot] = {}
         self._restarts: dict[int, int] = {}
         self._answer_ages: dict[int, float] = {}
 
-    def update(self, worker: int, snapshot: Snapshot) -> None:
+    def update(self, worker: int | str, snapshot: Snapshot) -> None:
         """Replace what this worker reported before; of several loops, pass their `merged` snapshots."""
-        self._snapshots[worker] = snapshot
+        self._snapshots[str(worker)] = snapshot
 
     def set_restarts(self, worker: int, n: int) -> None:
         """How often a worker has been restarted; 0 makes its series appear."""
@@ -61,11 +61,11 @@ class SnapshotCollector(Collector):
         rows: defaultdict[str, list[Row]] = defaultdict(list)
         for worker, snapshot in sorted(dict(self._snapshots).items()):
             for (name, labels), value in snapshot.items():
-                rows[name].append(([str(worker), *map(_printable, labels)], value))
-        for worker, restarts in sorted(dict(self._restarts).items()):
-            rows[WORKER_RESTARTS.name].append(([str(worker)], restarts))
-        for worker, seconds in sorted(dict(self._answer_ages).items()):
-            rows[WORKER_ANSWER_AGE.name].append(([str(worker)], seconds))
+                rows[name].append(([worker, *map(_printable, labels)], value))
+        for index, restarts in sorted(dict(self._restarts).items()):
+            rows[WORKER_RESTARTS.name].append(([str(index)], restarts))
+        for index, seconds in sorted(dict(self._answer_ages).items()):
+            rows[WORKER_ANSWER_AGE.name].append(([str(index)], seconds))
         return rows
 
 

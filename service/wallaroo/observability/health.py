@@ -6,6 +6,8 @@ from dataclasses import dataclass
 # Leaves the restart back-off its time.
 _DEAD_SECONDS = 60.0
 _SILENT_SECONDS = 30.0
+# So that it is told within ten seconds.
+_STILL_SECONDS = 9.0
 # A worker that dies again and again: from so many deaths on, until it has lived for a while.
 _MANY_DEATHS = 3
 _RECOVERED_SECONDS = 10.0
@@ -125,6 +127,12 @@ def _worker_obstacles(status: WorkerStatus, now: float) -> list[str]:
         ]
     if not status.ready or not status.loops:
         return [f"{worker} is starting; if this lasts, look at its log and at the broker"]
+    silence = now - status.last_answer
+    if silence > _STILL_SECONDS:
+        return [
+            f"{worker} has not answered for {silence:.0f} s: it stands still, or a call of user code does "
+            "not let it answer; look at its log and at wallaroo_worker_answer_age_seconds"
+        ]
     return [reason for loop in status.loops for reason in _loop_obstacles(status.index, loop)]
 
 

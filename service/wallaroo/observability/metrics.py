@@ -77,6 +77,11 @@ PROCESS_DURATION: Final = _histogram(
     "sub_topology",
     SLICE_BUCKETS,
 )
+RECORD_IN_PROGRESS: Final = _gauge(
+    "wallaroo_record_in_progress_seconds",
+    "How long user code has been at one record; 0 while none takes a second.",
+    "sub_topology",
+)
 COMMIT_DURATION: Final = _histogram(
     "wallaroo_commit_duration_seconds",
     "Time from the begin of a transaction to the end of its commit.",
@@ -88,7 +93,7 @@ COMMITS: Final = _counter(
 )
 END_TO_END_LATENCY: Final = _histogram(
     "wallaroo_end_to_end_latency_seconds",
-    "From the timestamp of an input record to the commit that carries its results.",
+    "From the arrival of an input record to the commit that carries its results.",
     "sub_topology",
     LATENCY_BUCKETS,
 )

@@ -21,6 +21,7 @@ from wallaroo.kafka.errors import OWN_CONNECTIONS
 from wallaroo.kafka.members import GroupMembers
 from wallaroo.kafka.topic_ids import ask_topic_ids
 from wallaroo.kafka.topics import ensure_topics
+from wallaroo.service.group_offsets import Cluster
 from wallaroo.settings import Settings
 from wallaroo.task.position import OffsetMetadata
 from wallaroo.topology.model import Topology
@@ -63,6 +64,11 @@ class OwnTopics:
         # The embedded broker has no admin requests.
         if not self._settings.embedded_broker:
             threading.Thread(target=self._purge_until_closed, name="purge", daemon=True).start()
+
+    def cluster(self, instance: str) -> Cluster:
+        """What the lag of partitions that have no worker is found by."""
+        application_id = self._topology.application_id
+        return Cluster(self._settings, self._admin, self.members, application_id, instance)
 
     def close(self) -> None:
         self._closed.set()

@@ -37,9 +37,10 @@ def http_server(
     def metrics(accept: str) -> tuple[str, bytes]:
         supervisor.refresh()
         for worker in supervisor.workers:
-            collector.update(worker.spec.index, worker.measured)
             collector.set_restarts(worker.spec.index, worker.restarts)
             collector.set_answer_age(worker.spec.index, worker.answer_age_seconds)
+        for name, measured in supervisor.measured():
+            collector.update(name, measured)
         return collector.render(accept)
 
     def ask(stage: str, key: bytes, elsewhere: Elsewhere, among: frozenset[int] | None) -> StateAnswer:

@@ -9,7 +9,7 @@ from wallaroo.engine.metrics import LoopMetrics
 from wallaroo.kafka.connections import Trouble
 from wallaroo.observability.answers import StateAnswer
 from wallaroo.observability.health import LoopStatus, Uncommitted
-from wallaroo.observability.measurements import Snapshot
+from wallaroo.observability.measurements import Snapshot, merged
 from wallaroo.settings import Settings
 from wallaroo.topology.fingerprint import check_same
 from wallaroo.topology.model import Topology
@@ -100,3 +100,10 @@ class Runnable(Protocol):
 
     def stop(self) -> None: ...
     def status(self) -> LoopStatus: ...
+
+
+def status_reply(loops: Sequence[Runnable], troubles: tuple[Trouble, ...]) -> StatusReply:
+    """What a worker says of its loops: their status first, which is measured, too."""
+    statuses = tuple(loop.status() for loop in loops)
+    measured = merged(each for loop in loops for each in loop.metrics.snapshots())
+    return StatusReply(statuses, measured, troubles)

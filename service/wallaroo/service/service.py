@@ -94,4 +94,7 @@ class Service:
             )
             for index in range(settings.workers)
         ]
+        # The embedded broker knows nothing of groups.
+        if not settings.embedded_broker:
+            self.supervisor.watch_lags(self._topology, partitions, self._topics.cluster(self._lock.name))
         return [WorkerHandle(spec, self._worker_main, self._clock) for spec in specs]

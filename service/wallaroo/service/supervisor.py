@@ -12,9 +12,13 @@ from wallaroo.kafka.cluster_watch import ClusterWatch
 from wallaroo.kafka.errors import OWN_CONNECTIONS
 from wallaroo.observability import logging as log_setup
 from wallaroo.observability.health import HealthReport, health, readiness
+from wallaroo.observability.measurements import Snapshot
+from wallaroo.service.group_offsets import Cluster
 from wallaroo.service.handle import ANSWER_SECONDS, WorkerHandle
+from wallaroo.service.lag_watch import LagWatch, lag_watch, speaks, spoken_by, without_lags
 from wallaroo.service.outage import Outages, Seen
 from wallaroo.service.protocol import Exit
+from wallaroo.topology.model import Topology
 
 _log = logging.getLogger(__name__)
 
@@ -22,6 +26,8 @@ _TICK_SECONDS = 0.1
 _REFRESH_SECONDS = 0.2
 _STOP_SECONDS = 30.0
 _KAFKA_RETRY_SECONDS = 2.0
+# Instead of a worker's index, for what the supervisor has measured.
+SUPERVISOR = "supervisor"
 
 
 class Supervisor:
@@ -54,10 +60,28 @@ class Supervisor:
         self._watch_cluster = watch
         self._refreshed = 0.0
         self._silent: set[int] = set()
+        self._lag_watch: LagWatch | None = None
 
     def stop(self, why: str = "it was told to stop") -> None:
         self.why = self.why or why
         self._stopping.set()
+
+    def watch_lags(self, topology: Topology, partitions: Mapping[str, int], cluster: Cluster) -> None:
+        """From now on, know the lag of partitions that no worker speaks of, too."""
+        self._lag_watch = lag_watch(topology, partitions, cluster, self._clock)
+        self._lag_watch.start(lambda: self.workers)
+
+    def measured(self) -> list[tuple[str, Snapshot]]:
+        """What is measured, by worker; the lag of what no worker speaks of is the supervisor's."""
+        now = self._clock.monotonic()
+        workers = [(w.spec.index, w.status(), w.measured) for w in self.workers]
+        spoken = spoken_by([(status, measured) for _, status, measured in workers], now)
+        found = {} if self._lag_watch is None else self._lag_watch.lags
+        shown = [
+            (str(index), measured if speaks(status, now) else without_lags(measured))
+            for index, status, measured in workers
+        ]
+        return [*shown, (SUPERVISOR, {key: lag for key, lag in found.items() if key[1] not in spoken})]
 
     def run(self) -> Exit:
         """Until stopped, or until a worker ends with a code that says trying again is no use."""
@@ -70,6 +94,8 @@ class Supervisor:
         try:
             verdict = self._watch_until_stopped()
         finally:
+            if self._lag_watch is not None:
+                self._lag_watch.stop()
             verdict = self._stop_workers(verdict)
         return verdict
 

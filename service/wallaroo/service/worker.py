@@ -16,6 +16,7 @@ from multiprocessing.connection import Connection
 from typing import NoReturn
 
 from wallaroo.clock import Clock
+from wallaroo.engine.lag_meter import new_lag_meter
 from wallaroo.engine.transaction import Probe, no_probe
 from wallaroo.engine.user_thread import new_user_thread
 from wallaroo.errors import (
@@ -31,7 +32,6 @@ from wallaroo.errors import (
 )
 from wallaroo.kafka.errors import OWN_CONNECTIONS, missing_permission
 from wallaroo.observability import logging as log_setup
-from wallaroo.observability.measurements import merged
 from wallaroo.service.application import load
 from wallaroo.service.assemble import WorkerContext, build_loops
 from wallaroo.service.assemble_connectors import build_deliveries, build_generators, build_ingests
@@ -42,8 +42,8 @@ from wallaroo.service.protocol import (
     Request,
     Runnable,
     StateRequest,
-    StatusReply,
     WorkerSpec,
+    status_reply,
 )
 from wallaroo.service.queries import look_up_state
 
@@ -72,9 +72,12 @@ def main(spec: WorkerSpec, connection: Connection, probe: Probe = no_probe) -> N
         context = WorkerContext(spec, loaded, probe)
         loops = build_loops(context)
         others: list[Runnable] = [*build_ingests(context), *build_generators(context)]
-        others += build_deliveries(context)
+        deliveries = build_deliveries(context)
+        others += deliveries
         for loop in (*loops, *others):
             loop.resume(spec.uncommitted.get(loop.name))
+        lag_id = context.identity.member_id("lag")
+        new_lag_meter([*loops, *deliveries], settings, lag_id, context.clock).start()
         worker = Worker([*loops, *others], partial(look_up_state, loops), context.clock)
         code, why = worker.run(connection, stopping), worker.why
     except (SettingsError, TopologyError) as error:
@@ -206,6 +209,5 @@ class Worker:
     def _answer(self, request: Request) -> Reply:
         if isinstance(request, StateRequest):
             return self._look_up(request)
-        measured = merged(loop.metrics.values.snapshot() for loop in self._loops)
         troubles = tuple(OWN_CONNECTIONS.troubles(self._clock.monotonic()))
-        return StatusReply(tuple(loop.status() for loop in self._loops), measured, troubles)
+        return status_reply(self._loops, troubles)

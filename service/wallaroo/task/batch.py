@@ -49,13 +49,30 @@ class BatchExecutor:
         self._emit_all = _batch_emit(sub_topology, context, self._emit, emits)
         self._reject = reject
         self._filtered = filtered
+        self._slice: tuple[Sequence[RawRecord], Iterator[RawRecord]] | None = None
+        self._ahead: Sequence[Any] | None = None
+
+    @property
+    def in_progress(self) -> tuple[RawRecord, bool] | None:
+        """(record, whether it is that one) while a slice is processed, for another thread than that."""
+        current, ahead = self._slice, self._ahead
+        if current is None:
+            return None
+        records, remaining = current
+        taken = len(records) - length_hint(remaining)
+        if ahead is not None:
+            return records[min(taken + len(ahead), len(records) - 1)], True
+        # Before the first one is taken, keys are extracted for all.
+        return records[max(taken - 1, 0)], taken > 0
 
     def execute(self, records: Sequence[RawRecord]) -> RawRecord | None:
         """Process a slice; if user code raises, nothing of the slice counts, and its record is returned."""
         remaining, undecoded = iter(records), records
+        self._slice = records, remaining
         try:
             while undecoded:
                 values, error = self._decode_ahead(undecoded)
+                self._ahead = None
                 if not values and error is None:
                     self._one_by_one(remaining)
                 elif _NONE in {*map(type, values)}:
@@ -71,6 +88,8 @@ class BatchExecutor:
             raise
         except BaseException:
             return records[-1 - length_hint(remaining)]
+        finally:
+            self._slice = self._ahead = None
         return None
 
     def _decode_ahead(self, records: Sequence[RawRecord]) -> tuple[Sequence[Any], BaseException | None]:
@@ -81,6 +100,7 @@ class BatchExecutor:
                 return self._decode_all([record.value() for record in records]), None
             if self._by_slice:
                 decode, keep = self._decode, values.append
+                self._ahead = values
                 for record in records:
                     keep(decode(record.value()))
         except Interrupt:

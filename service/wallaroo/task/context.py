@@ -1,6 +1,6 @@
 """Dependencies of a task: its application, and what its compiled steps use."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,11 +8,12 @@ from wallaroo.errors import NOT_OF_USER_CODE
 from wallaroo.record import Append, Emit, Origin, Partition
 from wallaroo.serde.object_codec import TopicCodec
 from wallaroo.state.store import Access, KeyedStore
+from wallaroo.task.arrival import Arrivals
 from wallaroo.task.dead_letters import FailureHandler, OnError
 from wallaroo.task.origin import CarriedOrigins, Origins, origins_of
 from wallaroo.task.repartition import RepartitionWriter, repartition_writers
 from wallaroo.task.unreadable import OnUnreadable, follow_policy
-from wallaroo.topology.model import SubTopology
+from wallaroo.topology.model import Input, SubTopology
 from wallaroo.windows.future import FutureBound
 from wallaroo.windows.stage import TimeContext
 
@@ -106,6 +107,12 @@ class TaskContext:
 def new_origins(sub: SubTopology, partition: Partition) -> Origins:
     """The origins of the results of one task."""
     return origins_of(partition, is_source=sub.input.is_source)
+
+
+def new_arrivals(read: Input, writers: Iterable[RepartitionWriter]) -> Arrivals | None:
+    """When the records of one task arrived; None where the timestamp of each says it."""
+    is_event_time = read.event_time is not None
+    return None if read.is_source and not is_event_time else Arrivals(writers, is_event_time=is_event_time)
 
 
 def new_writers(

@@ -21,8 +21,10 @@ from wallaroo.serde.formats import (
     BATCH_NANOSECONDS,
     BATCH_NANOSECONDS_1,
 )
+from wallaroo.task.arrival import arrival_in
 from wallaroo.task.dead_letters import unreadable_record
 from wallaroo.task.origin import Places, Source, place_of
+from wallaroo.windows.control import is_control
 from wallaroo.windows.event_time import stored_event_time, timestamp_and_headers
 
 _TAG_BYTES = 2
@@ -30,6 +32,8 @@ _TAG_BYTES = 2
 _SIZE_BYTES = 2
 # MessagePack arrays with an explicit length: the first byte, and the size of the length.
 _LENGTH_BYTES = {0xDC: 2, 0xDD: 4}
+# Those with up to fifteen items have it in the first byte.
+_SHORT_ARRAY, _SHORT_LENGTH = 0x90, 0x0F
 
 # (value, key, time), and a number or mark of its origin.
 Entry = tuple[Any, ...]
@@ -40,10 +44,11 @@ _encode = msgspec.msgpack.Encoder().encode
 
 
 class Pack(NamedTuple):
-    """What the records of one batch share: its offset, and the places they came from."""
+    """What the records of one batch share: its offset, the places they came from, and when they arrived."""
 
     offset: int
     places: Places
+    arrival: bytes | None = None
 
 
 _UNREAD = Pack(0, ())
@@ -146,7 +151,7 @@ def expand_batches(
             expanded.append(record)
             continue
         try:
-            expanded += decode_batch(value, record.offset())
+            expanded += decode_batch(value, record.offset(), arrival_in(record.headers()))
         except StoredValueError as error:
             if keep_damaged:
                 expanded.append(record)
@@ -160,7 +165,7 @@ def is_batch(value: bytes) -> bool:
     return value[:_TAG_BYTES] in _DECODERS
 
 
-def decode_batch(value: bytes, offset: int) -> Sequence[BatchedRecord]:
+def decode_batch(value: bytes, offset: int, arrival: bytes | None = None) -> Sequence[BatchedRecord]:
     """The records of a batch; StoredValueError unless `encode_batch` made it."""
     tag, payload, places = value[:_TAG_BYTES], value[_TAG_BYTES:], b"\x90"
     if tag in _WITH_PLACES:
@@ -169,7 +174,7 @@ def decode_batch(value: bytes, offset: int) -> Sequence[BatchedRecord]:
     if any(_announced_length(each) > len(each) for each in (places, payload)):
         raise StoredValueError(f"a record batch holds less than it announces: {value[:80]!r}")
     try:
-        pack = Pack(offset, _decode_places(places))
+        pack = Pack(offset, _decode_places(places), arrival)
         records: list[BatchedRecord] = _DECODERS[tag](payload)
     except msgspec.MsgspecError as error:
         raise StoredValueError(f"a record batch cannot be read: {error}: {value[:80]!r}") from error
@@ -178,6 +183,22 @@ def decode_batch(value: bytes, offset: int) -> Sequence[BatchedRecord]:
     for record in records:
         record.pack = pack
     return records
+
+
+def records_in(message: RawRecord) -> int:
+    """How many records a message of a repartition topic announces; a control record is none."""
+    key, value = message.key(), message.value()
+    if key is not None or value is None:
+        return 1
+    if is_control(key, value):
+        return 0
+    tag, payload = value[:_TAG_BYTES], value[_TAG_BYTES:]
+    if tag in _WITH_PLACES:
+        payload = payload[_SIZE_BYTES + int.from_bytes(payload[:_SIZE_BYTES]) :]
+    if tag not in _DECODERS or not payload:
+        return 1
+    short = payload[0] & _SHORT_LENGTH if payload[0] & ~_SHORT_LENGTH == _SHORT_ARRAY else 0
+    return _announced_length(payload) or short
 
 
 def _announced_length(payload: bytes) -> int:

@@ -9,7 +9,7 @@ Rules for whoever edits this file:
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from wallaroo.record import Append, Output
+from wallaroo.record import ARRIVAL_HEADER, Append, Output
 from wallaroo.task.origin import CarriedOrigins, Origins, origin_header
 from wallaroo.task.record_batch import MILLISECONDS, NANOSECONDS, BatchFormat, Entry, encode_batch
 from wallaroo.task.record_size import size
@@ -41,6 +41,8 @@ class RepartitionWriter:
         # How many Kafka records fewer than entries were written.
         self.saved = 0
         self.topic = topic
+        # When what is written next arrived, for a header; None where its time says so.
+        self.arrival: bytes | None = None
         self._format = batch_format
         self._append = append
         self._max_bytes = max_bytes
@@ -82,11 +84,12 @@ class RepartitionWriter:
         self._append_entries(partition, entries[half:])
 
     def _alone(self, partition: int, value: bytes, key: bytes, time: int, mark: Any) -> Output:
-        ms, *headers = self._format.end_of_output(time)
+        ms, *own = self._format.end_of_output(time)
+        headers = [*(own[0] if own else ()), *self._arrival_headers]
         source = self._origins.source_at(mark)
         if source is not None:
-            headers = [[*(headers[0] if headers else ()), origin_header(source)]]
-        return (self.topic, value, key, partition, None, None, ms, *headers)
+            headers.append(origin_header(source))
+        return (self.topic, value, key, partition, None, None, ms, *([headers] if headers else ()))
 
     def _batch(self, partition: int, entries: Sequence[Entry]) -> Output | None:
         """None if it would be too large."""
@@ -96,8 +99,14 @@ class RepartitionWriter:
         (timestamp_ms, *_) = self._format.end_of_output(entries[0][2])
         places, coded = self._origins.packed(entries)
         value = encode_batch(self._format, coded, places)
-        batch = (self.topic, value, None, partition, None, None, timestamp_ms)
+        headers = self._arrival_headers
+        end = (timestamp_ms, headers) if headers else (timestamp_ms,)
+        batch = (self.topic, value, None, partition, None, None, *end)
         return batch if size(batch) <= max_bytes else None
+
+    @property
+    def _arrival_headers(self) -> list[tuple[str, bytes]]:
+        return [] if self.arrival is None else [(ARRIVAL_HEADER, self.arrival)]
 
 
 def repartition_writers(

@@ -15,7 +15,14 @@ from wallaroo.errors import NOT_OF_USER_CODE, Interrupt, KafkaSetupError, Record
 from wallaroo.record import Append, Batch, Changes, Output, Partition, Place, Question, RawRecord, Rewind
 from wallaroo.state.store import KeyedStore
 from wallaroo.task.batch import BatchExecutor
-from wallaroo.task.context import ApplicationContext, TaskContext, new_origins, new_writers, puts_aside
+from wallaroo.task.context import (
+    ApplicationContext,
+    TaskContext,
+    new_arrivals,
+    new_origins,
+    new_writers,
+    puts_aside,
+)
 from wallaroo.task.dead_letters import FailureHandler, foreign_record, release, unreadable_record
 from wallaroo.task.limits import RecordLimits, RefusedRecord
 from wallaroo.task.position import PositionLog, RestoredChangelog
@@ -27,6 +34,10 @@ from wallaroo.windows.timeline import timeline_of
 
 class Task:
     """Runs one partition from `start`, the first offset to process, over the given stores."""
+
+    # The record in hand during a replay, and when the oldest record of the batch arrived.
+    _replayed: RawRecord | None = None
+    _oldest_ms = 0
 
     def __init__(
         self,
@@ -42,7 +53,6 @@ class Task:
         self._input = sub_topology.input
         self._decode = self._input.decode or application.values.decode
         self.committed_offset = self.next_offset = self._batch_start = start
-        self._oldest_timestamp: int | None = None
         self._records, self._outputs = 0, list[Output]()
         append = self._outputs.append
         self._origins = new_origins(sub_topology, partition)
@@ -62,6 +72,7 @@ class Task:
             origins=self._origins,
         )
         self._writers = context.writers.values()
+        self._arrivals = new_arrivals(self._input, self._writers)
         on_undecodable = partial(self._on_undecodable, lambda _offset: self.timeline.fire())
         self._batch = BatchExecutor(sub_topology, context, on_undecodable, self._on_filtered)
         replay_context = replace(context, time=replay_time, replay=True)
@@ -96,13 +107,18 @@ class Task:
             records = [record for record in records if record.offset() >= self.next_offset]
             if not records:
                 return None
-        if self._oldest_timestamp is None:
-            self._oldest_timestamp = records[0].timestamp()[1]
+        if self._arrivals is not None:
+            self._oldest_ms = self._arrivals.take(records, self._oldest_ms)
+        elif not self._oldest_ms:
+            self._oldest_ms = max(0, records[0].timestamp()[1])
         self._origins.base = first = records[0].offset()
         end = records[-1].offset() + 1
         self._replay_window.records_per_offset = max(1, len(records) // (end - first))
         if first <= self._replay_window.last_offset:
-            self._replay(records)
+            try:
+                self._replay(records)
+            finally:
+                self._replayed = None
         else:
             self._transaction.did_all = False
             if (failed := self._batch.execute(records)) is not None:
@@ -112,6 +128,12 @@ class Task:
         self.next_offset = end
         self._records += len(records)
         return None
+
+    @property
+    def in_progress(self) -> tuple[RawRecord, bool] | None:
+        """The record that user code works on, and whether it is certainly that one; for another thread."""
+        replayed = self._replayed
+        return self._batch.in_progress if replayed is None else (replayed, True)
 
     def collect(self) -> Batch | Rewind | None:
         """Freeze what has been done since the last call; StateError if no single record is to blame."""
@@ -129,7 +151,7 @@ class Task:
             self.partition,
             self.next_offset,
             self._records,
-            self._oldest_timestamp or 0,
+            self._oldest_ms,
             self._outputs[:],
             changes,
             dict(self._failures.dead_letters),
@@ -174,6 +196,8 @@ class Task:
         An end that nobody could say is None.
         """
         self.timeline.answer(question, ends.get((self.partition.topic, self.partition.number)), ends)
+        if self._arrivals is not None:
+            self._arrivals.take_none()
         if self._in_replay:
             self._fire_in_transactions(self.next_offset)
             return None
@@ -233,7 +257,7 @@ class Task:
         self._failures.clear()
         self._transaction.start_batch()
         self._records = 0
-        self._oldest_timestamp = None
+        self._oldest_ms = 0
 
     def _rewind(self, failed_offset: int) -> Rewind:
         self._replay_window.open(failed_offset)
@@ -242,6 +266,7 @@ class Task:
     def _replay(self, records: Sequence[RawRecord]) -> None:
         place, last = 0, -1
         for record in records:
+            self._replayed = record
             place = place + 1 if record.offset() == last else 0
             last = record.offset()
             try:

@@ -124,7 +124,8 @@ class Input:
 class Timing:
     """How a sub-topology tracks event time: `store` holds its watermarks; times are nanoseconds.
 
-    The watermark of a source partition without input follows the wall clock after `idle_timeout`; after
+    The watermark of a source partition without input follows the wall clock after `idle_timeout`, and before,
+    unless `slack` is None, that far behind the wall clock; after
     `horizon` the partition holds no window open. Event time may be `max_future` ahead of the wall clock: the
     largest of the `source_bounds`, those of the sources that lead here, of which None is the setting's. If it
     is None, there is no bound.
@@ -135,6 +136,7 @@ class Timing:
     horizon: int
     source_bounds: tuple[int | None, ...] = ()
     max_future: int | None = None
+    slack: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

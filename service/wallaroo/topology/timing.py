@@ -4,10 +4,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from wallaroo.errors import TopologyError
-from wallaroo.record import NANOSECONDS_PER_MS
+from wallaroo.record import NANOSECONDS_PER_MS, NANOSECONDS_PER_SECOND
 from wallaroo.topology.model import Input, Repartition, SubTopology, Target, Timing, Upstream
 from wallaroo.topology.names import Names
 from wallaroo.topology.steps import Store, Window
+
+# How far behind the wall clock a partition without input follows it, unless an idle timeout is set.
+_SLACK = 60 * NANOSECONDS_PER_SECOND
 
 
 def with_timing(subs: Sequence[SubTopology], names: Names) -> tuple[SubTopology, ...]:
@@ -17,10 +20,15 @@ def with_timing(subs: Sequence[SubTopology], names: Names) -> tuple[SubTopology,
 
 
 def with_idle_timeout(sub: SubTopology, milliseconds: int | None) -> SubTopology:
-    """Return the sub-topology with this idle timeout instead of the longest duration of a window ahead."""
+    """Return the sub-topology with this idle timeout; before it is over, the wall clock moves nothing.
+
+    None is the default: the longest duration of a window ahead, and before, a minute behind the wall clock.
+    """
     if milliseconds is None or sub.timing is None:
         return sub
-    return replace(sub, timing=replace(sub.timing, idle_timeout=milliseconds * NANOSECONDS_PER_MS))
+    return replace(
+        sub, timing=replace(sub.timing, idle_timeout=milliseconds * NANOSECONDS_PER_MS, slack=None)
+    )
 
 
 def with_max_future(sub: SubTopology, milliseconds: int | None) -> SubTopology:
@@ -78,7 +86,9 @@ def _timed(sub: SubTopology, routes: _Routes, names: Names) -> SubTopology:
         sub,
         inputs=tuple(replace(read, upstreams=routes.upstreams(read)) for read in sub.inputs),
         targets=tuple(_leading_on(target, routes) for target in sub.targets),
-        timing=Timing(store, max(durations), sum(durations), tuple(each.max_future for each in sources)),
+        timing=Timing(
+            store, max(durations), sum(durations), tuple(each.max_future for each in sources), slack=_SLACK
+        ),
     )
 
 

@@ -10,7 +10,7 @@ from struct import Struct
 from typing import Any
 
 from wallaroo.errors import ForeignRecordError, RecordError, StoredValueError
-from wallaroo.record import NANOSECONDS_PER_MS, ORIGIN_HEADER, Emit, Moment, Origin
+from wallaroo.record import ARRIVAL_HEADER, NANOSECONDS_PER_MS, ORIGIN_HEADER, Emit, Moment, Origin
 from wallaroo.topology.model import Input
 from wallaroo.windows.future import END_OF_TIME, FutureBound
 from wallaroo.windows.stage import Refuse, TimeContext
@@ -146,7 +146,7 @@ def stored_event_time(record: Any) -> int:
             if value is None or len(value) != _nanoseconds.size:
                 raise StoredValueError(f"the header {_HEADER} holds no event time: {value!r}")
             return int(_nanoseconds.unpack(value)[0])
-    if any(name == ORIGIN_HEADER for name, _ in headers):
+    if any(name in (ORIGIN_HEADER, ARRIVAL_HEADER) for name, _ in headers):
         whole: int = record.timestamp()[1] * NANOSECONDS_PER_MS
         return whole
     raise ForeignRecordError(

@@ -35,9 +35,12 @@ from wallaroo.windows.watermark import (
     WatermarkStore,
 )
 
-# While it follows the wall clock, an upstream reports this often in nanoseconds, between these bounds.
+# While it follows the wall clock, an upstream reports this often in nanoseconds, between these bounds; where
+# windows are open for long, a report to every partition each second would be too many.
 _REPORTS_IN_A_HORIZON = 100
 _REPORT_AT_MOST_EVERY, _REPORT_AT_LEAST_EVERY = 100_000_000, 1_000_000_000
+_REPORTS_IN_A_LONG_HORIZON = 600
+_REPORT_AT_LEAST_EVERY_WHEN_LONG = 10_000_000_000
 
 Late = Counter[str]
 Dropped = Counter[tuple[str, str]]
@@ -264,7 +267,7 @@ def timeline_of(
 def _clock(sub: SubTopology, timing: Timing, partitions: Mapping[str, int]) -> SourceClock | UpstreamClock:
     leads_on = any(isinstance(target, Repartition) and target.windows is not None for target in sub.targets)
     if sub.input.is_source:
-        return SourceClock(timing.idle_timeout, timing.horizon, leads_on=leads_on)
+        return SourceClock(timing.idle_timeout, timing.horizon, leads_on=leads_on, slack=timing.slack)
     topics = {upstream.name: upstream.topic for upstream in sub.input.upstreams}
     expected = [upstream_id(name, n) for name, topic in topics.items() for n in range(partitions[topic])]
     return UpstreamClock(expected, topics, timing.horizon, leads_on=leads_on)
@@ -292,4 +295,5 @@ def _reports(
 
 
 def _report_every(horizon: int) -> int:
-    return min(max(horizon // _REPORTS_IN_A_HORIZON, _REPORT_AT_MOST_EVERY), _REPORT_AT_LEAST_EVERY)
+    every = min(max(horizon // _REPORTS_IN_A_HORIZON, _REPORT_AT_MOST_EVERY), _REPORT_AT_LEAST_EVERY)
+    return max(every, min(horizon // _REPORTS_IN_A_LONG_HORIZON, _REPORT_AT_LEAST_EVERY_WHEN_LONG))

@@ -117,10 +117,13 @@ class SourceClock:
     `leads_on` says that a repartition topic is told of it. The wait begins with the last record that was
     processed: if the partition still ends there, none has come since. After the horizon no window is open
     that a record has opened, so the wall clock moves the watermark no further than that, whatever it shows.
+    Before the idle timeout it follows the wall clock too, but `slack` behind: a record that comes no more
+    than that later than the one before it is not late.
     """
 
-    def __init__(self, idle_timeout: int, horizon: int, *, leads_on: bool) -> None:
+    def __init__(self, idle_timeout: int, horizon: int, *, leads_on: bool, slack: int | None = None) -> None:
         self._idle_timeout = idle_timeout
+        self._slack = idle_timeout if slack is None else min(slack, idle_timeout)
         self._horizon = horizon
         self._leads_on = leads_on
         self.upstreams: Mapping[str, WatermarkStatus] = {}
@@ -168,7 +171,9 @@ class SourceClock:
             goals.append(self.pause.base + self._horizon)
         if not goals:
             return None
-        return max(self._retry_ms, self.pause.reaches(min(goals), self._idle_timeout))
+        wanted = min(goals)
+        behind = self.pause.reaches(wanted + self._slack, self._slack)
+        return max(self._retry_ms, min(behind, self.pause.reaches(wanted, self._idle_timeout)))
 
     def ask(self, now_ms: int) -> Question:
         self._question = Question(now_ms, self._position or 0, self.watermark, {}, of_input=True)
@@ -189,6 +194,8 @@ class SourceClock:
         elif elapsed >= self._idle_timeout:
             self.watermark = max(self.watermark, self.pause.base + min(elapsed, self._horizon))
             self.idle = self.idle or elapsed >= self._horizon
+        elif elapsed > self._slack:
+            self.watermark = max(self.watermark, self.pause.base + elapsed - self._slack)
         self.rests_at = end if self.idle else UNKNOWN
         self._checked = True
 

@@ -81,9 +81,9 @@ def test_partitions_that_are_not_yet_owned_can_be_released():
 def test_the_lag_counts_what_is_not_delivered_and_no_markers_behind_the_last_record():
     waiting, done = Position(read=9, delivered=4, committed=4), Position(read=9, delivered=9, committed=9)
     done.end = waiting.end = 10
-    assert [position.lag(high=10) for position in (waiting, done)] == [6, 0]
+    assert [10 - position.done for position in (waiting, done)] == [6, 0]
 
 
 def test_the_lag_counts_what_is_delivered_and_not_committed():
-    assert Position(read=9, delivered=9, committed=4, end=10).lag(high=10) == 6
-    assert Position(read=9, delivered=7, committed=-1).lag(high=10) == 3
+    assert 10 - Position(read=9, delivered=9, committed=4, end=10).done == 6
+    assert 10 - Position(read=9, delivered=7, committed=-1).done == 3

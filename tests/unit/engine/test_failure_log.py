@@ -55,3 +55,14 @@ def test_what_was_held_back_is_logged_when_the_second_is_over_even_if_nothing_fa
     log.flush()
     log.flush()
     assert lines(caplog) == [("WARNING", "add", 1, 0), ("WARNING", "add", 2, 4)]
+
+
+def test_late_records_that_are_dropped_are_a_warning_once_in_ten_seconds(log, caplog, clock):
+    for _ in range(3):
+        log.add_late({("sums", "late"): 2, ("sums", "filtered"): 5})
+    clock.advance(10_000)
+    log.add_late({("sums", "late"): 1})
+    assert [(r.levelname, r.getMessage(), r.stage, r.records) for r in caplog.records] == [
+        ("WARNING", "late records dropped", "sums", 2),
+        ("WARNING", "late records dropped", "sums", 5),
+    ]

@@ -36,6 +36,7 @@ def new_task(partition, start, _stores):
 
 new_task.future = FutureBound()
 new_task.partitions = 4
+new_task.stages = {}
 
 
 def run_loop(consumer, write, list_size, clock, **settings):

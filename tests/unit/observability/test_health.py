@@ -68,15 +68,15 @@ def test_the_reasons_of_all_workers_are_listed():
 
 
 def test_assigned_restored_and_connected_loops_are_ready():
-    assert readiness([WORKER, replace(WORKER, index=1)], 110.0) == HealthReport(True, ())
+    assert readiness([WORKER, replace(WORKER, index=1)], 105.0) == HealthReport(True, ())
 
 
 def test_a_worker_without_partitions_is_ready_once_the_group_has_said_so():
-    assert readiness([with_loop(partitions=0)], 110.0).ok
+    assert readiness([with_loop(partitions=0)], 105.0).ok
 
 
 def test_without_workers_nothing_is_ready():
-    (reason,) = readiness([], 110.0).reasons
+    (reason,) = readiness([], 105.0).reasons
     assert "no worker has been started" in reason
 
 
@@ -94,14 +94,14 @@ def test_without_workers_nothing_is_ready():
     ],
 )
 def test_what_is_missing_is_said_for_the_one_loop_that_lacks_it(worker, reason):
-    report = readiness([worker], 110.0)
+    report = readiness([worker], 105.0)
     assert not report.ok
     assert len(report.reasons) == 1
     assert report.reasons[0].startswith(reason)
 
 
 def test_a_loop_that_lacks_several_things_says_them_all():
-    assert len(readiness([with_loop(assigned=False, connected=False)], 110.0).reasons) == 2
+    assert len(readiness([with_loop(assigned=False, connected=False)], 105.0).reasons) == 2
 
 
 FAILING = replace(
@@ -134,3 +134,10 @@ def test_a_worker_that_is_not_running_says_how_it_ended():
         [replace(WORKER, alive=False, deaths=1, last_death="killed by SIGKILL")], 110.0
     ).reasons
     assert reason.startswith("worker 0 is not running (killed by SIGKILL); ")
+
+
+@pytest.mark.parametrize(("now", "ok"), [(109.0, True), (109.1, False)])
+def test_a_worker_that_stands_still_is_not_ready_within_ten_seconds(now, ok):
+    report = readiness([WORKER], now)
+    assert report.ok is ok
+    assert ok or "worker 0 has not answered for 9 s" in report.reasons[0]

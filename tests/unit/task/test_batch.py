@@ -171,3 +171,20 @@ def test_a_decoder_may_fill_one_object_again_and_again():
     batch = made.collect()
     assert written(batch) == [b"a", b"b", b"c"]
     assert batch.dropped == {("source", "filtered"): 1}
+
+
+def test_while_a_record_is_in_user_code_another_thread_can_see_which_one():
+    seen = []
+    made = task(Apply("look", lambda value: seen.append(made.in_progress)))
+    some = records(b"a", b"b", b"c")
+    made.process(some)
+    assert seen == [(record, True) for record in some]
+    assert made.in_progress is None
+
+
+def test_so_it_can_while_a_record_is_decoded():
+    seen = []
+    made = task(decode=lambda value: seen.append(made.in_progress) or value.decode())
+    some = records(b"a", b"b", b"c")
+    made.process(some)
+    assert seen == [(record, True) for record in some]

@@ -3,15 +3,25 @@
 from zlib import crc32
 
 import msgspec
+import pytest
 
 from tests.unit.task.fakes import PARTITIONS, record, records, task
 from tests.unit.task.steps import ADD, TOTALS, UPPER, carefully, keep_unstorable
 from wallaroo.record import Partition, Rewind
 from wallaroo.task.limits import RecordLimits
-from wallaroo.task.record_batch import MILLISECONDS, decode_batch, encode_batch, expand_batches, is_batch
+from wallaroo.task.record_batch import (
+    MILLISECONDS,
+    decode_batch,
+    encode_batch,
+    expand_batches,
+    is_batch,
+    records_in,
+)
 from wallaroo.testing.logs import Message, Record
 from wallaroo.topology.model import Repartition
 from wallaroo.topology.steps import ApplyMulti, Update
+from wallaroo.windows.control import encode_report
+from wallaroo.windows.watermark import NO_WATERMARK
 
 HOP = (Repartition("first letter", "repartition", lambda value: value[0]),)
 AT = Partition("in", 1)
@@ -158,3 +168,17 @@ def test_the_replay_window_is_counted_in_records_not_in_record_batches():
     some += expand_batches([packed(*[b"1Sbad"] * 250, offset=n) for n in range(2, 4)], AT)
     carefully(made, some)
     assert made._replay_window.last_offset == 3 + 4
+
+
+@pytest.mark.parametrize("size", [2, 15, 16, 100, 70_000])
+def test_a_record_batch_says_how_many_records_it_holds(size):
+    value = encode_batch(MILLISECONDS, [(b"v", b"k", 1_000, n) for n in range(size)], [("in", 1, 0)])
+    assert records_in(Message(Record("repartition", 0, 0, value, None, 0))) == size
+    without = encode_batch(MILLISECONDS, [(b"v", b"k", 1_000)] * size, None)
+    assert records_in(Message(Record("repartition", 0, 0, without, None, 0))) == size
+
+
+def test_a_record_by_itself_is_one_and_a_control_record_none():
+    control = encode_report("in/0", NO_WATERMARK)
+    messages = [record(0, b"2R", b"k"), record(0, None, None), record(0, control), record(0, b"{}")]
+    assert [records_in(message) for message in messages] == [1, 1, 0, 1]

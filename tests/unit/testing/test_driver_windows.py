@@ -17,6 +17,12 @@ from tests.properties.window_samples import (
 from wallaroo.testing import ApplicationDriver
 
 PLACE = "place-in-oldest-window"
+MINUTE_MS, HOUR_MS = 60_000, 3_600_000
+MINUTE = MINUTE_MS * MS
+
+
+def of_key(partition_of):
+    return lambda message: partition_of(message.key)
 
 
 def driver_with(windows, *times):
@@ -79,6 +85,33 @@ def test_looking_changes_nothing():
     made = driver_with(Shape(range=10, slide=10).declared(), 1)
     made.state("Gather", "a")[0].append("something else")
     assert made.state("Gather", "a") == {0: [0]}
+
+
+def test_an_hourly_window_with_one_quiet_partition_comes_a_minute_after_its_hour():
+    made = ApplicationDriver(behind_a_hop(Shape(HOUR_MS, HOUR_MS).declared()), {"in": 2})
+    partition_of = {"quiet": 0, "busy": 1}.get
+    send(made, [Message("quiet", 1, 50 * MINUTE), Message("busy", 2, 50 * MINUTE)], of_key(partition_of))
+    made.run()
+    made.advance(10 * MINUTE_MS + 59_000)
+    send(made, [Message("busy", 3, 61 * MINUTE)], of_key(partition_of))
+    made.run()
+    assert read(made) == {}
+    made.advance(11_000)
+    made.run()
+    assert read(made) == {"quiet": [((1,), HOUR_MS - 1)], "busy": [((2,), HOUR_MS - 1)]}
+
+
+def test_a_record_of_a_quiet_partition_that_comes_a_minute_later_than_the_last_one_is_not_late():
+    made = ApplicationDriver(behind_a_hop(Shape(HOUR_MS, HOUR_MS).declared()), {"in": 2})
+    partition_of = {"quiet": 0, "busy": 1}.get
+    send(made, [Message("quiet", 1, 50 * MINUTE), Message("busy", 2, 50 * MINUTE)], of_key(partition_of))
+    made.run()
+    made.advance(10 * MINUTE_MS + 59_000)
+    send(made, [Message("busy", 3, 61 * MINUTE), Message("quiet", 4, 60 * MINUTE - MS)], of_key(partition_of))
+    made.run()
+    made.advance(2 * HOUR_MS)
+    made.run()
+    assert sorted(values for (values, _) in read(made)["quiet"]) == [(1, 4)]
 
 
 def test_an_idle_timeout_is_the_setting_of_that_name():

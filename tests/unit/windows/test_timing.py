@@ -107,6 +107,12 @@ def test_an_idle_timeout_that_is_set_counts_for_all_that_keep_time():
     }
 
 
+def test_by_default_the_wall_clock_is_followed_a_minute_behind_and_not_where_a_timeout_is_set():
+    by_default = subs_of(two_hops())["in"]
+    assert by_default.timing.slack == wallaroo.minutes(1)
+    assert with_idle_timeout(by_default, 7).timing.slack is None
+
+
 def test_an_idle_timeout_that_is_not_set_changes_nothing():
     sub = subs_of(two_hops())["in"]
     assert with_idle_timeout(sub, None) is sub

@@ -35,6 +35,40 @@ def test_an_idle_source_asks_when_the_idle_timeout_is_over_and_follows_the_wall_
     assert clock.due_ms(1_019 * MS) == 119
 
 
+def test_before_the_idle_timeout_a_source_follows_the_wall_clock_as_far_behind_as_the_slack():
+    clock = source(idle_timeout_ms=3_600, horizon_ms=3_600, slack=60 * MS)
+    assert look(clock, 100, 159) == (1_000, False)
+    assert clock.due_ms(1_500 * MS) == 660
+    clock.answer(clock.ask(660), 5, {})
+    assert (clock.watermark, clock.idle) == (1_500 * MS, False)
+    clock.answer(clock.ask(3_699), 5, {})
+    assert clock.watermark == (1_000 + 3_539) * MS
+    clock.answer(clock.ask(3_700), 5, {})
+    assert (clock.watermark, clock.idle) == (4_600 * MS, True)
+
+
+def test_a_source_that_follows_behind_is_stopped_by_a_backlog_too():
+    clock = source(idle_timeout_ms=3_600, horizon_ms=3_600, slack=60 * MS)
+    look(clock, 100)
+    clock.answer(clock.ask(1_000), 6, {})
+    assert clock.watermark == 1_000 * MS
+    assert clock.due_ms(1_001 * MS) == 2_000
+
+
+def test_a_slack_longer_than_the_idle_timeout_means_nothing():
+    clock = source(slack=60 * MS)
+    look(clock, 100)
+    assert clock.due_ms(1_001 * MS) == 110
+
+
+@given(st.integers(0, 4_000), st.integers(0, 59))
+def test_a_record_that_is_late_by_less_than_the_slack_is_in_front_of_the_watermark(pause_ms, later_ms):
+    clock = source(idle_timeout_ms=10_000, horizon_ms=10_000, slack=60 * MS)
+    look(clock, 100)
+    clock.answer(clock.ask(100 + pause_ms), 5, {})
+    assert clock.watermark <= (1_000 + max(0, pause_ms - later_ms)) * MS
+
+
 def test_nothing_is_asked_before_something_can_come_of_it():
     clock = source(leads_on=False)
     look(clock, 100)

@@ -64,6 +64,8 @@ class GeneratorLoop:
         self._member = GroupMember(generator.positions, settings, None, self, {"generator": self.name})
         self._owner = False
         self._problem: str | None = None
+        value = f"the next value of the generator of {generator.source!r}"
+        self._slow = self.metrics.watch_user_code(generator.topic, {}, clock, lambda _number: None, value)
         self._backoff = Backoff()
         # So many values are still generated in a batch of their own, because user code has raised.
         self._one_by_one = 0
@@ -80,6 +82,7 @@ class GeneratorLoop:
         self._stopping.set()
 
     def status(self) -> LoopStatus:
+        slow = self.metrics.look_for_slow()
         return LoopStatus(
             self.name,
             self._member.answered,
@@ -87,7 +90,7 @@ class GeneratorLoop:
             restoring=int(self._owner and self._topics is None),
             connected=True,
             problem=self._problem,
-            obstacle=self._commits.obstacle(),
+            obstacle=slow or self._commits.obstacle(),
             uncommitted=self._commits.uncommitted,
         )
 
@@ -144,10 +147,13 @@ class GeneratorLoop:
             if self._task is None:
                 self._task = self._new_task(topics.position)
             until = self._clock.monotonic() + _MOST_SECONDS
+            self._slow.work = self._clock.monotonic(), None
             topics.pending = self._task.collect(most, lambda: self._clock.monotonic() >= until)
         except BaseException as error:  # user code
             self._restart(error)
             return
+        finally:
+            self._slow.work = None
         if topics.pending is None:
             self._due = self._clock.monotonic() + _IDLE_SECONDS
 
