@@ -113,8 +113,10 @@ def test_a_password_that_is_wrong_is_told_while_the_service_waits(service):
 
 def test_a_listener_that_sends_clients_elsewhere_is_told_while_the_service_waits(service, stack):
     container = service(bootstrap_servers="kafka:9092")
-    wait_until(lambda: f"{stack.servers}/1: Connect to" in words(container))
-    wait_until(lambda: "Kafka cannot be reached at kafka:9092: " in page(container, "/readyz")[1])
+    wait_until(lambda: f"Kafka cannot be reached brokers={stack.servers} " in words(container))
+    wait_until(
+        lambda: f"; see bootstrap_servers; {stack.servers}: Connect to" in page(container, "/readyz")[1]
+    )
     assert "Traceback" not in words(container)
 
 

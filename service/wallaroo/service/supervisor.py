@@ -2,8 +2,9 @@
 
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import wait
+from contextlib import contextmanager
 
 from confluent_kafka import KafkaException
 
@@ -85,7 +86,8 @@ class Supervisor:
 
     def run(self) -> Exit:
         """Until stopped, or until a worker ends with a code that says trying again is no use."""
-        partitions = self._prepared()
+        with self._noting_outages():
+            partitions = self._prepared()
         if partitions is None:
             return Exit.CLEAN
         self.workers = self._start_workers(partitions)
@@ -136,6 +138,23 @@ class Supervisor:
         for event in self._outages.update(seen, now, self._clock.now_ms()):
             _log.log(logging.ERROR if event.is_begin else logging.INFO, event.name, extra=dict(event.fields))
 
+    @contextmanager
+    def _noting_outages(self) -> Iterator[None]:
+        """Say why Kafka does not answer, while this thread waits for its answer."""
+        answered = threading.Event()
+
+        def note() -> None:
+            while not answered.wait(_TICK_SECONDS):
+                self._note_outages()
+
+        noting = threading.Thread(target=note, name="outages", daemon=True)
+        noting.start()
+        try:
+            yield
+        finally:
+            answered.set()
+            noting.join()
+
     def refresh(self, timeout_seconds: float = ANSWER_SECONDS) -> None:
         """Ask all workers at once for measurements and status; those of a silent worker stay as they were."""
         wait([worker.ask_status() for worker in self.workers if not worker.is_silent], timeout_seconds)
@@ -152,7 +171,7 @@ class Supervisor:
                     f"Kafka cannot be reached at {self._cluster}: {reason}; see bootstrap_servers"
                 )
                 text = self._obstacle + self._first_cause()
-                if text != said:
+                if text != said and not self._outages.is_open:
                     _log.warning("waiting for Kafka", extra={"error": text})
                 said = text
                 self._stopping.wait(self._retry_seconds)
