@@ -112,6 +112,7 @@ def watch_topics(
     places = [(hop, number) for hop in sub.hops for number in range(context.partitions[hop])]
     ends = end_offsets(admin, places, _REQUEST_SECONDS)
     context.used_topics.update(topic for (topic, _), end in ends.items() if end)
-    ids = ask_topic_ids(admin, [sub.input.topic, *(store.changelog for store in sub.stores)])
+    topics = [sub.input.topic, *(store.changelog for store in sub.stores)]
+    ids = ask_topic_ids(admin, topics)
     context.topic_ids.update(ids)
-    return TopicWatch(admin, ids, clock)
+    return TopicWatch(admin, {**dict.fromkeys(topics), **ids}, clock)

@@ -49,12 +49,21 @@ def ask_topic_ids(admin: AdminClient, topics: Iterable[str]) -> dict[str, str]:
     return retry(ask)
 
 
-class TopicWatch:
-    """Asks now and then whether topics are still those with these ids; never waits for an answer."""
+def topic_watch(admin: AdminClient, topics: Iterable[str], clock: Clock) -> "TopicWatch":
+    """A watch over topics as they are now; raises as `ask_topic_ids` does."""
+    topics = list(topics)
+    return TopicWatch(admin, {**dict.fromkeys(topics), **ask_topic_ids(admin, topics)}, clock)
 
-    def __init__(self, admin: AdminClient, topic_ids: Mapping[str, str], clock: Clock) -> None:
+
+class TopicWatch:
+    """Asks now and then whether topics are still those with these ids; never waits for an answer.
+
+    Without an id, a topic may be gone already, as where a worker died of that: then the first id is its own.
+    """
+
+    def __init__(self, admin: AdminClient, topic_ids: Mapping[str, str | None], clock: Clock) -> None:
         self._admin = admin
-        self._topic_ids = topic_ids
+        self._topic_ids = dict(topic_ids)
         self._clock = clock
         self._asked = clock.monotonic()
         self._answers: Answers | None = None
@@ -87,10 +96,13 @@ class TopicWatch:
                     ) from error
             return
         self._missing_since.pop(topic, None)
-        if found is not None and found != self._topic_ids[topic]:
+        if found is None:
+            return
+        known = self._topic_ids[topic] = self._topic_ids[topic] or found
+        if found != known:
             raise KafkaSetupError(
                 f"the topic {topic} was deleted and made anew while the service was running: its id was "
-                f"{self._topic_ids[topic]} and is {found}, and the offsets of this group are not its own; "
+                f"{known} and is {found}, and the offsets of this group are not its own; "
                 "start the service again, which says what to do"
             )
 

@@ -1,6 +1,7 @@
 """How the class of a stored object is known: its store declares it, or the message names it."""
 
 import pickle
+from collections import deque
 from collections.abc import Callable
 from functools import cached_property
 from typing import Any, is_typeddict
@@ -16,6 +17,9 @@ from wallaroo.serde.stand_ins import NAMELESS
 
 # Behind the pickle of a dict in a store of another class; readers of pickles stop before it.
 _DICT = b" "
+
+# Stored by a state that was one itself, these cannot become objects with fields.
+_NEVER_OBJECTS = frozenset({bool, int, float, str, bytes, bytearray, list, set, frozenset, deque})
 
 PickleAttributes = Callable[[dict[str, Any]], bytes | None]
 
@@ -83,6 +87,10 @@ class ClassFromStore:
             return self._complete(value) if self._may_change else value
         if type(value) is dict and self._may_have_been_dict and not payload.endswith(_DICT):
             return self.maker_of(kind)(value)
+        if type(value) in _NEVER_OBJECTS and self._may_have_been_dict and not issubclass(kind, tuple):
+            raise StoredValueError(
+                f"a stored {type(value).__name__} is no {kind.__qualname__}: the state was of another kind"
+            )
         return value
 
     def marked(self, value: Any, pickled: bytes) -> bytes:

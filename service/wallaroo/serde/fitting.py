@@ -7,6 +7,7 @@ Rules for whoever edits this file:
 
 import copyreg
 import dataclasses
+import inspect
 import io
 import pickle
 import threading
@@ -15,8 +16,10 @@ from functools import cache
 from typing import Any, ClassVar, NamedTuple
 
 from pydantic import BaseModel, RootModel
+from pydantic_core import PydanticUndefined
 
 from wallaroo.errors import StoredValueError
+from wallaroo.serde.old_names import aliases_of, by_field
 from wallaroo.serde.revive import fields_of, is_generated, is_named_tuple, maker_of, missing_field
 
 _MODEL_STATE = frozenset(
@@ -204,7 +207,8 @@ def _fits(kind: Any, state: Any) -> bool:
     names = found.in_dict.keys() | found.in_slots.keys()
     if issubclass(kind, BaseModel):
         known = names.union(state.get(_LACKING, ())) if found.is_model else names
-        return found.is_model and kind.model_fields.keys() <= known and _has_place(kind, names)
+        expected = kind.model_fields.keys() | _private_defaults(kind)
+        return found.is_model and expected <= known and _has_place(kind, names)
     fields = fields_of(kind)
     is_filled_by_name = is_generated(getattr(kind, "__setstate__", None))
     if found.is_model or (found.in_dict and not fields.has_dict and not is_filled_by_name):
@@ -225,6 +229,17 @@ def _list_fits(kind: Any, state: list[Any]) -> bool:
     return True
 
 
+@cache
+def _private_defaults(kind: Any) -> frozenset[str]:
+    """The private attributes of a model that every object of it begins with."""
+    declared = kind.__private_attributes__.items()
+    return frozenset(
+        name
+        for name, field in declared
+        if field.default is not PydanticUndefined or field.default_factory is not None
+    )
+
+
 def _has_place(kind: Any, names: Iterable[str]) -> bool:
     if kind.model_config.get("extra") == "allow":
         return True
@@ -235,12 +250,22 @@ def _fill(filled: Any, kind: Any, state: Any) -> None:
     found = _state_of(state)
     attributes = {} if found is None else {**found.in_dict, **found.in_slots}
     if issubclass(kind, BaseModel):
-        set_names = (
-            state["__pydantic_fields_set__"] if found is not None and found.is_model else {*attributes}
-        )
-        _fill_model(filled, kind, attributes, set_names)
+        is_model = found is not None and found.is_model
+        set_names = state["__pydantic_fields_set__"] if is_model else attributes
+        aliases = aliases_of(kind)
+        set_names = {aliases.get(name, name) for name in set_names}
+        _fill_model(filled, kind, by_field(kind, attributes), set_names)
     else:
         fields_of(kind).fill(filled, attributes)
+
+
+def _private_default(field: Any, fields: Mapping[str, Any]) -> Any:
+    if field.default_factory is None:
+        return field.get_default()
+    # The older of the supported versions of pydantic take no arguments, and call the factory.
+    if "call_default_factory" not in inspect.signature(type(field).get_default).parameters:
+        return field.get_default()
+    return field.get_default(call_default_factory=True, validated_data=dict(fields))
 
 
 def _fill_model(filled: Any, kind: Any, attributes: dict[str, Any], set_names: Iterable[str]) -> None:
@@ -254,8 +279,10 @@ def _fill_model(filled: Any, kind: Any, attributes: dict[str, Any], set_names: I
         else:
             fields[name] = field.get_default(call_default_factory=True, validated_data=fields)
     for name, field in kind.__private_attributes__.items():
-        held = attributes[name] if name in attributes else field.get_default()
-        private[name] = held
+        if name in attributes:
+            private[name] = attributes[name]
+        elif name in _private_defaults(kind):
+            private[name] = _private_default(field, fields)
     others = {name: held for name, held in attributes.items() if name not in fields and name not in private}
     takes_extra = kind.model_config.get("extra") == "allow"
     BaseModel.__setstate__(

@@ -36,6 +36,7 @@ from wallaroo.serde.formats import (
     TEXT,
     unknown_format,
 )
+from wallaroo.serde.old_names import all_aliases
 from wallaroo.serde.pickle import RestrictedPickle
 from wallaroo.serde.revive import held_by, slots_in
 
@@ -240,10 +241,14 @@ class ObjectCodec:
             make = self._classes.maker_of(kind)
             return lambda payload: make(read_json(payload))
         validate, make_from_json = model_validator(kind), self._classes.model_maker(kind)
+        aliases = [f'"{alias}":'.encode() for alias in all_aliases(kind)]
 
         def read_model(payload: bytes) -> Any:
             try:
-                made = validate(payload, by_alias=False, by_name=True)
+                if aliases and any(alias in payload for alias in aliases):
+                    made = make_from_json(payload)
+                else:
+                    made = validate(payload, by_alias=False, by_name=True)
             except ValueError:
                 made = make_from_json(payload)
             if payload[-1] in MARKS:

@@ -23,6 +23,7 @@ from pydantic import BaseModel
 from pydantic_core import to_json
 
 from wallaroo.errors import Interrupt, StoredValueError
+from wallaroo.serde.old_names import by_field, json_by_field, kept_private
 
 Make = Callable[[dict[str, Any]], Any]
 MakeAll = Callable[[Sequence[dict[str, Any]]], list[Any]]
@@ -194,6 +195,13 @@ class Fields:
         missing = self.expected(attributes) - attributes.keys()
         if not missing:
             return
+        kept = kept_private(self.kind, attributes.keys() - self.expected(attributes), missing)
+        self._put(made, {name: attributes[old] for name, old in kept.items()})
+        if self.has_dict:
+            # The way back would find it there as it was now.
+            for old in kept.values():
+                made.__dict__.pop(old, None)
+        missing -= kept.keys()
         fresh = self._fresh(attributes)
         held = {} if fresh is None else held_by(fresh, self.slots)
         for name in missing:
@@ -249,7 +257,7 @@ class Model:
         """The model of its JSON, where this does not validate as it is."""
         kind, validator = self._kind, self._kind.__pydantic_validator__
         try:
-            fields = self._fields(json.loads(payload))
+            fields = self._fields(json_by_field(kind, json.loads(payload)))
             # What a model within has lost is not its fault either.
             ignored: Any = {} if self._takes_extra else {"extra": "ignore"}
             return validator.validate_json(
@@ -264,7 +272,7 @@ class Model:
         return self._completed(
             {
                 name: held
-                for name, held in attributes.items()
+                for name, held in by_field(self._kind, attributes).items()
                 if name in declared or (others and name not in self._private)
             }
         )
@@ -299,7 +307,8 @@ def _struct_maker(kind: Any, initial: Initial | None) -> Make:
             return kind(**attributes)
         except TypeError as error:
             if not attributes.keys() <= names:
-                return make_struct({name: held for name, held in attributes.items() if name in names})
+                known = by_field(kind, attributes)
+                return make_struct({name: held for name, held in known.items() if name in names})
             fresh = _fresh(kind, initial, {}, known_first=False)
             if fresh is None or names <= attributes.keys():
                 raise StoredValueError(f"a stored {kind.__qualname__} cannot be made: {error}") from error

@@ -5,7 +5,7 @@ from functools import partial
 from wallaroo.connectors.delivery import DeliveryLoop
 from wallaroo.connectors.generator.loop import GeneratorLoop
 from wallaroo.connectors.generator.task import Positions
-from wallaroo.connectors.generator.topics import open_topics
+from wallaroo.connectors.generator.topics import open_topics, watch_topics
 from wallaroo.connectors.kafka_remote.producers import RefusedRecords
 from wallaroo.connectors.kafka_remote.sink import KafkaSink
 from wallaroo.connectors.tcp.ingest import IngestLoop
@@ -42,9 +42,12 @@ def build_generators(worker: WorkerContext) -> list[GeneratorLoop]:
         dead = loaded.topology.dead_letters
         open_generator = partial(open_topics, generator, reader, settings, client_id, worker.probe, dead)
         positions = Positions(generator, loaded.codecs)
-        loops.append(
-            GeneratorLoop(generator, positions, open_consumer, open_generator, settings, worker.clock)
-        )
+        loop = GeneratorLoop(generator, positions, open_consumer, open_generator, settings, worker.clock)
+        # The embedded broker has no topic ids.
+        if not settings.embedded_broker:
+            watch_id = f"{client_id}-watch"
+            loop.watch_topics_by(partial(watch_topics, generator, settings, watch_id, worker.clock))
+        loops.append(loop)
     return loops
 
 

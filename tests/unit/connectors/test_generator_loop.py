@@ -12,7 +12,7 @@ from wallaroo.connectors.generator.loop import GeneratorLoop
 from wallaroo.connectors.generator.task import POSITION_KEY, Positions
 from wallaroo.connectors.generator.topics import GeneratorTopics
 from wallaroo.engine.transaction import COMMITTED, CommitResult
-from wallaroo.errors import CommitError, StopProcessing, class_name_of
+from wallaroo.errors import CommitError, KafkaSetupError, StopProcessing, class_name_of
 from wallaroo.serde.codecs import codecs_of
 from wallaroo.settings import Settings
 from wallaroo.topology.model import Generator
@@ -65,6 +65,11 @@ class Kafka:
         self.batches = []
         self.opened = 0
         self.backlog = Backlog()
+        self.is_gone = False
+
+    def check_topics(self):
+        if self.is_gone:
+            raise KafkaSetupError("the topic positions is gone")
 
     # The group's side.
 
@@ -129,6 +134,7 @@ def run(kafka, monkeypatch):
         positions = Positions(generator, codecs_of(None))
         made = Settings(**settings)
         loop = GeneratorLoop(generator, positions, lambda: kafka, kafka.open_topics, made, kafka.clock)
+        loop.watch_topics_by(lambda: kafka.check_topics)
         statuses = []
 
         def stop():
@@ -233,3 +239,9 @@ def test_whatever_a_generator_raises_it_begins_anew_and_nothing_is_lost(kafka, r
     run(polls=60, failures={20: 1})
     assert values(kafka) == up_to(len(kafka.written))
     assert len(kafka.written) >= 20
+
+
+def test_topics_that_are_gone_end_the_loop_also_where_it_is_not_the_owner(run, kafka):
+    kafka.script = {3: lambda: setattr(kafka, "is_gone", True)}
+    with pytest.raises(KafkaSetupError, match="is gone"):
+        run(9)

@@ -8,7 +8,7 @@ from confluent_kafka import KafkaError, KafkaException
 
 from wallaroo.clock import ManualClock
 from wallaroo.errors import KafkaSetupError
-from wallaroo.kafka.topic_ids import TopicWatch, ask_topic_ids
+from wallaroo.kafka.topic_ids import TopicWatch, ask_topic_ids, topic_watch
 
 OLD, NEW = "o" * 22, "n" * 22
 
@@ -38,9 +38,9 @@ class Cluster:
 
 
 class Watching:
-    def __init__(self, cluster):
+    def __init__(self, cluster, known=OLD):
         self.cluster, self.clock = cluster, ManualClock()
-        self.watch = TopicWatch(cluster, {"in": OLD}, self.clock)
+        self.watch = TopicWatch(cluster, {"in": known}, self.clock)
 
     def after(self, seconds):
         """Check every tenth of a second."""
@@ -93,3 +93,19 @@ def test_ids_that_the_cluster_does_not_tell_are_left_out():
     forbidden, none = KafkaError.TOPIC_AUTHORIZATION_FAILED, "A" * 22
     cluster = Cluster(known=OLD, secret=forbidden, ancient=none)
     assert ask_topic_ids(cluster, ["known", "secret", "ancient"]) == {"known": OLD}
+
+
+def test_a_topic_that_was_gone_before_the_first_question_ends_the_loop_too():
+    clock, cluster = ManualClock(), Cluster(**{"in": KafkaError.UNKNOWN_TOPIC_OR_PART})
+    watching = Watching(cluster)
+    watching.watch, watching.clock = topic_watch(cluster, ["in"], clock), clock
+    with pytest.raises(KafkaSetupError, match="the topic in is gone"):
+        watching.after(12)
+
+
+def test_a_topic_whose_id_is_not_known_yet_has_the_first_one_that_is_told():
+    watching = Watching(Cluster(**{"in": OLD}), known=None)
+    watching.after(10)
+    watching.cluster.topics["in"] = NEW
+    with pytest.raises(KafkaSetupError, match="made anew"):
+        watching.after(5)

@@ -10,6 +10,8 @@ import pytest
 
 from tests.unit.serde.versions import FORMS, MODULE, Version
 from wallaroo.errors import StoredValueError
+from wallaroo.serde.object_codec import state_codec
+from wallaroo.serde.pickle import RestrictedPickle
 
 
 @pytest.fixture(autouse=True)
@@ -80,3 +82,11 @@ def test_a_state_with_no_more_than_the_defaults_is_read_too(old, new):
     before, after = Version(old), Version(new, a=3)
     read = after.restored(before.stored())
     assert after.is_dict or field(read, "a") == 3
+
+
+@pytest.mark.parametrize("form", [form for form in FORMS if form not in ("named tuple", "typed dict")])
+@pytest.mark.parametrize("stored", [[5], {5}, 5, "5"], ids=["list", "set", "int", "str"])
+def test_a_state_that_was_a_list_or_the_like_cannot_become_an_object(form, stored):
+    pickled = state_codec(type(stored), RestrictedPickle([MODULE])).encode(stored)
+    with pytest.raises(StoredValueError, match=f"a stored {type(stored).__name__} is no Total"):
+        Version(form, a=0).restored(pickled)

@@ -4,13 +4,19 @@ The consumer is asked for the offsets of its group. The admin client's request f
 2.16 crash while the group's coordinator is away.
 """
 
+from collections.abc import Callable
+
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
+from wallaroo.clock import Clock
 from wallaroo.connectors.generator.task import PARTITION, POSITION_KEY
 from wallaroo.errors import KafkaSetupError
+from wallaroo.kafka.clients import admin_client
 from wallaroo.kafka.offsets import request_end_offsets
 from wallaroo.kafka.retry import retry
+from wallaroo.kafka.topic_ids import topic_watch
+from wallaroo.settings import Settings
 from wallaroo.topology.model import Generator
 
 _REQUEST_SECONDS = 10.0
@@ -55,6 +61,14 @@ class Backlog:
             raise KafkaException(found.error)
         # A group that has committed nothing has a negative offset.
         return max(0, int(found.offset))
+
+
+def watch_topics(
+    generator: Generator, settings: Settings, client_id: str, clock: Clock
+) -> Callable[[], None]:
+    """What raises KafkaSetupError once a topic of the generator is gone or made anew; it never waits."""
+    topics = [generator.positions, generator.topic]
+    return topic_watch(admin_client(settings, client_id), topics, clock).check
 
 
 def check_not_lost(consumer: Consumer, generator: Generator) -> None:

@@ -58,6 +58,8 @@ class GeneratorLoop:
         self._positions = positions
         self._open_consumer = open_consumer
         self._open_topics = open_topics
+        self._open_watch: Callable[[], Callable[[], None]] | None = None
+        self._check_topics: Callable[[], None] = lambda: None
         self._settings = settings
         self._clock = clock
         self._stopping = threading.Event()
@@ -74,6 +76,10 @@ class GeneratorLoop:
         self._due = clock.monotonic()
         self._topics: GeneratorTopics | None = None
         self._task: GeneratorTask | None = None
+
+    def watch_topics_by(self, open_watch: Callable[[], Callable[[], None]]) -> None:
+        """Notice that topics are gone or made anew, whoever is the owner; the check is called often."""
+        self._open_watch = open_watch
 
     def resume(self, before: Uncommitted | None) -> None:
         self._commits.resume(before)
@@ -96,6 +102,8 @@ class GeneratorLoop:
 
     def run(self) -> None:
         """Run until stopped; no transaction is open between two turns, so there is nothing to finish."""
+        if self._open_watch is not None:
+            self._check_topics = self._open_watch()
         self._member.join(self._open_consumer())
         while not self._stopping.is_set():
             self._turn()
@@ -104,6 +112,7 @@ class GeneratorLoop:
     def _turn(self) -> None:
         if self._failures.waits:
             self._failures.flush()
+        self._check_topics()
         now = self._clock.monotonic()
         wait = min(_IDLE_SECONDS, max(0.0, self._due - now)) if self._owner else _IDLE_SECONDS
         event = self._member.consumer.poll(wait)

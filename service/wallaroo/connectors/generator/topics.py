@@ -6,6 +6,7 @@ from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from wallaroo.connectors.generator.backlog import Backlog, check_not_lost
+from wallaroo.connectors.generator.backlog import watch_topics as watch_topics  # noqa: PLC0414 - for the loop
 from wallaroo.connectors.generator.refused import WithoutRefused, explain_refusals, without_refused
 from wallaroo.connectors.generator.task import PARTITION, POSITION_KEY, is_position
 from wallaroo.engine.transaction import Commit, CommitResult, Probe, Writer, without_offsets
