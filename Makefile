@@ -10,7 +10,7 @@ SIDE_BY_SIDE := --numprocesses=auto --dist=load --maxschedchunk=1 --durations=20
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test containers lint schemas reference check bench kafka kafka-stop fuzz
+.PHONY: help setup demo test containers lint schemas reference check bench kafka kafka-stop fuzz faults faults-long
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +46,12 @@ fuzz: $(INSTALLED_DEV) ## look for bytes that break a reader, half a minute each
 	@for reader in tests/fuzz/fuzz_*.py; do \
 		PYTHONPATH=. $(PYTHON_IN_VENV) $$reader -max_total_time=30 -timeout=5 -artifact_prefix=build/fuzz/ $(ARGS) || exit 1; \
 	done
+
+faults: $(INSTALLED_DEV) ## torment services on a real Kafka (SEED=n RUNS=n KINDS=a,b): tests/faults/results.json
+	@PYTHONPATH=. $(PYTHON_IN_VENV) -m tests.faults --seed="$(SEED)" --runs="$(RUNS)" --kinds="$(KINDS)" $(ARGS)
+
+faults-long: $(INSTALLED_DEV) ## the same for an hour (SEED=n KINDS=a,b)
+	@PYTHONPATH=. $(PYTHON_IN_VENV) -m tests.faults --minutes=60 --seed="$(SEED)" --kinds="$(KINDS)" $(ARGS)
 
 bench: $(INSTALLED_DEV) ## measure alerts_stateful on a real Kafka: benchmarks/results/ours.json
 	$(PYTHON_IN_VENV) -m benchmarks.ours $(ARGS)

@@ -13,6 +13,7 @@ import pytest
 from scripts.kafka.broker import KafkaBroker
 from scripts.kafka.errors import KafkaUnavailableError
 from tests.kafka.provider import Cluster, any_kafka
+from tests.kafka.proxy import FaultyProxy
 
 # Laws are about results; how long an example takes on a busy machine is none of theirs. In CI the examples
 # are the same each time: a new counter-example is found by a person, who can keep it.
@@ -62,6 +63,16 @@ def kafka_cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
             raise
         request.config.stash[WHY_NO_KAFKA] = str(error)
         pytest.skip(f"no Kafka: {error}")
+
+
+@pytest.fixture(scope="session")
+def kafka_proxy(kafka_cluster: Cluster) -> Iterator[FaultyProxy]:
+    """Another way to that Kafka, on which anything may go wrong."""
+    if kafka_cluster.broker is None:
+        pytest.skip("this Kafka belongs to somebody else; it sends nobody to a proxy")
+    made = FaultyProxy(kafka_cluster.proxy_port, kafka_cluster.proxied_port)
+    yield made
+    made.close()
 
 
 @pytest.fixture(scope="session")

@@ -64,7 +64,7 @@ def create_topic(
 ) -> None:
     """Return when the topic is there and every partition has a leader that answers."""
     admin = _admin(bootstrap)
-    topic = NewTopic(name, num_partitions=partitions, replication_factor=1, config=dict(config or {}))
+    topic = NewTopic(name, num_partitions=partitions, replication_factor=-1, config=dict(config or {}))
     admin.create_topics([topic])[name].result(TIMEOUT_SECONDS)
     wait_until(lambda: _leaders(admin, name) == partitions)
     end_offsets(bootstrap, name, IsolationLevel.READ_UNCOMMITTED)
@@ -221,7 +221,7 @@ def _send(producer: Producer, topic: str, sent: Sent, errors: list[KafkaError]) 
 
 
 def _admin(bootstrap: str) -> AdminClient:
-    return AdminClient({"bootstrap.servers": bootstrap})
+    return AdminClient({"bootstrap.servers": bootstrap, "log_level": 4})
 
 
 def _leaders(admin: AdminClient, topic: str) -> int:

@@ -12,7 +12,6 @@ pytest.register_assert_rewrite("tests.kafka.scenario")
 
 from scripts.kafka.broker import SHORT_LIVED, KafkaBroker  # noqa: E402
 from tests.kafka.lines import LineReceiver  # noqa: E402
-from tests.kafka.provider import Cluster  # noqa: E402
 from tests.kafka.proxy import FaultyProxy, Nothing  # noqa: E402
 from tests.kafka.scenario import Scenario  # noqa: E402 - its assertions are to show what differs
 
@@ -66,20 +65,11 @@ def own_broker(
     broker.stop()
 
 
-@pytest.fixture(scope="session")
-def _proxy(kafka_cluster: Cluster) -> Iterator[FaultyProxy]:
-    if kafka_cluster.broker is None:
-        pytest.skip("this Kafka belongs to somebody else; it sends nobody to a proxy")
-    made = FaultyProxy(kafka_cluster.proxy_port, kafka_cluster.proxied_port)
-    yield made
-    made.close()
-
-
 @pytest.fixture
-def proxy(_proxy: FaultyProxy, kafka_broker: KafkaBroker) -> Iterator[FaultyProxy]:
+def proxy(kafka_proxy: FaultyProxy, kafka_broker: KafkaBroker) -> Iterator[FaultyProxy]:
     """A way to the broker on which requests may come late; quiet again after the test."""
-    yield _proxy
-    _proxy.plan = Nothing()
+    yield kafka_proxy
+    kafka_proxy.plan = Nothing()
 
 
 @pytest.fixture

@@ -1,8 +1,11 @@
 """What tests of a delivery need: a receiver that comes and goes, a loop in a thread, and numbered records."""
 
+import fcntl
 import socket
+import struct
 import subprocess
 import sys
+import termios
 import threading
 from collections import defaultdict
 from contextlib import contextmanager, suppress
@@ -51,6 +54,10 @@ class Receiver:
             with sock, suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)
 
+    def unread_bytes(self):
+        """How much the kernel has taken that has not been read."""
+        return sum(_unread_bytes(sock) for sock in self._open)
+
     def lines(self):
         """Whole lines, connection by connection."""
         return [line for brought in list(self.connections) for line in bytes(brought).split(b"\n")[:-1]]
@@ -79,6 +86,12 @@ class Receiver:
                 if not block:
                     return
                 brought += block
+
+
+def _unread_bytes(sock):
+    with suppress(OSError, ValueError):
+        return struct.unpack("i", fcntl.ioctl(sock, termios.FIONREAD, bytes(4)))[0]
+    return 0
 
 
 def tcp_loop(name, port, settings, worker=0, capacity=CAPACITY):

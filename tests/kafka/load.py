@@ -47,6 +47,7 @@ class Feed:
     def _run(self) -> None:
         for begin in range(0, len(self._records), self._chunk):
             for sent in self._records[begin : begin + self._chunk]:
+                placed = {} if sent.partition < 0 else {"partition": sent.partition}
                 self._producer.produce(
                     self._topic,
                     sent.value,
@@ -54,6 +55,7 @@ class Feed:
                     on_delivery=self._note,
                     timestamp=sent.timestamp_ms,
                     headers=list(sent.headers),
+                    **placed,
                 )
             self._producer.poll(0)
             self._hurry.wait(_TICK_SECONDS)

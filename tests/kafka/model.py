@@ -95,18 +95,18 @@ def totals_in(messages: Iterable[Message]) -> Mapping[bytes, float]:
 
 def dead_in(messages: Iterable[Message]) -> Sequence[str]:
     """Keys and values of dead letters, sorted."""
-    return sorted(_shown(m.key(), m.value()) for m in messages)
+    return sorted(shown(m.key(), m.value()) for m in messages)
 
 
 def dead_as_read(expected: Expected) -> Sequence[str]:
-    return sorted(_shown(_as_read(key), _as_read(value)) for key, value in expected.dead)
+    return sorted(shown(_as_read(key), _as_read(value)) for key, value in expected.dead)
 
 
 def _as_read(data: bytes | str | None) -> bytes | None:
     return data.encode() if isinstance(data, str) else data
 
 
-def _shown(key: bytes | None, value: bytes | None) -> str:
+def shown(key: bytes | None, value: bytes | None) -> str:
     """The same for the same JSON: what fails behind a hop has been written anew."""
     try:
         return f"{key!r}: {json.dumps(json.loads(value or b''))}"

@@ -63,7 +63,7 @@ def any_kafka() -> Iterator[Cluster]:
 def _providers() -> list[Callable[[], AbstractContextManager[Cluster]]]:
     if os.environ.get("KAFKA_BOOTSTRAP_SERVERS"):
         return [_from_environment]
-    return [_from_jars, _from_docker]
+    return [from_jars, _from_docker]
 
 
 @contextmanager
@@ -75,7 +75,7 @@ def _from_environment() -> Iterator[Cluster]:
 
 
 @contextmanager
-def _from_jars() -> Iterator[Cluster]:
+def from_jars() -> Iterator[Cluster]:
     with tempfile.TemporaryDirectory(prefix="wallaroo-kafka-") as folder:
         port, controller, proxied, proxy = (free_port() for _ in range(4))
         properties = {**IMPATIENT, **_listeners(port, controller, proxied, proxy)}

@@ -140,13 +140,19 @@ class RandomResets:
 
 
 class FaultyProxy:
-    """Listens on a port of its own and passes on to `upstream`; `plan` may be replaced at any time."""
+    """Listens on a port of its own and passes on to `upstream`; `plan` may be replaced at any time.
+
+    While `requests_pass` or `answers_pass` is cleared, nothing goes in that direction.
+    """
 
     def __init__(self, port: int, upstream: int) -> None:
         self.plan: Plan = Nothing()
         self.seen: Counter[tuple[str, int]] = Counter()
         self.versions: dict[int, int] = {}
         self.answers: list[tuple[Request, bytes]] = []
+        self.requests_pass, self.answers_pass = threading.Event(), threading.Event()
+        self.requests_pass.set()
+        self.answers_pass.set()
         self._upstream = upstream
         self._lock = threading.RLock()
         self._connections: set[_Connection] = set()
@@ -156,6 +162,12 @@ class FaultyProxy:
     @property
     def address(self) -> str:
         return f"127.0.0.1:{self._listener.getsockname()[1]}"
+
+    def quiet(self) -> None:
+        """From now on nothing goes wrong."""
+        self.plan = Nothing()
+        self.requests_pass.set()
+        self.answers_pass.set()
 
     def close(self) -> None:
         with suppress(OSError):
@@ -249,6 +261,7 @@ class _Connection:
             self.client = request.client
             if self._proxy.admit(request) is None:
                 return
+            self._proxy.requests_pass.wait()
             self._unanswered[request.correlation] = request
             self._upstream.sendall(_framed(frame))
 
@@ -258,6 +271,7 @@ class _Connection:
             if request is not None:
                 self._proxy.answered(request)
             self._next.release()
+            self._proxy.answers_pass.wait()
             self._client.sendall(_framed(frame))
 
 

@@ -53,6 +53,12 @@ class Tail:
                 raise TimeoutError(f"{self._topic} has no end: {len(self.messages)} messages, at last {last}")
         return self.messages
 
+    def poll(self) -> int:
+        """Take what comes within a moment; returns how many messages there are."""
+        for message in self._consumer.consume(10_000, 0.05):
+            self._take(message)
+        return len(self.messages)
+
     def read_to_end(self) -> Sequence[Message]:
         """All messages below the end that the topic has now, an open transaction waited for."""
         ends = end_offsets(self._servers, self._topic, IsolationLevel.READ_UNCOMMITTED)
