@@ -74,8 +74,6 @@ def plan_of(seed: int, kind: Kind, seconds: float = SECONDS) -> Plan:
     rng = random.Random(f"{seed} {kind.name}")  # noqa: S311 - chance, not secrets
     shape = rng.choice(kind.shapes)
     protocol, guarantee = rng.choice(kind.protocols), rng.choice(kind.guarantees)
-    # Of a group of the new protocol, a worker without partitions never says that it is ready.
-    protocol = "classic" if shape == "generator" else protocol
     variant = Variant(shape, protocol, EXACTLY_ONCE if shape in ALWAYS_EXACT else guarantee)
     return Plan(seed, kind.name, variant, seconds, tuple(kind.faults(rng, seconds)))
 

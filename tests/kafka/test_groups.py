@@ -165,3 +165,11 @@ def note_first_offsets(seen, messages):
     for message in messages:
         if message.error() is None:
             seen.setdefault(message.partition(), message.offset())
+
+
+@PROTOCOLS
+def test_members_that_get_no_partition_have_their_answer_too(group):
+    for _ in range(5):
+        group.join()
+    wait_until(lambda: sorted(group.owned()) == [0, 1, 1, 1, 1])
+    wait_until(lambda: group.owned() and all(member.answered for member in group.members))

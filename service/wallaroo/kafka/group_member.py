@@ -14,6 +14,7 @@ Rules for whoever edits this file:
 """
 
 import logging
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -32,6 +33,8 @@ _log = logging.getLogger(__name__)
 
 _REQUEST_SECONDS = 10.0
 _LEAVE_SECONDS = 0.2
+# Longer than a group of the new protocol takes to give out partitions; its members report every five seconds.
+_SILENT_SECONDS = 15.0
 _MOST_POLLS = 25
 
 Partitions = list[TopicPartition]
@@ -93,7 +96,8 @@ class GroupMember:
         log_fields: Mapping[str, str],
         partitions: int = 0,
     ) -> None:
-        self.answered = False
+        self._answer: bool | None = None
+        self._joined = 0.0
         self._partitions = partitions
         self._topic = topic
         self._settings = settings
@@ -102,6 +106,17 @@ class GroupMember:
         self._log_fields = {**log_fields, "topic": topic}
         self._owned: set[int] = set()
         self._is_refused = False
+        self._is_leaving = False
+
+    @property
+    def answered(self) -> bool:
+        """Whether an assignment is complete, even one without partitions.
+
+        A group of the new protocol (KIP-848) has nothing to say to a member that gets none.
+        """
+        if self._answer is None and self._settings.group_protocol == "consumer":
+            return time.monotonic() - self._joined > _SILENT_SECONDS
+        return self._answer is True
 
     @property
     def obstacle(self) -> str:
@@ -114,6 +129,7 @@ class GroupMember:
         With the name of the group, `obstacle` says if its offsets are waited for.
         """
         self.consumer = consumer
+        self._joined = time.monotonic()
         self._unstable = UnstableOffsets(group, self._settings, SystemClock()) if group else None
         consumer.subscribe(
             [self._topic],
@@ -155,6 +171,7 @@ class GroupMember:
 
         Closing alone would not do: a static member keeps its partitions until its session is over.
         """
+        self._is_leaving = True
         self.consumer.unsubscribe()
         for _ in range(_MOST_POLLS):
             if not self._owned:
@@ -178,8 +195,11 @@ class GroupMember:
             raise
 
     def _assign(self, consumer: Consumer, partitions: Partitions) -> None:
+        if self._is_leaving:
+            # They are taken back at once. Asked for their offsets, the group would refuse, again and again.
+            return
         self._log("partitions assigned", partitions)
-        self.answered = False
+        self._answer = False
         if self._offset_reset is None:
             assigned = [Assigned(tp.topic, tp.partition, 0) for tp in partitions]
         else:
@@ -195,7 +215,7 @@ class GroupMember:
             consumer.pause(starts)
         self._owned |= {tp.partition for tp in starts}
         self._owner.on_assigned(assigned)
-        self.answered = True
+        self._answer = True
         self._owner.on_rebalanced()
 
     def _revoke(self, consumer: Consumer, partitions: Partitions) -> None:
