@@ -10,10 +10,13 @@ from typing import Any
 import hypothesis
 import pytest
 
-from scripts.kafka.broker import KafkaBroker
-from scripts.kafka.errors import KafkaUnavailableError
-from tests.kafka.provider import Cluster, any_kafka
-from tests.kafka.proxy import FaultyProxy
+# Its assertions are to show what differs, whoever imports it first.
+pytest.register_assert_rewrite("tests.kafka.scenario")
+
+from scripts.kafka.broker import KafkaBroker  # noqa: E402
+from scripts.kafka.errors import KafkaUnavailableError  # noqa: E402
+from tests.kafka.provider import Cluster, any_kafka  # noqa: E402
+from tests.kafka.proxy import FaultyProxy  # noqa: E402
 
 # Laws are about results; how long an example takes on a busy machine is none of theirs. In CI the examples
 # are the same each time: a new counter-example is found by a person, who can keep it.

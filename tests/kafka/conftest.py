@@ -8,12 +8,10 @@ from pathlib import Path
 
 import pytest
 
-pytest.register_assert_rewrite("tests.kafka.scenario")
-
-from scripts.kafka.broker import SHORT_LIVED, KafkaBroker  # noqa: E402
-from tests.kafka.lines import LineReceiver  # noqa: E402
-from tests.kafka.proxy import FaultyProxy, Nothing  # noqa: E402
-from tests.kafka.scenario import Scenario  # noqa: E402 - its assertions are to show what differs
+from scripts.kafka.broker import SHORT_LIVED, KafkaBroker
+from tests.kafka.lines import LineReceiver
+from tests.kafka.proxy import FaultyProxy, Nothing
+from tests.kafka.scenario import Scenario
 
 HERE = Path(__file__).parent
 

@@ -61,6 +61,9 @@ class DemoService:
 
     def stop(self) -> None:
         """Stop as an operator would: SIGTERM, commit, leave; kill it if that takes too long."""
+        if self.process.pid is None:
+            # Ctrl-C came first.
+            return
         self.process.terminate()
         self.process.join(_STOP_SECONDS)
         self.process.kill()
