@@ -17,7 +17,7 @@ class Change(msgspec.Struct):
     user: str
     number: int
     amount: int
-    nap_seconds: float = 0
+    nap_seconds: float = 0.0
 
 
 class Balance(msgspec.Struct):

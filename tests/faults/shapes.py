@@ -47,7 +47,7 @@ def changes(rng: random.Random, count: int) -> list[Sent]:
     return [_change(rng, user, number) for number, user in enumerate(users)]
 
 
-def change(user: str, number: int, amount: int, nap_seconds: float = 0, partition: int = -1) -> Sent:
+def change(user: str, number: int, amount: int, nap_seconds: float = 0.0, partition: int = -1) -> Sent:
     value = {"user": user, "number": number, "amount": amount, "nap_seconds": nap_seconds}
     return Sent(user, json.dumps(value), partition)
 

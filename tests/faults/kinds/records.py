@@ -24,7 +24,7 @@ def _poisonous(fault: Fault, number: int) -> Sent:
     if fault.action == "raising" and not number % 10:
         return change(f"faulty-{number % 3}", number, 1)
     if fault.action == "nap" and not number % PORTION:
-        return change("user-1", number, 1, nap_seconds=8)
+        return change("user-1", number, 1, nap_seconds=8.0)
     return change("user-hot" if fault.action == "hot" else f"user-{number % 7}", number, 1)
 
 
