@@ -139,6 +139,15 @@ def test_an_error_comes_out_with_its_traceback():
     assert names[-1] == "initial_value"
 
 
+@pytest.fixture
+def ctrl_c():
+    """Ctrl-C interrupts, even where whoever started the tests ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("ctrl_c")
 def test_ctrl_c_ends_the_test_and_the_stage_and_is_no_failure_of_the_record():
     def stay(_):
         try:
