@@ -97,7 +97,7 @@ def test_on_error_stop_ends_the_service_with_nothing_committed_behind_the_record
 def test_what_a_stranger_writes_to_an_internal_topic_ends_the_service_once_and_can_be_put_aside(scenario):
     internal = f"{scenario.application_id}-extract-user-repartition"
     service = scenario.start()
-    produce(scenario.servers, internal, [Sent("rex", b"strange")])
+    produce(scenario.servers, internal, [Sent("rex", b"1Pstrange")])
     assert service.wait() == 2
     words = service.words()
     place = re.escape(internal) + r"\[\d\]@\d+"

@@ -88,7 +88,7 @@ def test_a_password_stands_in_no_line_of_a_service_that_cannot_reach_kafka(scena
     }
     scenario.application = "tests.kafka.module_effects"
     service = scenario.launch(secrets)
-    wait_until(lambda: "waiting for Kafka" in service.words())
+    wait_until(lambda: "a connection to Kafka is refused" in service.words())
     assert service.stop() == 0
     assert "s3cret" not in service.words()
 

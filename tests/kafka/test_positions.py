@@ -226,7 +226,7 @@ def test_a_changelog_that_was_deleted_is_refused_until_all_begins_anew(shop, gua
         create_topic(shop.servers, shop.changelog_of("add"), 4, COMPACTED)
     shop.pay(10)
     words = shop.refused()
-    assert f"the changelog {shop.changelog_of('add')} was deleted and made anew: state is lost" in words
+    assert f"the changelog {shop.changelog_of('add')} was deleted and made anew: the state is lost" in words
     shop.follow(words, ANEW)
     assert shop.run(7)[3:] == [10, 20, 30, 40]
 

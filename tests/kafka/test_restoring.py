@@ -42,21 +42,25 @@ class Restoring:
 def changelog(bootstrap_servers, application_id):
     create_topic(bootstrap_servers, application_id, 2, {"cleanup.policy": "compact"})
     produce(
-        bootstrap_servers, application_id, [Sent("rex", "1", 1), Sent("tom", "2", 1), Sent("tom", None, 1)]
+        bootstrap_servers,
+        application_id,
+        [Sent("rex", "1J1", 1), Sent("tom", "1J2", 1), Sent("tom", None, 1)],
     )
     return application_id
 
 
 @pytest.mark.parametrize(
-    ("end", "rex"), [("commit_transaction", b"9"), ("abort_transaction", b"1")], ids=["committed", "aborted"]
+    ("end", "rex"),
+    [("commit_transaction", b"1J9"), ("abort_transaction", b"1J1")],
+    ids=["committed", "aborted"],
 )
 def test_a_restore_waits_for_the_end_of_an_open_transaction(bootstrap_servers, changelog, end, rex):
     last_owner = make_producer(bootstrap_servers, changelog)
     last_owner.begin_transaction()
-    last_owner.produce(changelog, b"9", b"rex", 1)
+    last_owner.produce(changelog, b"1J9", b"rex", 1)
     last_owner.flush()
     restoring = Restoring(bootstrap_servers, changelog)
-    wait_until(lambda: dict(restoring.store.items()) == {b"rex": b"1"})
+    wait_until(lambda: dict(restoring.store.items()) == {b"rex": b"1J1"})
     assert not restoring.ended
     getattr(last_owner, end)()
     wait_until(lambda: restoring.ended)
@@ -67,18 +71,18 @@ def test_a_restore_ends_behind_the_marks_of_transactions(bootstrap_servers, chan
     owner = make_producer(bootstrap_servers, changelog)
     for end in (owner.commit_transaction, owner.abort_transaction):
         owner.begin_transaction()
-        owner.produce(changelog, b"5", b"ann", 1)
+        owner.produce(changelog, b"1J5", b"ann", 1)
         owner.flush()
         end()
     restoring = Restoring(bootstrap_servers, changelog)
     wait_until(lambda: restoring.ended)
-    assert dict(restoring.store.items()) == {b"rex": b"1", b"ann": b"5"}
+    assert dict(restoring.store.items()) == {b"rex": b"1J1", b"ann": b"1J5"}
 
 
 def test_a_restore_that_is_cancelled_says_nothing(bootstrap_servers, changelog):
     last_owner = make_producer(bootstrap_servers, changelog)
     last_owner.begin_transaction()
-    last_owner.produce(changelog, b"9", b"rex", 1)
+    last_owner.produce(changelog, b"1J9", b"rex", 1)
     last_owner.flush()
     restoring = Restoring(bootstrap_servers, changelog)
     wait_until(lambda: len(restoring.store))
@@ -89,7 +93,7 @@ def test_a_restore_that_is_cancelled_says_nothing(bootstrap_servers, changelog):
 
 def test_offsets_in_an_open_transaction_are_waited_for(bootstrap_servers, application_id):
     create_topic(bootstrap_servers, application_id, 2)
-    produce(bootstrap_servers, application_id, [Sent(None, b"%d" % n, 1) for n in range(5)])
+    produce(bootstrap_servers, application_id, [Sent(None, b"1J%d" % n, 1) for n in range(5)])
     consumer = make_consumer(bootstrap_servers, application_id, "classic")
     consumer.subscribe([application_id])
     wait_until(lambda: consumer.consume(1, 0.1) and consumer.assignment())
