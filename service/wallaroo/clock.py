@@ -1,6 +1,7 @@
 """Clocks: passed in everywhere, so that only this module and the edges read the time."""
 
 import time
+from datetime import UTC, datetime
 from typing import Protocol
 
 
@@ -23,6 +24,11 @@ class SystemClock:
 
     def now_ms(self) -> int:
         return time.time_ns() // 1_000_000
+
+
+def utc(milliseconds: int) -> str:
+    """A time since the Unix epoch as an operator reads it, to the second."""
+    return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(timespec="seconds")
 
 
 class ManualClock:

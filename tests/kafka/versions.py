@@ -6,6 +6,7 @@ import json
 import pydantic
 
 import wallaroo
+from tests.kafka.totals import Sum
 
 
 def application_setup(args):
@@ -58,20 +59,6 @@ class Strict(pydantic.BaseModel):
     """What the others have stored does not validate."""
 
     total: int = pydantic.Field(default=0, le=15)
-
-
-class Sum(wallaroo.Aggregation):
-    def initial_accumulator(self):
-        return 0
-
-    def update(self, message, total):
-        return total + message["amount"]
-
-    def combine(self, one, other):
-        return one + other
-
-    def output(self, key, total):
-        return {"user": key, "total": total}
 
 
 WINDOWS = {"hours": wallaroo.hours(1), "days": wallaroo.days(1)}

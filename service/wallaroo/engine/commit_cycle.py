@@ -199,6 +199,7 @@ class CommitCycle:
             commit = Commit(batches, group, self._tasks.committed_offsets())
             self._deadline = now + self._clients.timeout_seconds
             topics = partial(topics_of, commit)
+            # As CommitWatch.begun, without the call.
             waiting = self._watch.waiting or Waiting(now, self._clock.now_ms(), topics)
             self._watch.waiting = replace(waiting, topics=topics)
             self._current = commit, self._thread.submit(self._clients.write, commit)

@@ -10,14 +10,15 @@ import logging
 from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import AdminClient
 
-from wallaroo.clock import Clock
+from wallaroo.clock import Clock, utc
 from wallaroo.engine.transaction import Commit
+from wallaroo.kafka.open_transactions import OFFSETS_TOPIC
+from wallaroo.kafka.transaction_log import TOPIC as TRANSACTIONS_TOPIC
 from wallaroo.observability.health import Uncommitted
 
 _log = logging.getLogger(__name__)
@@ -32,7 +33,7 @@ _LOG_SECONDS = 30.0
 _REQUEST_SECONDS = 5.0
 _MOST_NAMED = 10
 # Where Kafka itself keeps offsets and transactions: a commit needs them as well.
-_KAFKAS_OWN = ("__consumer_offsets", "__transaction_state")
+_NEEDED_BY_ALL = (OFFSETS_TOPIC, TRANSACTIONS_TOPIC)
 # What a client hears of topics that it may not ask about, or whose name it cannot check.
 _NOT_TOLD = (KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.CLUSTER_AUTHORIZATION_FAILED)
 
@@ -143,7 +144,7 @@ class CommitWatch:
             self._answers = None
         if self.describe is not None and self._answers is None and now - self._asked >= _ASK_SECONDS:
             self._asked = now
-            self._answers = self.describe([*topics(), *_KAFKAS_OWN])
+            self._answers = self.describe([*topics(), *_NEEDED_BY_ALL])
 
 
 def troubles(topic: str, answer: "Future[Any]") -> Iterator[str]:
@@ -153,7 +154,7 @@ def troubles(topic: str, answer: "Future[Any]") -> Iterator[str]:
     except KafkaException as error:
         why: KafkaError = error.args[0]
         if why.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
-            if topic not in _KAFKAS_OWN:
+            if topic not in _NEEDED_BY_ALL:
                 yield f"the topic {topic} is gone: create it again, with as many partitions as it had"
         elif why.code() not in _NOT_TOLD:
             yield f"the cluster says nothing of the topic {topic}: {why.str()}"
@@ -168,7 +169,6 @@ def troubles(topic: str, answer: "Future[Any]") -> Iterator[str]:
 
 def not_committed_text(since_ms: int, topics: Collection[str], found: Collection[str], reason: str) -> str:
     """What an operator is told when nothing is committed."""
-    since = datetime.fromtimestamp(since_ms / 1000, UTC).isoformat(timespec="seconds")
     causes = list(found)[:_MOST_NAMED]
     if len(found) > _MOST_NAMED:
         causes.append(f"and {len(found) - _MOST_NAMED} more")
@@ -177,4 +177,5 @@ def not_committed_text(since_ms: int, topics: Collection[str], found: Collection
     if not causes:
         causes.append("Kafka does not answer; see the brokers, and the log for what the client says of them")
     written = ", ".join(topics) or "only offsets"
+    since = utc(since_ms)
     return f"nothing has been committed since {since}, of what is written to {written}: {'; '.join(causes)}"

@@ -10,8 +10,7 @@ Rules for whoever edits this file:
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-# A topic and the number of a partition.
-Place = tuple[str, int]
+from wallaroo.record import Place
 
 # The most offsets that count for how many records one holds.
 _MEMORY_OFFSETS = 2_000

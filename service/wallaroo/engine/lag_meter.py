@@ -14,11 +14,12 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from wallaroo.clock import Clock
-from wallaroo.engine.lag import LagBook, Place, Reached
+from wallaroo.engine.lag import LagBook, Reached
 from wallaroo.engine.metrics import LoopMetrics
 from wallaroo.kafka.clients import admin_client, sample_consumer
 from wallaroo.kafka.offsets import request_end_offsets
 from wallaroo.kafka.sample import Sampler
+from wallaroo.record import Place
 from wallaroo.settings import Settings
 
 _log = logging.getLogger(__name__)

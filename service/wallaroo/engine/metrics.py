@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterable, Mapping
 from confluent_kafka import TopicPartition
 
 from wallaroo.clock import Clock
-from wallaroo.engine.lag import Density, Place
+from wallaroo.engine.lag import Density
 from wallaroo.engine.restore import Restoration
 from wallaroo.engine.slow_records import InProgress, SlowRecords
 from wallaroo.engine.task_group import Processed
 from wallaroo.engine.transaction import CommitResult
 from wallaroo.observability import metrics
 from wallaroo.observability.measurements import Measurements, Snapshot
-from wallaroo.record import NANOSECONDS_PER_SECOND, Batch
+from wallaroo.record import NANOSECONDS_PER_SECOND, Batch, Place
 from wallaroo.state.store import POSITION_KEY
 from wallaroo.task.task import Task
 from wallaroo.task.user_code import StagesByCode

@@ -14,7 +14,6 @@ Rules for whoever edits this file:
 """
 
 import logging
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -98,6 +97,7 @@ class GroupMember:
     ) -> None:
         self._answer: bool | None = None
         self._joined = 0.0
+        self._clock = SystemClock()
         self._partitions = partitions
         self._topic = topic
         self._settings = settings
@@ -115,7 +115,7 @@ class GroupMember:
         A group of the new protocol (KIP-848) has nothing to say to a member that gets none.
         """
         if self._answer is None and self._settings.group_protocol == "consumer":
-            return time.monotonic() - self._joined > _SILENT_SECONDS
+            return self._clock.monotonic() - self._joined > _SILENT_SECONDS
         return self._answer is True
 
     @property
@@ -129,8 +129,8 @@ class GroupMember:
         With the name of the group, `obstacle` says if its offsets are waited for.
         """
         self.consumer = consumer
-        self._joined = time.monotonic()
-        self._unstable = UnstableOffsets(group, self._settings, SystemClock()) if group else None
+        self._joined = self._clock.monotonic()
+        self._unstable = UnstableOffsets(group, self._settings, self._clock) if group else None
         consumer.subscribe(
             [self._topic],
             on_assign=_catchable(self._assign),

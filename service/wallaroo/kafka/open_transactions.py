@@ -10,12 +10,11 @@ Rules for whoever edits this file:
 import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from wallaroo.clock import Clock
+from wallaroo.clock import Clock, utc
 from wallaroo.kafka.clients import admin_client
 from wallaroo.kafka.offsets import Place
 from wallaroo.settings import Settings
@@ -193,7 +192,7 @@ def unstable_text(
     places = ", ".join(f"{topic}[{partition}]" for topic, partition in partitions)
     where = f"of {OFFSETS_TOPIC}" if number is None else f"{OFFSETS_TOPIC}[{number}]"
     return (
-        f"the group {group} has been waiting since {_time(since_ms)} for its offsets of {places}: they are "
+        f"the group {group} has been waiting since {utc(since_ms)} for its offsets of {places}: they are "
         f"part of a transaction that has not ended; {_advice(servers, OFFSETS_TOPIC, number, where)}"
     )
 
@@ -202,7 +201,7 @@ def stalled_text(place: Place, offset: int, since_ms: int, servers: str) -> str:
     """What an operator is told of a partition that cannot be read on."""
     topic, number = place
     return (
-        f"{topic}[{number}] cannot be read beyond offset {offset} since {_time(since_ms)}: a transaction "
+        f"{topic}[{number}] cannot be read beyond offset {offset} since {utc(since_ms)}: a transaction "
         f"that begins there has not ended; {_advice(servers, topic, number, f'{topic}[{number}]', offset)}"
     )
 
@@ -227,7 +226,3 @@ def partition_count(admin: AdminClient) -> int:
     """How many partitions Kafka's offsets topic has; 0 if this client may not know."""
     found = admin.list_topics(OFFSETS_TOPIC, _REQUEST_SECONDS).topics.get(OFFSETS_TOPIC)
     return len(found.partitions) if found is not None and found.error is None else 0
-
-
-def _time(milliseconds: int) -> str:
-    return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(timespec="seconds")

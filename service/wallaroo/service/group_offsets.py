@@ -9,12 +9,13 @@ from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from wallaroo.clock import Clock
-from wallaroo.engine.lag import Density, Place, Reached
+from wallaroo.engine.lag import Density, Reached
 from wallaroo.engine.lag_meter import ends_of
 from wallaroo.kafka.clients import offsets_consumer, sample_consumer
 from wallaroo.kafka.members import Member
 from wallaroo.kafka.offsets import log_starts
 from wallaroo.kafka.sample import Sampler
+from wallaroo.record import Place
 from wallaroo.service.owners import owner_of
 from wallaroo.settings import Settings
 from wallaroo.topology.model import Topology

@@ -25,7 +25,7 @@ _processes = multiprocessing.get_context("spawn")
 # How long a page waits for all workers together.
 ANSWER_SECONDS = 2.0
 # Processes of the application's own may hold the pipe open.
-_LAST_WORDS_SECONDS = 1.0
+_EXIT_REASON_SECONDS = 1.0
 # Without it, `hash` of a text differs from process to process: a key made of it would be another one.
 _HASH_SEED = "PYTHONHASHSEED"
 
@@ -88,11 +88,11 @@ class WorkerHandle:
         self._questions.end()
 
     def how_it_ended(self) -> str:
-        """The exit code of a process that has ended, or the signal that ended it, and its last words."""
+        """The exit code of a process that has ended, or the signal that ended it, and why."""
         code, questions = self.process.exitcode, self._questions
-        questions.await_end(_LAST_WORDS_SECONDS)
+        questions.await_end(_EXIT_REASON_SECONDS)
         how = f"exit code {code}" if code is None or code >= 0 else f"killed by {_signal_name(-code)}"
-        return f"{how}: {questions.last_words}" if questions.last_words else how
+        return f"{how}: {questions.exit_reason}" if questions.exit_reason else how
 
     @property
     def troubles(self) -> Sequence[Trouble]:

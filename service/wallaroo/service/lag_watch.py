@@ -1,4 +1,4 @@
-"""LagWatch: the lag of partitions that no worker speaks of: it is down, starting, restoring or silent.
+"""LagWatch: the lag of partitions that no worker reports: it is down, starting, restoring or silent.
 
 It comes from the offsets that the groups have committed. What other instances own is theirs to show.
 """
@@ -11,11 +11,12 @@ from typing import Any
 from confluent_kafka import KafkaException
 
 from wallaroo.clock import Clock
-from wallaroo.engine.lag import LagBook, Place
+from wallaroo.engine.lag import LagBook
 from wallaroo.kafka.sample import Sampler
 from wallaroo.observability import metrics
 from wallaroo.observability.health import WorkerStatus
 from wallaroo.observability.measurements import Measurements, Snapshot
+from wallaroo.record import Place
 from wallaroo.service.group_offsets import Cluster, GroupInput, inputs_of
 from wallaroo.task.record_batch import records_in
 from wallaroo.topology.model import Topology
@@ -29,23 +30,23 @@ _SILENT_SECONDS = 5.0
 _GRACE_SECONDS = 5.0
 
 
-def speaks(status: WorkerStatus, now: float) -> bool:
+def reports_lags(status: WorkerStatus, now: float) -> bool:
     """Whether a worker says what its lags are now."""
     return status.alive and status.ready and now - status.last_answer < _SILENT_SECONDS
 
 
 def is_settled(status: WorkerStatus, now: float) -> bool:
-    """Whether a worker speaks of every partition that it has, and has been told which these are."""
-    return speaks(status, now) and all(loop.assigned and not loop.restoring for loop in status.loops)
+    """Whether a worker reports every partition that it has, and has been told which these are."""
+    return reports_lags(status, now) and all(loop.assigned and not loop.restoring for loop in status.loops)
 
 
 def without_lags(snapshot: Snapshot) -> Snapshot:
     return {key: value for key, value in snapshot.items() if key[0] != metrics.CONSUMER_LAG.name}
 
 
-def unspoken(places: Iterable[Place], name: str, spoken: Collection[tuple[str, ...]]) -> list[Place]:
+def unreported(places: Iterable[Place], name: str, reported: Collection[tuple[str, ...]]) -> list[Place]:
     """The partitions of one group that no worker of ours shows."""
-    return [(topic, number) for topic, number in places if (name, topic, str(number)) not in spoken]
+    return [(topic, number) for topic, number in places if (name, topic, str(number)) not in reported]
 
 
 class LagWatch:
@@ -86,7 +87,7 @@ class LagWatch:
                 _log.debug("lag unknown", extra={"error": str(error)})
 
     def look(self, workers: Sequence[tuple[WorkerStatus, Snapshot]]) -> None:
-        """Find the lags of what no worker speaks of; nothing is asked while all is well."""
+        """Find the lags of what no worker reports; nothing is asked while all is well."""
         now = self._clock.monotonic()
         if not all(is_settled(status, now) for status, _ in workers):
             self._unsettled_at = now
@@ -96,7 +97,7 @@ class LagWatch:
             return
         found = Measurements()
         for read in self._inputs:
-            for (topic, number), records in self._lags_of(read, spoken_by(workers, now)).items():
+            for (topic, number), records in self._lags_of(read, reported_by(workers, now)).items():
                 found.set(metrics.CONSUMER_LAG, records, read.name, topic, number)
         self.lags = found.snapshot()
 
@@ -107,9 +108,9 @@ class LagWatch:
         before, self._found[read.name] = self._found.get(read.name, set()), {*places} - theirs
         return [place for place in places if place not in theirs and (not others or place in before)]
 
-    def _lags_of(self, read: GroupInput, spoken: Collection[tuple[str, ...]]) -> Mapping[Place, int]:
+    def _lags_of(self, read: GroupInput, reported: Collection[tuple[str, ...]]) -> Mapping[Place, int]:
         everywhere = [(read.topic, number) for number in range(self._partitions[read.topic])]
-        places = unspoken(everywhere, read.name, spoken)
+        places = unreported(everywhere, read.name, reported)
         if places:
             places = self._of_nobody(read, places)
         if not places:
@@ -125,12 +126,12 @@ class LagWatch:
         return book.update(self._clock.monotonic(), reached, ends)
 
 
-def spoken_by(workers: Sequence[tuple[WorkerStatus, Snapshot]], now: float) -> set[tuple[str, ...]]:
+def reported_by(workers: Sequence[tuple[WorkerStatus, Snapshot]], now: float) -> set[tuple[str, ...]]:
     """The labels of all lags that workers show now."""
     return {
         labels
         for status, measured in workers
-        if speaks(status, now)
+        if reports_lags(status, now)
         for name, labels in measured
         if name == metrics.CONSUMER_LAG.name
     }

@@ -5,8 +5,8 @@ The supervisor asks the cluster itself, and hears from its workers which brokers
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
+from wallaroo.clock import utc
 from wallaroo.kafka.connections import Trouble, worst
 
 # Readiness is to show it within five seconds, a second of which may pass before the next question.
@@ -132,7 +132,7 @@ def _begin(outage: _Outage, name: str = "") -> Event:
     refused = "a connection to Kafka is refused"
     fields = {
         "brokers": outage.brokers,
-        "since": _time(outage.since_ms),
+        "since": utc(outage.since_ms),
         "cause": outage.cause.cause,
         "advice": outage.cause.advice,
         **({"by": outage.who} if outage.who else {}),
@@ -147,9 +147,5 @@ def _end(name: str, outage: _Outage, now: float) -> Event:
 
 def _text(outage: _Outage) -> str:
     what = f"Kafka cannot be used by {outage.who}" if outage.cause.is_refusal else "Kafka cannot be reached"
-    since = _time(outage.since_ms)
+    since = utc(outage.since_ms)
     return f"{what} since {since} at {outage.brokers}: {outage.cause.cause}; {outage.cause.advice}"
-
-
-def _time(milliseconds: int) -> str:
-    return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(timespec="seconds")

@@ -62,7 +62,7 @@ class StatusReply:
 
 
 @dataclass(frozen=True, slots=True)
-class LastWords:
+class ExitReason:
     """What a worker says before it ends, unasked: why."""
 
     text: str

@@ -5,7 +5,7 @@ Rules for whoever edits this file:
 2. Answers come in the order of the questions. A thread reads them, until the pipe is closed.
 3. Writing must not block: to a worker that stands still only as much is written as its pipe holds.
 4. A future always gets a result: None, once there will be no answer.
-5. A worker's last words are no answer; they are there once `await_end` returns.
+5. A worker's exit reason is no answer; it is there once `await_end` returns.
 """
 
 import threading
@@ -15,7 +15,7 @@ from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import TypeAlias
 
-from wallaroo.service.protocol import LastWords, Reply, Request, StateRequest
+from wallaroo.service.protocol import ExitReason, Reply, Request, StateRequest
 
 # Together far less than a socket holds.
 _MOST_UNANSWERED = 64
@@ -33,7 +33,7 @@ class Questions:
         self._unanswered: deque[tuple[Answer, int]] = deque()
         self._unanswered_bytes = 0
         self._ended = False
-        self.last_words = ""
+        self.exit_reason = ""
         self._reader = threading.Thread(target=self._read, name=f"{name} answers", daemon=True)
         self._reader.start()
 
@@ -59,9 +59,9 @@ class Questions:
     def _read(self) -> None:
         try:
             while True:
-                reply: Reply | LastWords = self._connection.recv()
-                if isinstance(reply, LastWords):
-                    self.last_words = reply.text
+                reply: Reply | ExitReason = self._connection.recv()
+                if isinstance(reply, ExitReason):
+                    self.exit_reason = reply.text
                     continue
                 with self._lock:
                     if self._ended:

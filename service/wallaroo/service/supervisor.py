@@ -16,7 +16,7 @@ from wallaroo.observability.health import HealthReport, health, readiness
 from wallaroo.observability.measurements import Snapshot
 from wallaroo.service.group_offsets import Cluster
 from wallaroo.service.handle import ANSWER_SECONDS, WorkerHandle
-from wallaroo.service.lag_watch import LagWatch, lag_watch, speaks, spoken_by, without_lags
+from wallaroo.service.lag_watch import LagWatch, lag_watch, reported_by, reports_lags, without_lags
 from wallaroo.service.outage import Outages, Seen
 from wallaroo.service.protocol import Exit
 from wallaroo.topology.model import Topology
@@ -68,21 +68,21 @@ class Supervisor:
         self._stopping.set()
 
     def watch_lags(self, topology: Topology, partitions: Mapping[str, int], cluster: Cluster) -> None:
-        """From now on, know the lag of partitions that no worker speaks of, too."""
+        """From now on, know the lag of partitions that no worker reports, too."""
         self._lag_watch = lag_watch(topology, partitions, cluster, self._clock)
         self._lag_watch.start(lambda: self.workers)
 
     def measured(self) -> list[tuple[str, Snapshot]]:
-        """What is measured, by worker; the lag of what no worker speaks of is the supervisor's."""
+        """What is measured, by worker; the lag of what no worker reports is the supervisor's."""
         now = self._clock.monotonic()
         workers = [(w.spec.index, w.status(), w.measured) for w in self.workers]
-        spoken = spoken_by([(status, measured) for _, status, measured in workers], now)
+        reported = reported_by([(status, measured) for _, status, measured in workers], now)
         found = {} if self._lag_watch is None else self._lag_watch.lags
         shown = [
-            (str(index), measured if speaks(status, now) else without_lags(measured))
+            (str(index), measured if reports_lags(status, now) else without_lags(measured))
             for index, status, measured in workers
         ]
-        return [*shown, (SUPERVISOR, {key: lag for key, lag in found.items() if key[1] not in spoken})]
+        return [*shown, (SUPERVISOR, {key: lag for key, lag in found.items() if key[1] not in reported})]
 
     def run(self) -> Exit:
         """Until stopped, or until a worker ends with a code that says trying again is no use."""

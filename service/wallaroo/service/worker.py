@@ -37,7 +37,7 @@ from wallaroo.service.assemble import WorkerContext, build_loops
 from wallaroo.service.assemble_connectors import build_deliveries, build_generators, build_ingests
 from wallaroo.service.protocol import (
     Exit,
-    LastWords,
+    ExitReason,
     Reply,
     Request,
     Runnable,
@@ -90,7 +90,7 @@ def main(spec: WorkerSpec, connection: Connection, probe: Probe = no_probe) -> N
         code, why = Exit.CRASHED if spec.restarts else Exit.REFUSED, str(error)
     # The supervisor may be gone.
     with suppress(OSError):
-        connection.send(LastWords(why))
+        connection.send(ExitReason(why))
     leave(code)
 
 

@@ -10,7 +10,7 @@ from wallaroo.observability import metrics
 from wallaroo.observability.health import LoopStatus, WorkerStatus
 from wallaroo.observability.measurements import Measurements
 from wallaroo.service.group_offsets import GroupInput
-from wallaroo.service.lag_watch import LagWatch, is_settled, speaks, unspoken, without_lags
+from wallaroo.service.lag_watch import LagWatch, is_settled, reports_lags, unreported, without_lags
 
 HOP = GroupInput("by-user", "app-by-user", "hop", has_batches=True, from_start=True)
 LOOP = LoopStatus("by-user", assigned=True, partitions=2, restoring=0, connected=True, problem=None)
@@ -69,7 +69,7 @@ class Watched:
     ids=["answers", "silent", "dead", "starting"],
 )
 def test_a_worker_speaks_while_it_lives_and_answers(status, now, wanted):
-    assert speaks(status, now) is wanted
+    assert reports_lags(status, now) is wanted
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_what_a_dead_worker_measured_stays_but_for_its_lags():
 
 def test_what_a_worker_shows_is_left_to_it():
     places = [("hop", number) for number in range(3)]
-    found = unspoken(places, "by-user", {("by-user", "hop", "1"), ("other", "hop", "2")})
+    found = unreported(places, "by-user", {("by-user", "hop", "1"), ("other", "hop", "2")})
     assert found == [("hop", 0), ("hop", 2)]
 
 

@@ -6,7 +6,7 @@ from multiprocessing import Pipe
 
 import pytest
 
-from wallaroo.service.protocol import KeyAbsent, LastWords, StateRequest, StatusRequest
+from wallaroo.service.protocol import ExitReason, KeyAbsent, StateRequest, StatusRequest
 from wallaroo.service.questions import Questions
 
 SECONDS = 10
@@ -96,11 +96,11 @@ def test_after_the_end_nothing_is_waited_for(questions, worker):
     assert questions.ask(StatusRequest()).result(SECONDS) is None
 
 
-def test_last_words_are_no_answer(questions, worker):
+def test_an_exit_reason_is_no_answer(questions, worker):
     asked = questions.ask(StateRequest("totals", b"a"))
-    worker.send(LastWords("the topic is gone"))
+    worker.send(ExitReason("the topic is gone"))
     answer_one(worker)
     worker.close()
     questions.await_end(SECONDS)
-    assert questions.last_words == "the topic is gone"
+    assert questions.exit_reason == "the topic is gone"
     assert asked.result(SECONDS) == StateRequest("totals", b"a")

@@ -1,25 +1,22 @@
-"""Backlog: how many values of a generator nobody has read; and whether it has lost its place among them.
+"""Backlog: how many values of a generator nobody has read; its saved position, and whether that was lost.
 
 The consumer is asked for the offsets of its group. The admin client's request for them makes confluent-kafka
 2.16 crash while the group's coordinator is away.
 """
 
-from collections.abc import Callable
-
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from wallaroo.clock import Clock
-from wallaroo.connectors.generator.task import PARTITION, POSITION_KEY
+from wallaroo.connectors.generator.task import PARTITION, POSITION_KEY, is_position
 from wallaroo.errors import KafkaSetupError
-from wallaroo.kafka.clients import admin_client
-from wallaroo.kafka.offsets import request_end_offsets
+from wallaroo.kafka.offsets import EndReader, request_end_offsets
 from wallaroo.kafka.retry import retry
-from wallaroo.kafka.topic_ids import topic_watch
-from wallaroo.settings import Settings
 from wallaroo.topology.model import Generator
 
 _REQUEST_SECONDS = 10.0
+_POLL_SECONDS = 0.1
+# A transaction writes one position and one marker, so the last one is nearly always among these.
+_LAST_RECORDS = 100
 
 
 class Backlog:
@@ -63,12 +60,23 @@ class Backlog:
         return max(0, int(found.offset))
 
 
-def watch_topics(
-    generator: Generator, settings: Settings, client_id: str, clock: Clock
-) -> Callable[[], None]:
-    """What raises KafkaSetupError once a topic of the generator is gone or made anew; it never waits."""
-    topics = [generator.positions, generator.topic]
-    return topic_watch(admin_client(settings, client_id), topics, clock).check
+def saved_position(consumer: Consumer, topic: str) -> bytes | None:
+    """The last position saved; None if there is none, or if a record without a value has erased it.
+
+    To be called when no transaction of the generator can be open any more.
+    """
+    place = (topic, PARTITION)
+    at = TopicPartition(*place)
+    low, high = retry(lambda: consumer.get_watermark_offsets(at, timeout=_REQUEST_SECONDS))
+    for start in dict.fromkeys((max(low, high - _LAST_RECORDS), low)):
+        reader = EndReader(consumer, {place: start}, {place: high}, _POLL_SECONDS)
+        found: list[bytes | None] = []
+        while reader.unread:
+            for records in reader.poll(_LAST_RECORDS).values():
+                found += [record.value() for record in records if is_position(record)]
+        if found:
+            return found[-1]
+    return None
 
 
 def check_not_lost(consumer: Consumer, generator: Generator) -> None:

@@ -1,14 +1,14 @@
 """The topics of a generator: its saved position, its values, and how many of them nobody has read."""
 
+from collections.abc import Callable
 from contextlib import closing
 
-from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from wallaroo.connectors.generator.backlog import Backlog, check_not_lost
-from wallaroo.connectors.generator.backlog import watch_topics as watch_topics  # noqa: PLC0414 - for the loop
+from wallaroo.clock import Clock
+from wallaroo.connectors.generator.backlog import Backlog, check_not_lost, saved_position
 from wallaroo.connectors.generator.refused import WithoutRefused, explain_refusals, without_refused
-from wallaroo.connectors.generator.task import PARTITION, POSITION_KEY, is_position
+from wallaroo.connectors.generator.task import POSITION_KEY
 from wallaroo.engine.transaction import Commit, CommitResult, Probe, Writer, without_offsets
 from wallaroo.kafka.clients import (
     admin_client,
@@ -16,20 +16,15 @@ from wallaroo.kafka.clients import (
     offsets_consumer,
     restore_consumer,
 )
-from wallaroo.kafka.offsets import EndReader
 from wallaroo.kafka.producers import ProducerTurns
-from wallaroo.kafka.retry import retry
+from wallaroo.kafka.topic_ids import topic_watch
 from wallaroo.record import Batch
 from wallaroo.settings import Settings
 from wallaroo.task.dead_letters import OnError
 from wallaroo.topology.model import Generator
 
-_REQUEST_SECONDS = 10.0
-_POLL_SECONDS = 0.1
 # So many values may wait to be read before the generator waits.
 _MOST_UNREAD = 50_000
-# A transaction writes one position and one marker, so the last one is nearly always among these.
-_LAST_RECORDS = 100
 
 
 class GeneratorTopics:
@@ -89,20 +84,9 @@ def open_topics(
     return GeneratorTopics(write, position, backlog, leave_out, None if settings.embedded_broker else admin)
 
 
-def saved_position(consumer: Consumer, topic: str) -> bytes | None:
-    """The last position saved; None if there is none, or if a record without a value has erased it.
-
-    To be called when no transaction of the generator can be open any more.
-    """
-    place = (topic, PARTITION)
-    at = TopicPartition(*place)
-    low, high = retry(lambda: consumer.get_watermark_offsets(at, timeout=_REQUEST_SECONDS))
-    for start in dict.fromkeys((max(low, high - _LAST_RECORDS), low)):
-        reader = EndReader(consumer, {place: start}, {place: high}, _POLL_SECONDS)
-        found: list[bytes | None] = []
-        while reader.unread:
-            for records in reader.poll(_LAST_RECORDS).values():
-                found += [record.value() for record in records if is_position(record)]
-        if found:
-            return found[-1]
-    return None
+def watch_topics(
+    generator: Generator, settings: Settings, client_id: str, clock: Clock
+) -> Callable[[], None]:
+    """What raises KafkaSetupError once a topic of the generator is gone or made anew; it never waits."""
+    topics = [generator.positions, generator.topic]
+    return topic_watch(admin_client(settings, client_id), topics, clock).check
