@@ -3,14 +3,14 @@
 import sys
 
 from benchmarks.watched_worker import main as watched
-from wallaroo.cli.application import parse, parser
+from wallaroo.cli.options import parse
 from wallaroo.observability import logging as log_setup
 from wallaroo.service.application import load
 from wallaroo.service.service import Service
 
 
 def main(argv: list[str]) -> int:
-    command = parse(parser("run", "As wallaroo run, watched."), argv)
+    command = parse(argv)
     log_setup.configure("INFO", "text")
     program, settings = command.program, command.settings
     topology = load(program.module, program.args, settings.application_id, settings.chosen_servers).topology

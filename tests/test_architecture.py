@@ -40,21 +40,24 @@ MAY_IMPORT = {
     "engine": EDGE,
     "connectors": EDGE | {"api", "engine"},
     "service": EDGE | {"api", "engine", "connectors"},
+    "admin": EDGE | {"engine"},
     "demo": BASE | {"settings", "observability", "kafka", "service"},
     "testing": CORE | {"api", "engine", "connectors"},
-    "cli": {"errors", "refusals", "settings", "topology", "observability", "service", "demo"},
+    "cli": {"errors", "refusals", "settings", "topology", "observability", "admin", "service", "demo"},
     "__main__": {"cli"},
 }
 
 ONLY_IN = {
-    "confluent_kafka": {"kafka", "engine", "connectors", "service", "demo"},
+    "confluent_kafka": {"kafka", "engine", "connectors", "service", "admin", "demo"},
     "socket": {"connectors"},
     "socketserver": {"connectors"},
     "prometheus_client": {"observability"},
     "starlette": {"observability"},
     "uvicorn": {"observability"},
+    "typer": {"cli"},
+    "rich": {"cli"},
 }
-EDGES = {"clock", "kafka", "engine", "connectors", "service", "demo", "cli", "observability"}
+EDGES = {"clock", "kafka", "engine", "connectors", "service", "admin", "demo", "cli", "observability"}
 CLOCKS_AND_DICE = {
     *("time.time", "time.time_ns", "time.monotonic", "time.monotonic_ns"),
     *("time.perf_counter", "time.perf_counter_ns", "datetime.datetime.now", "datetime.datetime.utcnow"),

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from wallaroo.cli.application import parse, parser
+from wallaroo.cli.options import parse
 from wallaroo.engine.transaction import ProbePoint
 from wallaroo.observability import logging as log_setup
 from wallaroo.service import worker
@@ -26,7 +26,7 @@ from wallaroo.service.service import Service
 
 def main(argv: list[str]) -> int:
     """Run until stopped; returns the exit code."""
-    command = parse(parser("run", "Run with faults."), argv)
+    command = parse(argv)
     settings, program = command.settings, command.program
     log_setup.configure(settings.log_level, settings.log_format)
     topology = load(program.module, program.args, settings.application_id, settings.chosen_servers).topology

@@ -1,13 +1,19 @@
-"""The command `wallaroo`."""
+"""The command `wallaroo`: its verbs, and what all of them do with errors."""
 
 import logging
+import os
 import sys
 import threading
-from collections.abc import Callable, Sequence
-from typing import NoReturn
+from collections.abc import Sequence
+from importlib.metadata import version
+from typing import Annotated, NoReturn, cast
 
-from wallaroo.cli import demo
-from wallaroo.cli.application import describe, run
+import typer
+from typer.core import TyperGroup
+from typer.main import get_command
+
+from wallaroo.cli import application, config, demo
+from wallaroo.cli.options import PASS_ON, split
 from wallaroo.errors import WallarooError
 from wallaroo.service.worker import leave
 
@@ -15,22 +21,39 @@ _log = logging.getLogger(__name__)
 
 # How long threads and atexit functions of an application may take when its service has ended.
 _THREADS_SECONDS = 3.0
+_USAGE = 2
+# Options of the command itself; with any other one first, the verb is `run`.
+_OWN_OPTIONS = ("-h", "--help", "--version", "--install-completion", "--show-completion")
 
-_VERBS: dict[str, Callable[[Sequence[str]], int]] = {
-    "run": run,
-    "describe": describe,
-    "demo": demo.main,
-}
+commands = typer.Typer(
+    name="wallaroo",
+    help="Exactly-once stream processing on Kafka, in Python.\n\n"
+    "MODULE is the application: a module, or the path of its file. What is no option of ours goes to its "
+    "application_setup(args), and so does everything behind `--`.",
+    epilog="wallaroo VERB --help shows the options of a verb, and an example.",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+)
+commands.command(context_settings=PASS_ON)(application.run)
+commands.command(context_settings=PASS_ON)(application.describe)
+commands.command()(demo.demo)
+commands.add_typer(config.commands, name="config")
 
-_HELP = """usage: wallaroo VERB ...
 
-  run MODULE         run an application (its module, or the path of its file) until SIGTERM
-  describe MODULE    print its sub-topologies, consumer groups, topics and stores
-  demo               run the stateful alerts on an embedded broker
+def _show_version(asked: bool) -> None:
+    if asked:
+        print(f"wallaroo {version('wallaroo-kafka')}")
+        raise typer.Exit
 
-`wallaroo VERB --help` lists the options of a verb. What is no option of ours goes to the
-application's application_setup(args), and so does everything behind `--`.
-"""
+
+@commands.callback()
+def _every_verb(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_show_version, help="show the version")
+    ] = False,
+) -> None:
+    pass
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -47,19 +70,32 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(given: list[str]) -> int:
-    if not given or given[0] in ("-h", "--help", "help"):
-        print(_HELP, end="")
-        return 0 if given else 2
+    root = cast(TyperGroup, get_command(commands))
+    if not given and "_WALLAROO_COMPLETE" not in os.environ:
+        _invoke(root, ["--help"], [])
+        return _USAGE
+    if given[:1] == ["help"]:
+        given = ["--help"]
     # As in Wallaroo, where there was one verb: `--application-module M` alone means run.
-    verb, rest = ("run", given) if given[0].startswith("-") else (given[0], given[1:])
-    if verb not in _VERBS:
-        print(f"wallaroo: there is no verb {verb!r}; there are {', '.join(_VERBS)}", file=sys.stderr)
-        return 2
+    if given and given[0].startswith("-") and given[0].partition("=")[0] not in _OWN_OPTIONS:
+        given = ["run", *given]
+    verbs = root.commands
+    if given and not given[0].startswith("-") and given[0] not in verbs:
+        print(f"wallaroo: there is no verb {given[0]!r}; there are {', '.join(verbs)}", file=sys.stderr)
+        return _USAGE
+    return _invoke(root, *split(given))
+
+
+def _invoke(root: TyperGroup, given: list[str], behind: list[str]) -> int:
     try:
-        return _VERBS[verb](rest)
+        return root.main(given, "wallaroo", standalone_mode=False, obj=behind) or 0
     except WallarooError as error:
         print(f"wallaroo: {error}", file=sys.stderr)
-        return 2
+    except typer.TyperException as error:
+        print(f"wallaroo: {error.format_message()}", file=sys.stderr)
+    except typer.Abort:
+        print("wallaroo: not done", file=sys.stderr)
+    return _USAGE
 
 
 def _end(code: int) -> NoReturn:

@@ -1,6 +1,5 @@
 """`wallaroo demo`: the stateful alerts, with two workers, on an embedded broker."""
 
-import argparse
 import importlib.util
 import os
 import signal
@@ -8,11 +7,16 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
+from typing import Annotated
 
-from wallaroo.cli.application import run
+import typer
+
+from wallaroo.cli.application import serve
+from wallaroo.cli.options import parse
 from wallaroo.demo.embedded import FETCH_WAIT_MS, MOST_RECORDS, embedded_broker
 from wallaroo.demo.flow import Flow, Screen
 from wallaroo.demo.ledger import LIMIT, Ledger, payments
@@ -32,9 +36,30 @@ _INTRODUCTION = f"""Wallaroo on Kafka: transactions in, alerts out
                    (this is at-least-once); for that: make test / docker compose up"""
 
 
-def main(argv: Sequence[str]) -> int:
-    """Run the demo; returns 0 if the alerts are the expected ones, 1 if not, 130 after Ctrl-C."""
-    options = _options(argv)
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the demo sends."""
+
+    records: int
+    rate: int
+    seed: int
+
+
+def demo(
+    records: Annotated[int, typer.Option(help="how many transactions", min=1, max=MOST_RECORDS)] = 60_000,
+    rate: Annotated[int, typer.Option(help="how many a second", min=1)] = 6_000,
+    seed: Annotated[int, typer.Option(help="chooses the transactions")] = 1,
+) -> int:
+    """Run the stateful alerts, with two workers, on an embedded broker, and check every alert.
+
+    The exit code is 0 if the alerts are the expected ones, 1 if not, and 130 after Ctrl-C.
+
+    Example: wallaroo demo --records 20000 --rate 2000
+    """
+    return _demo(Options(records, rate, seed))
+
+
+def _demo(options: Options) -> int:
     _find_application()
     # SIGINT too: a shell in the background hands it down ignored.
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -57,20 +82,6 @@ def main(argv: Sequence[str]) -> int:
         return 1
 
 
-def _options(argv: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="wallaroo demo", description=__doc__)
-    parser.add_argument("--records", type=int, default=60_000, help="how many transactions (%(default)s)")
-    parser.add_argument("--rate", type=int, default=6_000, help="how many a second (%(default)s)")
-    parser.add_argument("--seed", type=int, default=1, help="chooses the transactions (%(default)s)")
-    options = parser.parse_args(list(argv))
-    if not 1 <= options.records <= MOST_RECORDS or options.rate < 1:
-        raise SettingsError(
-            f"--records must be 1 to {MOST_RECORDS}, for the embedded broker keeps no more, and --rate at "
-            f"least 1, not {options.records} and {options.rate}"
-        )
-    return options
-
-
 def _find_application() -> None:
     """The application is in the checkout, not in the installed package."""
     sys.path.insert(0, str(Path.cwd()))
@@ -85,10 +96,10 @@ def _find_application() -> None:
         )
 
 
-def _run_demo(screen: Screen, options: argparse.Namespace, broker: str, folder: Path) -> int:
+def _run_demo(screen: Screen, options: Options, broker: str, folder: Path) -> int:
     screen.line(_INTRODUCTION.format(broker=broker))
     started = time.monotonic()
-    with demo_service(run, _service_options(broker), folder) as service:
+    with demo_service(_run, _service_options(broker), folder) as service:
         screen.progress(0, "starting two workers")
         address = service.wait_until_ready()
         screen.done()
@@ -106,6 +117,10 @@ def _run_demo(screen: Screen, options: argparse.Namespace, broker: str, folder: 
             return 0
         screen.line(f"What the service's log complains of:{service.troubles() or ' nothing'}")
         return 1
+
+
+def _run(options: Sequence[str]) -> int:
+    return serve(parse(options))
 
 
 def _service_options(broker: str) -> list[str]:

@@ -2,11 +2,14 @@
 
 import json
 import sys
+from typing import Annotated
 
 import pytest
+import typer
+from typer.main import get_command
 
-from wallaroo.cli import main
-from wallaroo.cli.application import parse, parser
+from wallaroo.cli import commands, main
+from wallaroo.cli.options import PASS_ON, Command, parse, takes_application
 from wallaroo.errors import SettingsError
 from wallaroo.settings import MAPPINGS, Settings
 
@@ -44,16 +47,16 @@ def program(tmp_path, monkeypatch):
 
 def split(*argv):
     """The module and the arguments that the application gets, without the program's name."""
-    program = parse(parser("run", ""), argv).program
+    program = parse(argv).program
     return program.module, list(program.args[1:])
 
 
 def settings(*argv):
-    return parse(parser("run", ""), ["app", *argv]).settings
+    return parse(["app", *argv]).settings
 
 
 def test_the_first_argument_of_the_application_is_the_name_of_the_program():
-    assert parse(parser("run", ""), ["app"]).program.args == (sys.argv[0],)
+    assert parse(["app"]).program.args == (sys.argv[0],)
 
 
 @pytest.mark.parametrize(
@@ -132,9 +135,9 @@ def test_every_mapping_is_given_by_properties(name):
 
 @pytest.mark.parametrize(("name", "field"), Settings.model_fields.items())
 def test_the_help_says_what_each_setting_does(name, field):
-    page = " ".join(parser("run", "").format_help().split())
-    assert f"--{name.replace('_', '-')}" in page
-    assert field.description in page.replace("- ", "-")
+    options = {option.name: option for option in get_command(commands).commands["run"].params}
+    assert options[name].opts == [f"--{name.replace('_', '-')}"]
+    assert options[name].help.startswith(field.description)
 
 
 def test_a_property_without_a_value_is_refused():
@@ -161,7 +164,7 @@ def test_an_unknown_verb_is_named(capsys):
 @pytest.mark.parametrize(("argv", "code"), [([], 2), (["--help"], 0), (["-h"], 0), (["help"], 0)])
 def test_help_lists_the_verbs(argv, code, capsys):
     assert main(argv) == code
-    assert "describe MODULE" in capsys.readouterr().out
+    assert "describe" in capsys.readouterr().out
 
 
 def test_a_wrong_setting_ends_in_one_line(capsys, program):
@@ -265,3 +268,104 @@ def test_describe_takes_the_application_id(capsys, program):
 def test_a_topology_that_cannot_run_ends_in_one_line(capsys, program):
     assert main(["describe", program]) == 2
     assert "--kafka_source_topic" in capsys.readouterr().err
+
+
+def test_the_version_is_shown(capsys):
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out.startswith("wallaroo ")
+
+
+@pytest.mark.parametrize("verb", ["run", "describe", "demo"])
+def test_the_help_of_every_verb_has_an_example(verb, capsys):
+    assert main([verb, "--help"]) == 0
+    assert f"Example: wallaroo {verb}" in " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.parametrize(
+    ("argv", "what"),
+    [
+        (["demo", "--records", "0"], "--records': Input should be greater than or equal to 1"),
+        (["demo", "--pace", "3"], "No such option"),
+        (["describe", "app", "--config"], "requires an argument"),
+        (["describe", "app", "--format", "svg"], "'svg' is not one of"),
+    ],
+)
+def test_an_option_that_is_wrong_ends_in_one_line(argv, what, capsys):
+    assert main(argv) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("wallaroo: ")
+    assert what in said
+
+
+def words_of(*argv):
+    """The application's arguments, and the words of a verb that takes two, one of which may be left out."""
+    found = []
+    lone = typer.Typer(add_completion=False)
+
+    @lone.command(context_settings=PASS_ON)
+    @takes_application
+    def look(
+        command: Command,
+        stage: Annotated[str, typer.Argument()],
+        key: Annotated[str | None, typer.Argument()] = None,
+        deep: Annotated[bool, typer.Option("--deep")] = False,
+    ) -> int:
+        found.append((command.program.module, list(command.program.args[1:]), stage, key, deep))
+        return 0
+
+    get_command(lone).main(list(argv), "wallaroo look", standalone_mode=False)
+    return found[0]
+
+
+@pytest.mark.parametrize(
+    ("argv", "expected"),
+    [
+        (["app", "totals", "rex"], ("app", [], "totals", "rex", False)),
+        (["app", "totals"], ("app", [], "totals", None, False)),
+        (["--application-module", "app", "totals", "rex"], ("app", [], "totals", "rex", False)),
+        (["app", "--deep", "totals", "-5"], ("app", [], "totals", "-5", True)),
+        (["app", "totals", "rex", "--depth", "2"], ("app", ["--depth", "2"], "totals", "rex", False)),
+    ],
+)
+def test_words_of_a_verb_stand_behind_the_module(argv, expected):
+    assert words_of(*argv) == expected
+
+
+def test_a_word_that_is_missing_is_named():
+    with pytest.raises(SettingsError, match="no STAGE is given; see wallaroo look --help"):
+        words_of("app")
+
+
+def config_shown(capsys, *argv):
+    assert main(["config", "show", "app", "--json", *argv]) == 0
+    return {row["setting"]: (row["value"], row["from"]) for row in json.loads(capsys.readouterr().out)}
+
+
+def test_every_setting_is_shown_with_where_it_came_from(capsys, monkeypatch, tmp_path):
+    monkeypatch.setenv("WALLAROO_WORKERS", "2")
+    file = tmp_path / "settings.toml"
+    file.write_text("commit_every = 7\nworkers = 3", encoding="utf-8")
+    shown = config_shown(capsys, "--config", str(file), "--http-port", "0")
+    assert shown.keys() == Settings.model_fields.keys()
+    assert shown["workers"] == (2, "WALLAROO_WORKERS")
+    assert shown["commit_every"] == (7, "settings file")
+    assert shown["http_port"] == (0, "--http-port")
+    assert shown["log_level"] == ("INFO", "default")
+
+
+@pytest.mark.parametrize("secret", ["s3cret-of-ours", "abc"])
+def test_no_secret_is_shown(secret, capsys, monkeypatch):
+    monkeypatch.setenv("WALLAROO_KAFKA__SASL_PASSWORD", secret)
+    shown = config_shown(capsys, "--kafka", "client.rack=a")
+    assert shown["kafka"] == (
+        {"sasl.password": "***", "client.rack": "a"},
+        "--kafka, WALLAROO_KAFKA__SASL_PASSWORD",
+    )
+
+
+def test_settings_are_a_table_for_people(capsys):
+    assert main(["config", "show", "app", "--set", "--workers", "2", "--no-create-topics"]) == 0
+    rows = [line.split() for line in capsys.readouterr().out.splitlines() if line.strip()]
+    assert ["workers", "2", "--workers"] in rows
+    assert ["create_topics", "off", "--create-topics"] in rows
+    assert len(rows) == 4
