@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from enum import StrEnum
+from math import gcd
 from typing import Any, Self
 
 from wallaroo.api.aggregation import make_aggregation
@@ -44,6 +45,11 @@ class Windows(ABC):
     @abstractmethod
     def kind(self) -> str:
         """What `wallaroo describe` shows of them."""
+
+    @property
+    @abstractmethod
+    def layout(self) -> str:
+        """What is stored for a key; windows of the same layout go on where those before them were."""
 
     @property
     def duration(self) -> int | None:
@@ -127,6 +133,12 @@ class RangeWindows(Windows):
         return f"windows of {span}{every}{offset}{delay}, late: {self.late_data_policy}"
 
     @property
+    def layout(self) -> str:
+        """What is stored for a key: its panes, which the slide, the offset and their length make."""
+        pane = format_duration(gcd(self.range, self.slide))
+        return f"windows every {format_duration(self.slide)}, panes of {pane}, offset {self.offset} ns"
+
+    @property
     def duration(self) -> int:
         """Nanoseconds from the begin of a window until it is due."""
         return self.range + self.delay
@@ -149,6 +161,11 @@ class CountWindows(Windows):
     def kind(self) -> str:
         """What `wallaroo describe` shows of them."""
         return f"windows of {self.count} messages"
+
+    @property
+    def layout(self) -> str:
+        """What is stored for a key: the messages of the open window, however many make it due."""
+        return "windows of a number of messages"
 
 
 def range_windows(wrange: int) -> "RangeWindowsBuilder":

@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import Any, Literal
 
 from wallaroo.topology.model import Ingest, SubTopology, Topology
-from wallaroo.topology.steps import Stateful, Step
+from wallaroo.topology.steps import Stateful, Step, Store, Window
 
 Format = Literal["text", "json", "mermaid"]
 
@@ -86,13 +86,24 @@ def _sub_topology_to_jsonable(sub: SubTopology) -> dict[str, Any]:
         "reads": {"topic": sub.input.topic, "internal": sub.input.is_internal},
         "stages": [{"name": step.name, "kind": step.kind} for step in sub.steps],
         "stores": [
-            {"name": store.name, "changelog": store.changelog}
+            {"name": store.name, "changelog": store.changelog, **_stage(sub, store)}
             for store in sub.stores
             if store is not sub.positions
         ],
         "positions": None if sub.positions is None else sub.positions.changelog,
         "writes": [{"topic": t.topic, "kind": t.kind, "by": t.name} for t in sub.targets],
     }
+
+
+def _stage(sub: SubTopology, store: Store) -> dict[str, str | None]:
+    """Whose store it is, and what is in it; watermarks are of no stage."""
+    for step in sub.steps:
+        if isinstance(step, Stateful) and step.store is store:
+            return {
+                "stage": step.name,
+                "layout": step.declared.layout if isinstance(step, Window) else "states",
+            }
+    return {"stage": None, "layout": "watermarks"}
 
 
 def _mermaid(topology: Topology) -> Iterator[str]:

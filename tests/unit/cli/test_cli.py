@@ -369,3 +369,53 @@ def test_settings_are_a_table_for_people(capsys):
     assert ["workers", "2", "--workers"] in rows
     assert ["create_topics", "off", "--create-topics"] in rows
     assert len(rows) == 4
+
+
+def compared(capsys, program, other, *argv):
+    code = main(["describe", program, "--compare", str(other), *TOPICS, *argv])
+    return code, capsys.readouterr()
+
+
+def test_a_version_is_compared_with_the_one_before(capsys, program, tmp_path):
+    code, shown = compared(capsys, program, program)
+    assert (code, shown.out) == (0, "Nothing changes on the cluster.\n")
+
+
+def test_a_version_is_compared_with_what_was_described(capsys, program, tmp_path):
+    assert main(["describe", program, "--json", "--application-id", "before", *TOPICS]) == 0
+    file = tmp_path / "before.json"
+    file.write_text(capsys.readouterr().out, encoding="utf-8")
+    code, shown = compared(capsys, program, file, "--json")
+    assert code == 0
+    assert json.loads(shown.out)[0]["what"] == "application 'cli-app'"
+
+
+def test_a_state_that_would_be_lost_is_exit_code_3(capsys, program, tmp_path):
+    file = tmp_path / "before.json"
+    assert main(["describe", program, "--json", *TOPICS]) == 0
+    before = json.loads(capsys.readouterr().out)
+    before["sub_topologies"][0]["stores"] = [
+        {"name": "a", "changelog": "cli-app-a-changelog", "stage": "a", "layout": "states"}
+    ]
+    file.write_text(json.dumps(before), encoding="utf-8")
+    code, shown = compared(capsys, program, file)
+    assert code == 3
+    assert "state of 'a'" in shown.out
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "what"),
+    [
+        ("before.json", "{", "is no description of an application"),
+        ("before.json", "[]", "is no description of an application"),
+        ("missing.json", None, "cannot be read"),
+        ("missing.py", None, "cannot be described"),
+    ],
+)
+def test_a_version_before_that_is_none_is_refused(name, content, what, capsys, program, tmp_path):
+    file = tmp_path / name
+    if content is not None:
+        file.write_text(content, encoding="utf-8")
+    code, shown = compared(capsys, program, file)
+    assert code == 2
+    assert what in shown.err

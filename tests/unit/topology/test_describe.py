@@ -52,7 +52,14 @@ def test_as_json():
             {"name": "total", "kind": "state computation"},
             {"name": "split", "kind": "computation, multi"},
         ],
-        "stores": [{"name": "total", "changelog": "some-app-total-changelog"}],
+        "stores": [
+            {
+                "name": "total",
+                "changelog": "some-app-total-changelog",
+                "stage": "total",
+                "layout": "states",
+            }
+        ],
         "positions": None,
         "writes": [
             {"topic": "out", "kind": "topic", "by": "encode"},
