@@ -43,7 +43,18 @@ MAY_IMPORT = {
     "admin": EDGE | {"engine"},
     "demo": BASE | {"settings", "observability", "kafka", "service"},
     "testing": CORE | {"api", "engine", "connectors"},
-    "cli": {"errors", "refusals", "settings", "topology", "observability", "admin", "service", "demo"},
+    "cli": {
+        "errors",
+        "clock",
+        "refusals",
+        "settings",
+        "topology",
+        "observability",
+        "connectors",
+        "admin",
+        "service",
+        "demo",
+    },
     "__main__": {"cli"},
 }
 

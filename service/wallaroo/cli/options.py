@@ -29,6 +29,8 @@ _PANELS = {
     "sender_idle_timeout_ms": "TCP, HTTP and logs",
     "kafka": "Properties of Kafka clients",
 }
+_CLUSTER = ("bootstrap_servers", "kafka", "consumer", "producer")
+_BY_NAME = inspect.Parameter.KEYWORD_ONLY
 _NAMES = (*Settings.model_fields, "config", "application_module")
 _AS_BEFORE = typer.Option(metavar="MODULE", help="names the application as Wallaroo did, before all words")
 _CONFIG = typer.Option(metavar="FILE", help="settings from a TOML file; options and variables come first")
@@ -78,10 +80,23 @@ def takes_application(function: Callable[..., int]) -> Callable[..., int]:
         return function(_command(module, rest, ctx.obj or (), options, config), **given)
 
     parameters = [*_shared_parameters(), *(_optional(each, hints[each.name]) for each in own)]
-    verb.__signature__ = inspect.Signature(_words_first(parameters))  # type: ignore[attr-defined]
-    verb.__annotations__ = {each.name: each.annotation for each in parameters}
-    verb.__doc__, verb.__name__ = function.__doc__, function.__name__
-    return verb
+    return _like(function, verb, _words_first(parameters))
+
+
+def takes_cluster(function: Callable[..., int]) -> Callable[..., int]:
+    """A verb without an application, whose first parameter is the settings of a cluster."""
+    hints = get_type_hints(function, include_extras=True)
+    own = [each for each in inspect.signature(function).parameters.values() if each.name != "settings"]
+    fields = {name: Settings.model_fields[name] for name in _CLUSTER}
+    shared = [_parameter(name, _setting(name, field, "Cluster")) for name, field in fields.items()]
+
+    def verb(**given: Any) -> int:
+        options = {name: given.pop(name) for name in _CLUSTER}
+        return function(load_settings(_given(options), given.pop("config")), **given)
+
+    parameters = [each.replace(annotation=hints[each.name], kind=_BY_NAME) for each in own]
+    parameters += [*shared, _parameter("config", Annotated[str | None, _CONFIG])]
+    return _like(function, verb, parameters)
 
 
 def parse(argv: Sequence[str]) -> Command:
@@ -130,10 +145,25 @@ def _command(
         raise SettingsError(
             "no application is named; give its module first: wallaroo run topologies.alerts_stateful"
         )
-    given = {name: value for name, value in options.items() if value is not None}
-    given |= {name: _properties(name, given[name]) for name in MAPPINGS if name in given}
+    given = _given(options)
     program = Program(absolute(module), (sys.argv[0], *rest, *behind))
     return Command(program, load_settings(given, config), given, config, misspelt)
+
+
+def _given(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings among the options that were given."""
+    given = {name: value for name, value in options.items() if value is not None}
+    return given | {name: _properties(name, given[name]) for name in MAPPINGS if name in given}
+
+
+def _like(
+    function: Callable[..., int], verb: Callable[..., int], parameters: Sequence[inspect.Parameter]
+) -> Callable[..., int]:
+    """The verb with these parameters, and the name and text of the function."""
+    verb.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    verb.__annotations__ = {each.name: each.annotation for each in parameters}
+    verb.__doc__, verb.__name__ = function.__doc__, function.__name__
+    return verb
 
 
 def _refuse(misspelt: Mapping[str, str]) -> None:
@@ -210,14 +240,14 @@ def _is_word(hint: Any) -> bool:
 def _optional(parameter: inspect.Parameter, hint: Any) -> inspect.Parameter:
     """The same parameter; a word may be missing, since others may stand in its place."""
     if not _is_word(hint):
-        return parameter.replace(annotation=hint, kind=inspect.Parameter.KEYWORD_ONLY)
+        return parameter.replace(annotation=hint, kind=_BY_NAME)
     kind, *details = get_args(hint)
     optional = kind if isinstance(kind, UnionType) else kind | None
     return _parameter(parameter.name, Annotated[optional, *details])
 
 
 def _parameter(name: str, annotation: Any, default: Any = None) -> inspect.Parameter:
-    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+    return inspect.Parameter(name, _BY_NAME, default=default, annotation=annotation)
 
 
 def _words_first(parameters: Sequence[inspect.Parameter]) -> list[inspect.Parameter]:
