@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_command
 
-from wallaroo.cli import application, config, demo, feed
+from wallaroo.cli import application, config, demo, feed, new
 from wallaroo.cli.options import PASS_ON, split
 from wallaroo.errors import WallarooError
 from wallaroo.service.worker import leave
@@ -38,6 +38,7 @@ commands = typer.Typer(
 commands.command(context_settings=PASS_ON)(application.run)
 commands.command(context_settings=PASS_ON)(application.describe)
 commands.command()(demo.demo)
+commands.command()(new.new)
 commands.command()(feed.produce)
 commands.command()(feed.receive)
 commands.add_typer(config.commands, name="config")
