@@ -1,20 +1,34 @@
 # The service and the applications in topologies/, run by a user without rights.
 # Where packages come from is for the machine that builds to say: --build-arg PIP_INDEX_URL=...
-FROM python:3.12-slim-bookworm AS build
+# `make image` gives the version, and the digest of the base that `make pin-image` found.
+ARG PYTHON_IMAGE=python:3.12-slim-bookworm
+FROM ${PYTHON_IMAGE} AS build
 ARG PIP_INDEX_URL
 ARG PIP_EXTRA_INDEX_URL
 ARG PIP_TRUSTED_HOST
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore
 WORKDIR /build
-RUN python3 -m venv --without-pip /opt/wallaroo
+# The dependencies are layers of their own, for they seldom change: every version and hash is in requirements/.
+COPY requirements requirements
+RUN python3 -m venv --without-pip /opt/wallaroo \
+ && pip --python /opt/wallaroo install --quiet --require-hashes --requirement requirements/runtime.txt
+RUN python3 -m venv --without-pip /opt/build \
+ && pip --python /opt/build install --quiet --require-hashes --requirement requirements/build.txt \
+ && python3 -m venv --without-pip /opt/sbom-tool \
+ && pip --python /opt/sbom-tool install --quiet --require-hashes --requirement requirements/sbom.txt
 COPY pyproject.toml README.md LICENSE ./
-# The dependencies are a layer of their own, for a package that is still empty: they seldom change.
-RUN mkdir -p service/wallaroo && touch service/wallaroo/__init__.py \
- && pip --python /opt/wallaroo install --quiet .
+COPY schemas schemas
+COPY topologies topologies
 COPY service service
-RUN pip --python /opt/wallaroo install --quiet --no-deps --force-reinstall .
+# There is no git here that could say it.
+ARG WALLAROO_VERSION
+RUN SETUPTOOLS_SCM_PRETEND_VERSION=$WALLAROO_VERSION pip --python /opt/build wheel --quiet --no-build-isolation \
+    --no-deps --wheel-dir dist . \
+ && pip --python /opt/wallaroo install --quiet --no-index --no-deps dist/*.whl \
+ && /opt/sbom-tool/bin/cyclonedx-py environment --output-reproducible --output-file /opt/wallaroo/sbom.cdx.json \
+    /opt/wallaroo
 
-FROM python:3.12-slim-bookworm
+FROM ${PYTHON_IMAGE}
 RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin wallaroo
 COPY --from=build /opt/wallaroo /opt/wallaroo
 WORKDIR /app

@@ -2,7 +2,11 @@
 PYTHON_IN_VENV := .venv/bin/python
 INSTALLED := .venv/.installed
 INSTALLED_DEV := .venv/.installed-dev
-PIP := $(PYTHON_IN_VENV) -m pip install --quiet --disable-pip-version-check
+# Only what requirements/ names, from files with the hashes that it names.
+LOCKED := -m pip install --quiet --disable-pip-version-check --require-hashes
+# What works on the project and is no part of it, each in an environment of its own.
+TOOLS := build/tools
+SBOM_TOOL := build/sbom-tool
 # Tests are handed to several processes one at a time, the slow ones first. A test that hangs ends its process, and
 # the others go on; handed out by files, it would be given to the next one.
 SIDE_BY_SIDE := --numprocesses=auto --dist=load --maxschedchunk=1 --durations=20
@@ -10,7 +14,8 @@ SIDE_BY_SIDE := --numprocesses=auto --dist=load --maxschedchunk=1 --durations=20
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test containers lint schemas reference check bench kafka kafka-stop fuzz faults faults-long
+.PHONY: help setup demo test containers lint schemas reference check bench kafka kafka-stop fuzz faults faults-long \
+	lock audit sbom wheel image pin-image
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,7 +46,7 @@ reference: $(INSTALLED_DEV) ## whether docs/reference.md still says what the doc
 check: lint schemas test ## all of the above, before you push
 
 fuzz: $(INSTALLED_DEV) ## look for bytes that break a reader, half a minute each (ARGS="-max_total_time=600")
-	@$(PIP) --group fuzz
+	@$(PYTHON_IN_VENV) $(LOCKED) --requirement requirements/fuzz.txt
 	@mkdir -p build/fuzz
 	@for reader in tests/fuzz/fuzz_*.py; do \
 		PYTHONPATH=. $(PYTHON_IN_VENV) $$reader -max_total_time=30 -timeout=5 -artifact_prefix=build/fuzz/ $(ARGS) || exit 1; \
@@ -62,13 +67,47 @@ kafka: $(INSTALLED) ## start a real Kafka on localhost:9092 (KAFKA="name=value .
 kafka-stop: $(INSTALLED) ## stop it; its data stays in .kafka/broker
 	@$(PYTHON_IN_VENV) -m scripts.kafka stop
 
-$(INSTALLED): pyproject.toml scripts/setup.sh
+lock: $(TOOLS)/.installed ## write requirements/*.txt anew from pyproject.toml (ARGS=--upgrade takes the newest)
+	@UV=$(TOOLS)/bin/uv scripts/lock.sh $(ARGS)
+
+audit: $(TOOLS)/.installed ## ask an advisory service about every locked version; says so where none can be reached
+	@$(PYTHON_IN_VENV) -m scripts.audit $(TOOLS)/bin/pip-audit
+
+sbom: $(SBOM_TOOL)/.installed wheel ## what an installed wheel runs with, as CycloneDX: build/sbom.cdx.json
+	@$(PYTHON_IN_VENV) -m venv --clear build/installed
+	@build/installed/bin/python $(LOCKED) --requirement requirements/runtime.txt
+	@build/installed/bin/python -m pip install --quiet --disable-pip-version-check --no-index --no-deps build/wheel/*.whl
+	@build/installed/bin/python -m pip uninstall --quiet --yes pip setuptools
+	@$(SBOM_TOOL)/bin/cyclonedx-py environment --output-reproducible --output-file build/sbom.cdx.json build/installed
+	@echo "build/sbom.cdx.json; the image has its own in /opt/wallaroo/sbom.cdx.json"
+
+wheel: $(INSTALLED) ## build/wheel/*.whl, with the version that git's tags say
+	@rm -rf build/wheel
+	@$(PYTHON_IN_VENV) -m pip wheel --quiet --no-build-isolation --no-deps --wheel-dir build/wheel .
+
+# The base is pinned by its digest once `make pin-image` has found it.
+image: $(INSTALLED) ## the image wallaroo-kafka, with the version that git's tags say
+	docker build --tag wallaroo-kafka --build-arg WALLAROO_VERSION="$$($(PYTHON_IN_VENV) -m hatchling version)" \
+		$$(sed 's/^/--build-arg PYTHON_IMAGE=/' deploy/python-image 2>/dev/null) .
+
+pin-image: ## find the digest of the image's base, where its registry can be reached: deploy/python-image
+	@scripts/docker/pin-image.sh
+
+$(INSTALLED): pyproject.toml requirements/runtime.txt requirements/build.txt scripts/setup.sh
 	@PYTHON="$(PYTHON)" sh scripts/setup.sh
 	@touch $@
 
-# Dependency groups came with pip 25.1.
-$(INSTALLED_DEV): $(INSTALLED)
+$(INSTALLED_DEV): $(INSTALLED) requirements/dev.txt
 	@echo "Installing the developer's tools into .venv ..."
-	@$(PIP) "pip>=25.1"
-	@$(PIP) --group dev
+	@$(PYTHON_IN_VENV) $(LOCKED) --requirement requirements/dev.txt
+	@touch $@
+
+$(TOOLS)/.installed: requirements/tools.txt | $(INSTALLED)
+	@$(PYTHON_IN_VENV) -m venv --clear $(TOOLS)
+	@$(TOOLS)/bin/python $(LOCKED) --requirement $<
+	@touch $@
+
+$(SBOM_TOOL)/.installed: requirements/sbom.txt | $(INSTALLED)
+	@$(PYTHON_IN_VENV) -m venv --clear $(SBOM_TOOL)
+	@$(SBOM_TOOL)/bin/python $(LOCKED) --requirement $<
 	@touch $@

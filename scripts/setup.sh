@@ -1,5 +1,6 @@
 #!/bin/sh
-# Make .venv from the newest Python that works here, and install the project into it, editable.
+# Make .venv from the newest Python that works here, and install the project into it, editable, with the versions
+# of its dependencies that requirements/ names, from files with the hashes that it names.
 # PYTHON=/path/to/python3.12 chooses another one; an existing .venv that works is kept.
 set -eu
 
@@ -36,4 +37,9 @@ if ! recent .venv/bin/python || ! .venv/bin/python -c 'import pip' 2>/dev/null; 
     "$python" -m venv --clear .venv
 fi
 echo "Installing wallaroo into .venv ..."
-.venv/bin/python -m pip install --quiet --disable-pip-version-check --editable .
+install() { .venv/bin/python -m pip install --quiet --disable-pip-version-check "$@"; }
+install --require-hashes --requirement requirements/runtime.txt --requirement requirements/build.txt ||
+    fail "pip finds no file of one of these versions with one of these hashes, or it reaches no index (its lines above" \
+        "say which). \`make lock ARGS=--upgrade\` chooses versions among those that this machine can reach"
+# With the build's packages just installed, and none that pip would choose.
+install --no-build-isolation --no-deps --editable .

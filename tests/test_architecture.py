@@ -17,7 +17,7 @@ SCHEMAS = sorted((ROOT / "schemas").rglob("*.py"))
 MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 40
 
-PURE = {"errors", "record", "clock", "refusals"}
+PURE = {"errors", "record", "clock", "refusals", "version"}
 BASE = {"errors", "record", "clock"}
 CORE = BASE | {"topology", "serde", "state", "windows", "task"}
 EDGE = CORE | {"refusals", "settings", "observability", "kafka"}
@@ -27,6 +27,7 @@ MAY_IMPORT = {
     "record": set(),
     "clock": set(),
     "refusals": set(),
+    "version": set(),
     "settings": {"errors", "refusals"},
     "api": {"errors", "record"},
     "experimental": {"errors", "record", "api"},
@@ -39,7 +40,7 @@ MAY_IMPORT = {
     "kafka": BASE | {"refusals", "settings", "observability", "topology"},
     "engine": EDGE,
     "connectors": EDGE | {"api", "engine"},
-    "service": EDGE | {"api", "engine", "connectors"},
+    "service": EDGE | {"api", "engine", "connectors", "version"},
     "admin": EDGE | {"engine"},
     "demo": BASE | {"settings", "observability", "kafka", "service"},
     "testing": CORE | {"api", "engine", "connectors"},
@@ -54,6 +55,7 @@ MAY_IMPORT = {
         "admin",
         "service",
         "demo",
+        "version",
     },
     "__main__": {"cli"},
 }

@@ -12,7 +12,7 @@ override=docker-compose.override.yml
 say() { echo "standin-images: $*" >&2; }
 
 named() { # every image that this project names
-    sed -nE 's/^FROM ([^ ]+:[^ ]+).*/\1/p; s/^ +image: ([^ ]+:[^ ]+)$/\1/p' \
+    sed -nE 's/^ARG PYTHON_IMAGE=([^ ]+:[^ ]+)$/\1/p; s/^ +image: ([^ ]+:[^ ]+)$/\1/p' \
         "$root/Dockerfile" "$root/docker-compose.yml" | sort -u
 }
 

@@ -70,6 +70,7 @@ from wallaroo.api.windows import (
     seconds,
 )
 from wallaroo.errors import WallarooError, WallarooParameterError
+from wallaroo.version import installed_version
 
 __all__ = [
     "Aggregation",
@@ -133,3 +134,10 @@ __all__ = [
     "tcp_parse_input_addrs",
     "tcp_parse_output_addrs",
 ]
+
+
+def __getattr__(name: str) -> str:
+    """`wallaroo.__version__`, found when it is asked for."""
+    if name == "__version__":
+        return installed_version()
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

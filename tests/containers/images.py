@@ -38,7 +38,7 @@ def require_docker() -> None:
 def named_images() -> list[str]:
     """What the Dockerfile and the compose file name; without Grafana, for which there is no stand-in."""
     text = (ROOT / "Dockerfile").read_text() + (ROOT / "docker-compose.yml").read_text()
-    return sorted(set(re.findall(r"(?:FROM|image:) ((?!grafana)\S+:\S+)", text)))
+    return sorted(set(re.findall(r"(?:ARG PYTHON_IMAGE=|image: )((?!grafana)\S+:\S+)", text)))
 
 
 def obtain(image: str) -> None:

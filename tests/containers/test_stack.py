@@ -69,6 +69,23 @@ def test_the_image_is_small_and_runs_as_a_user_without_rights(stack):
     assert docker("exec", service, "sh", "-c", "command -v gcc make cc || true") == ""
 
 
+INSTALLED = """
+from importlib.metadata import distributions
+print(*(f"{each.name}=={each.version}" for each in distributions()))
+"""
+
+
+def test_the_image_lists_what_is_installed_in_it_and_says_its_version(images):
+    sbom = json.loads(docker("run", "--rm", "--entrypoint=cat", OURS, "/opt/wallaroo/sbom.cdx.json"))
+    installed = docker("run", "--rm", "--entrypoint=python", OURS, "-c", INSTALLED).split()
+    assert sbom["bomFormat"] == "CycloneDX"
+    assert sorted(f"{each['name']}=={each['version']}" for each in sbom["components"]) == sorted(installed)
+    # Nobody else can look up ours.
+    assert [each["name"] for each in sbom["components"] if "purl" not in each] == ["wallaroo-kafka"]
+    said = docker("run", "--rm", OURS, "--version").removeprefix("wallaroo ")
+    assert f"wallaroo-kafka=={said}" in installed
+
+
 def test_sigterm_ends_the_service_cleanly_and_it_comes_back(stack, traffic):
     service = stack.container("service")
     with traffic.feeding(2_000, seconds=2):

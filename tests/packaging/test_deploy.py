@@ -105,9 +105,10 @@ def test_no_port_is_published_beyond_this_machine():
 
 
 def test_every_image_is_pinned():
-    named = re.findall(r"image: (\S+)", COMPOSE) + re.findall(r"FROM (\S+)", DOCKERFILE)
+    named = re.findall(r"image: (\S+)", COMPOSE) + re.findall(r"ARG PYTHON_IMAGE=(\S+)", DOCKERFILE)
     assert [image for image in named if ":" not in image and image != "wallaroo-kafka"] == []
     assert not any(image.endswith(":latest") for image in named)
+    assert set(re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE)) == {"${PYTHON_IMAGE}"}
 
 
 def test_the_tests_run_on_the_kafka_of_the_compose_file():

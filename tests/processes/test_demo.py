@@ -51,11 +51,15 @@ def test_ctrl_c_ends_it_cleanly():
     assert "Traceback" not in rest
 
 
-def test_without_the_checkout_it_says_what_is_missing(tmp_path):
-    with demo(cwd=tmp_path) as process:
-        shown = process.communicate(timeout=60)[0]
-    assert process.returncode == 2
-    assert shown.startswith("wallaroo: the demo runs topologies.alerts_stateful, which is not in")
+def test_it_runs_its_own_application_wherever_it_is_started(tmp_path):
+    # A stranger's modules of the same names do not come between.
+    for name in ("topologies", "schemas"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").touch()
+    with demo("--records", "500", cwd=tmp_path) as process:
+        shown = process.communicate(timeout=120)[0]
+    assert process.returncode == 0, shown
+    assert "The alerts match the model" in shown
 
 
 @pytest.mark.parametrize(("option", "value"), [("--records", "0"), ("--records", "100001"), ("--rate", "0")])

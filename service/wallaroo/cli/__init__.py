@@ -5,7 +5,6 @@ import os
 import sys
 import threading
 from collections.abc import Sequence
-from importlib.metadata import version
 from typing import Annotated, NoReturn, cast
 
 import typer
@@ -16,6 +15,7 @@ from wallaroo.cli import application, config, demo, feed, new
 from wallaroo.cli.options import PASS_ON, split
 from wallaroo.errors import WallarooError
 from wallaroo.service.worker import leave
+from wallaroo.version import installed_version
 
 _log = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ commands.add_typer(config.commands, name="config")
 
 def _show_version(asked: bool) -> None:
     if asked:
-        print(f"wallaroo {version('wallaroo-kafka')}")
+        print(f"wallaroo {installed_version()}")
         raise typer.Exit
 
 

@@ -1,6 +1,5 @@
 """`wallaroo demo`: the stateful alerts, with two workers, on an embedded broker."""
 
-import importlib.util
 import os
 import signal
 import sys
@@ -83,17 +82,17 @@ def _demo(options: Options) -> int:
 
 
 def _find_application() -> None:
-    """The application is in the checkout, not in the installed package."""
-    sys.path.insert(0, str(Path.cwd()))
-    try:
-        found = importlib.util.find_spec(_MODULE)
-    except ModuleNotFoundError:
-        found = None
-    if found is None:
+    """Put the application on the path: a wheel has it inside the package, a checkout at its root."""
+    package = Path(__file__).parents[1]
+    places = (package / "demo/shipped", package.parents[1])
+    found = [place for place in places if (place / f"{_MODULE.replace('.', '/')}.py").is_file()]
+    if not found:
         raise SettingsError(
-            f"the demo runs {_MODULE}, which is not in {Path.cwd()}: it belongs to the project's checkout, "
-            "not to the installed package; change to the checkout's root and try again"
+            f"the demo's application, {_MODULE}, is neither in {places[0]} nor in {places[1]}: install the "
+            "package anew, from its wheel or, with --editable, from a checkout"
         )
+    # The service puts the working directory first, unless it is on the path; a user may have others there.
+    sys.path[:0] = [str(found[0]), str(Path.cwd())]
 
 
 def _run_demo(screen: Screen, options: Options, broker: str, folder: Path) -> int:

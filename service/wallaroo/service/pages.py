@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
-from importlib.metadata import version
 
 import confluent_kafka
 
@@ -18,6 +17,7 @@ from wallaroo.service.supervisor import Supervisor
 from wallaroo.settings import Settings
 from wallaroo.topology.describe import describe
 from wallaroo.topology.model import Topology
+from wallaroo.version import installed_version
 
 Members = Callable[[str], Iterable[Member]]
 """From a group to its members."""
@@ -30,7 +30,7 @@ def http_server(
     others = OtherInstances(members, topology.application_id, instance)
     collector = SnapshotCollector(
         application=topology.application_id,
-        version=version("wallaroo-kafka"),
+        version=installed_version(),
         librdkafka=confluent_kafka.libversion()[0],
     )
 

@@ -2,12 +2,14 @@
 
 import json
 import sys
+from importlib import metadata
 from typing import Annotated
 
 import pytest
 import typer
 from typer.main import get_command
 
+import wallaroo
 from wallaroo.cli import commands, main
 from wallaroo.cli.options import PASS_ON, Command, parse, takes_application
 from wallaroo.errors import SettingsError
@@ -270,9 +272,22 @@ def test_a_topology_that_cannot_run_ends_in_one_line(capsys, program):
     assert "--kafka_source_topic" in capsys.readouterr().err
 
 
-def test_the_version_is_shown(capsys):
+def test_the_version_is_that_of_the_installed_package(capsys):
     assert main(["--version"]) == 0
-    assert capsys.readouterr().out.startswith("wallaroo ")
+    assert capsys.readouterr().out == f"wallaroo {metadata.version('wallaroo-kafka')}\n"
+
+
+def test_the_module_has_the_version_of_the_installed_package():
+    assert wallaroo.__version__ == metadata.version("wallaroo-kafka")
+
+
+def test_sources_that_nobody_installed_have_no_version(monkeypatch):
+    monkeypatch.setattr(sys, "path", [])
+    assert wallaroo.__version__ == "unknown"
+
+
+def test_a_name_that_is_not_public_is_still_missing():
+    assert not hasattr(wallaroo, "__versions__")
 
 
 @pytest.mark.parametrize("verb", ["run", "describe", "demo"])
