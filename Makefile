@@ -102,12 +102,16 @@ $(INSTALLED_DEV): $(INSTALLED) requirements/dev.txt
 	@$(PYTHON_IN_VENV) $(LOCKED) --requirement requirements/dev.txt
 	@touch $@
 
-$(TOOLS)/.installed: requirements/tools.txt | $(INSTALLED)
+# An environment whose packages could not be had will do: `make lock` is what helps then.
+$(PYTHON_IN_VENV):
+	@$(MAKE) $(INSTALLED)
+
+$(TOOLS)/.installed: requirements/tools.txt | $(PYTHON_IN_VENV)
 	@$(PYTHON_IN_VENV) -m venv --clear $(TOOLS)
 	@$(TOOLS)/bin/python $(LOCKED) --requirement $<
 	@touch $@
 
-$(SBOM_TOOL)/.installed: requirements/sbom.txt | $(INSTALLED)
+$(SBOM_TOOL)/.installed: requirements/sbom.txt | $(PYTHON_IN_VENV)
 	@$(PYTHON_IN_VENV) -m venv --clear $(SBOM_TOOL)
 	@$(SBOM_TOOL)/bin/python $(LOCKED) --requirement $<
 	@touch $@
