@@ -12,7 +12,16 @@ from wallaroo.errors import StoredValueError
 from wallaroo.serde.attributes import is_made_of_fields
 from wallaroo.serde.fitting import may_change
 from wallaroo.serde.pickle import RestrictedPickle
-from wallaroo.serde.revive import Make, MakeAll, Model, complete, maker_of, no_fresh_object, rows_maker_of
+from wallaroo.serde.revive import (
+    Fields,
+    Make,
+    MakeAll,
+    Model,
+    held_by,
+    maker_of,
+    no_fresh_object,
+    rows_maker_of,
+)
 from wallaroo.serde.stand_ins import NAMELESS
 
 # Behind the pickle of a dict in a store of another class; readers of pickles stop before it.
@@ -107,13 +116,18 @@ class ClassFromStore:
 
     @cached_property
     def _may_change(self) -> bool:
-        return may_change(self._kind) and not issubclass(self._kind, dict)
+        return may_change(self._kind) and self._pickles.is_own(self._kind.__module__)
+
+    @cached_property
+    def _fields(self) -> Fields:
+        return Fields(self._kind, self._initial)
 
     def _complete(self, value: Any) -> Any:
         # Pickle writes nothing of an object that holds nothing, and so fills nothing.
         if isinstance(value, BaseModel):
             return value if hasattr(value, "__pydantic_fields_set__") else self.maker_of(self._kind)({})
-        complete(value)
+        fields = self._fields
+        fields.complete(value, held_by(value, fields.slots))
         return value
 
     def attributes_pickler(self, kind: type) -> PickleAttributes:

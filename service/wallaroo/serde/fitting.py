@@ -11,6 +11,7 @@ import inspect
 import io
 import pickle
 import threading
+from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from typing import Any, ClassVar, NamedTuple
@@ -22,11 +23,15 @@ from wallaroo.errors import StoredValueError
 from wallaroo.serde.old_names import aliases_of, by_field
 from wallaroo.serde.revive import fields_of, is_generated, is_named_tuple, maker_of, missing_field
 
+Find = Callable[[str, str], Callable[..., Any]]
+IsOwn = Callable[[str | None], bool]
+
 _MODEL_STATE = frozenset(
     {"__dict__", "__pydantic_extra__", "__pydantic_fields_set__", "__pydantic_private__"}
 )
 _LACKING = "__lacking__"
 _REDUCING = ("__reduce__", "__reduce_ex__")
+_CONTAINERS = (set, frozenset, Counter, OrderedDict, defaultdict, deque)
 _FILLING = ("__getstate__", "__setstate__", "__reduce__", "__reduce_ex__")
 
 
@@ -49,7 +54,7 @@ class _State(NamedTuple):
 
 def may_change(kind: type) -> bool:
     """Whether objects of a class of the application's own are filled here if they do not fit."""
-    if issubclass(kind, tuple) or is_named_tuple(kind) or issubclass(kind, RootModel):
+    if is_named_tuple(kind) or issubclass(kind, RootModel):
         return False
     if issubclass(kind, BaseModel):
         return all(_inherits(kind, name, BaseModel) for name in _FILLING)
@@ -84,6 +89,14 @@ def without_fields(kind: Any, state: Any) -> Any:
     return {**state, _LACKING: sorted(kind.model_fields.keys() - state["__dict__"].keys())}
 
 
+def lacks_when_empty(kind: Any) -> bool:
+    """Whether an object of the application's own that pickle only makes, and never fills, lacks a field."""
+    is_made_only = (kind.__reduce__, kind.__reduce_ex__) == (object.__reduce__, object.__reduce_ex__)
+    if not is_made_only or not may_change(kind):
+        return False
+    return issubclass(kind, BaseModel) or fields_of(kind).has_any
+
+
 def note_misfit(kind: type, state: Any) -> bool:
     """Whether what is stored of an object fits its class; remembered if it does not."""
     fits = _fits(kind, state)
@@ -116,7 +129,17 @@ class Placeholder:
 _Reader: Any = pickle._Unpickler  # noqa: SLF001
 
 
-class FittingUnpickler(_Reader):  # type: ignore[misc]
+def load_fitting(
+    data: bytes, find_stand_in: Find, find: Find, is_own: IsOwn, names: Mapping[Any, tuple[str, ...]]
+) -> Any:
+    """The value; `names` are, by class, its fields when its values were stored."""
+    # Python's own reader may differ where pickle would not have written it: again with stand-ins.
+    checked = _FittingUnpickler(data, find_stand_in, is_own)
+    checked.load()
+    return _FittingUnpickler(data, find, is_own, names, checked.never_filled).load()
+
+
+class _FittingUnpickler(_Reader):  # type: ignore[misc]
     """Reads as pickle does, but fills objects whose class has changed."""
 
     dispatch: ClassVar[dict[int, Any]] = dict(_Reader.dispatch)
@@ -124,21 +147,34 @@ class FittingUnpickler(_Reader):  # type: ignore[misc]
     def __init__(
         self,
         data: bytes,
-        find: Callable[[str, str], Callable[..., Any]],
+        find: Find,
+        is_own: IsOwn,
         names: Mapping[Any, tuple[str, ...]] | None = None,
+        empty: frozenset[int] = frozenset(),
     ) -> None:
         super().__init__(io.BytesIO(data))
         self._find = find
-        # By class: its fields when its values were stored.
+        self._is_own = is_own
         self._names = names or {}
+        # The how manieth objects are made and then never filled.
+        self._empty = empty
+        self._made = 0
+        # By identity: objects that have not been filled yet, each with its number.
+        self._unfilled: dict[int, tuple[int, Any]] = {}
+
+    @property
+    def never_filled(self) -> frozenset[int]:
+        """The numbers of the objects that were only made, when all is read."""
+        return frozenset(number for number, _ in self._unfilled.values())
 
     def find_class(self, module: str, name: str) -> Callable[..., Any]:
         return self._find(module, name)
 
-    def load_fitting(self) -> None:
+    def load_filling(self) -> None:
         """The opcode that fills an object."""
         state, filled = self.stack[-1], self.stack[-2]
         kind = type(filled)
+        self._unfilled.pop(id(filled), None)
         if type(state) is list and kind in self._names:
             del self.stack[-1]
             fields = dict(zip(self._names[kind], state, strict=True))
@@ -147,7 +183,7 @@ class FittingUnpickler(_Reader):  # type: ignore[misc]
             else:
                 _fill(filled, kind, fields)
             return
-        if type(kind).__module__ == _STAND_INS or not may_change(kind) or _fits(kind, state):
+        if not self._may_fill(kind) or _fits(kind, state):
             self.load_build()
             return
         del self.stack[-1]
@@ -158,11 +194,23 @@ class FittingUnpickler(_Reader):  # type: ignore[misc]
         kind, values = self.stack[-2:]
         if not values or kind not in self._names:
             self.load_newobj()
+            self._note_made(self.stack[-1])
             return
         fields = dict(zip(self._names[kind], values, strict=True))
         self.stack[-2:] = [Placeholder.of(fields) if kind is Placeholder else _named_tuple(kind, fields)]
 
-    dispatch[pickle.BUILD[0]] = load_fitting
+    def _note_made(self, made: Any) -> None:
+        self._made += 1
+        self._unfilled[id(made)] = self._made, made
+        # At once: what comes next may be a set that compares it.
+        if self._made in self._empty and self._may_fill(type(made)):
+            _fill(made, type(made), {})
+
+    def _may_fill(self, kind: type) -> bool:
+        is_stand_in = type(kind).__module__ == _STAND_INS
+        return not is_stand_in and may_change(kind) and self._is_own(kind.__module__)
+
+    dispatch[pickle.BUILD[0]] = load_filling
     dispatch[pickle.NEWOBJ[0]] = load_named
 
 
@@ -179,7 +227,10 @@ _STAND_INS = "wallaroo.serde.stand_ins"
 
 def _inherits(kind: type, name: str, parent: type) -> bool:
     found = getattr(kind, name, None)
-    return found is getattr(parent, name, None) or is_generated(found)
+    if found is getattr(parent, name, None) or is_generated(found):
+        return True
+    # A set and the like say how they are made; what they hold beside it is filled as ever.
+    return name in _REDUCING and any(found is getattr(each, name) for each in _CONTAINERS)
 
 
 def _state_of(state: Any) -> _State | None:
@@ -216,7 +267,8 @@ def _fits(kind: Any, state: Any) -> bool:
     is_set_freely = kind.__setattr__ is object.__setattr__
     if found.in_slots and not (is_set_freely and fields.slots.issuperset(found.in_slots)):
         return False
-    return names >= fields.expected({**found.in_dict, **found.in_slots})
+    has_place = fields.methods.isdisjoint(names)
+    return has_place and names >= fields.expected({**found.in_dict, **found.in_slots})
 
 
 def _list_fits(kind: Any, state: list[Any]) -> bool:

@@ -29,16 +29,23 @@ from pydantic import BaseModel
 
 from wallaroo.errors import Interrupt, RecordError, StoredValueError, text_of
 from wallaroo.serde.fitting import (
-    FittingUnpickler,
+    Find,
     Placeholder,
     listed_fields,
+    load_fitting,
     misfits,
     without_fields,
 )
 from wallaroo.serde.own_modules import imported_modules, is_lendable, is_plain, is_user_module, package_of
-from wallaroo.serde.stand_ins import NAMELESS, USUAL, VALUE_TYPES, StructMaker, is_numpy_scalar, stand_in_of
-
-Find = Callable[[str, str], Callable[..., Any]]
+from wallaroo.serde.stand_ins import (
+    NAMELESS,
+    USUAL,
+    VALUE_TYPES,
+    StructMaker,
+    has_unfilled,
+    is_numpy_scalar,
+    stand_in_of,
+)
 
 # The one function that a pickle may name: how msgspec pickles a Struct with keyword-only fields.
 _STRUCT_FUNCTION = ("msgspec._utils", "rebuild")
@@ -97,13 +104,13 @@ class RestrictedPickle:
                 return _NamelessUnpickler(io.BytesIO(data)).load()
             find, find_stand_in = self._finders(kind)
             misfits.found = False
-            _Unpickler(data, find_stand_in).load()
+            checked = _Unpickler(data, find_stand_in)
+            checked.load()
             names = {} if data.endswith(pickle.STOP) else self._names_in(_names_behind(data), find)
-            if not misfits.found and not names:
-                return _Unpickler(data, find).load()
-            # Python's own reader may differ where pickle would not have written it: again with stand-ins.
-            FittingUnpickler(data, find_stand_in).load()
-            return FittingUnpickler(data, find, names).load()
+            is_unfilled = _MADE in data and has_unfilled(checked.memo.copy().values())
+            if misfits.found or names or is_unfilled:
+                return load_fitting(data, find_stand_in, find, self.is_own, names)
+            return _Unpickler(data, find).load()
         except (StoredValueError, Interrupt):
             raise
         except BaseException as error:  # damaged pickles raise nearly anything
@@ -122,9 +129,9 @@ class RestrictedPickle:
             return lambda module, name: Placeholder if name == kind.__qualname__ else find(module, name)
 
         try:
-            FittingUnpickler(data, place(self._find_stand_in)).load()
             find = place(self._find)
-            found = FittingUnpickler(data, find, _read_names(_names_behind(data), find)).load()
+            names = _read_names(_names_behind(data), find)
+            found = load_fitting(data, place(self._find_stand_in), find, self.is_own, names)
         except Interrupt:
             raise
         except BaseException:  # as for `loads`, which has said why
@@ -233,6 +240,8 @@ def _changed_names(stored: bytes, find: Find) -> dict[Any, tuple[str, ...]]:
     return names if any(listed_fields(kind) != fields for kind, fields in names.items()) else {}
 
 
+# Whatever pickle makes is put into its memo at once. Text may hold these bytes too.
+_MADE = pickle.NEWOBJ + pickle.MEMOIZE
 _PROTOCOLS = (pickle.PROTO + b"\x04", pickle.PROTO + b"\x05")
 
 

@@ -14,7 +14,7 @@ import inspect
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import is_dataclass
-from functools import cache
+from functools import cache, cached_property
 from types import FunctionType, MemberDescriptorType
 from typing import Any, NoReturn, is_typeddict
 
@@ -31,6 +31,8 @@ Initial = Callable[[], Any]
 
 # How many lists of fields of one class are remembered.
 _MOST_KNOWN = 100
+# Their subclasses may have to be called with what they hold, as these.
+_CONTENTS: tuple[Any, ...] = ({None: None}, [None], {None}, frozenset([None]), (None,), "x", b"x", 1, 1.5)
 # Made by a library for classes, these only list the fields.
 _LIBRARIES = frozenset(["attr", "dataclasses"])
 
@@ -110,13 +112,6 @@ def held_by(value: Any, slots: Collection[str]) -> dict[str, Any]:
     return held | getattr(value, "__dict__", {})
 
 
-def complete(value: Any) -> None:
-    """Give an object of an ordinary class what its class has got since it was stored."""
-    kind: Any = type(value)
-    fields = fields_of(kind)
-    fields.complete(value, held_by(value, fields.slots))
-
-
 class Fields:
     """The fields of an ordinary class, a dataclass or a class of attrs: in a `__dict__`, slots, or both."""
 
@@ -124,6 +119,7 @@ class Fields:
         self.kind = kind
         self.slots = slots_in(kind)
         self.has_dict = kind.__dictoffset__ != 0
+        self.methods = _methods(kind)
         self._initial = initial
         self._declared = _declared(kind)
         self._expected: frozenset[str] | None = None
@@ -142,11 +138,17 @@ class Fields:
             self._expected = frozenset(self._declared).union(held)
         return self._expected
 
+    @cached_property
+    def has_any(self) -> bool:
+        """Whether an object without any field lacks one."""
+        fresh = None if self._declared else self._fresh({})
+        return bool(self._declared) or (fresh is not None and bool(held_by(fresh, self.slots)))
+
     def make(self, attributes: dict[str, Any]) -> Any:
         made = self._new(self.kind)
         setters = self._known.get(tuple(attributes))
         if setters is None:
-            self.fill(made, attributes)
+            self._fill_new(made, attributes)
         elif not self._is_plain:
             for put, held in zip(setters, attributes.values()):  # noqa: B905 - as many, and asked for often
                 put(made, held)
@@ -166,7 +168,7 @@ class Fields:
             made = new(kind)
             setters = known.get(tuple(row))
             if setters is None:
-                self.fill(made, row)
+                self._fill_new(made, row)
             elif is_plain:
                 made.__dict__ = row
             else:
@@ -174,6 +176,14 @@ class Fields:
                     put(made, held)
             found.append(made)
         return found
+
+    def _fill_new(self, made: Any, attributes: dict[str, Any]) -> None:
+        """`fill`, where what is stored has to be all that the object is."""
+        if not self.has_dict and not self.slots and attributes and self.kind.__basicsize__ > _EMPTY_BYTES:
+            raise StoredValueError(
+                f"a {self.kind.__qualname__} cannot be made of fields: {sorted(attributes)}"
+            )
+        self.fill(made, attributes)
 
     def fill(self, made: Any, attributes: dict[str, Any]) -> None:
         """Give an empty object these fields, and the default of those that are missing."""
@@ -185,7 +195,7 @@ class Fields:
             self.complete(made, attributes)
 
     def _remember(self, names: tuple[str, ...]) -> None:
-        if self._is_plain and _methods(self.kind).isdisjoint(names):
+        if self._is_plain and self.methods.isdisjoint(names):
             self._known[names] = ()
         elif self.slots.issuperset(names):
             self._known[names] = tuple(self._setters[name] for name in names)
@@ -215,15 +225,8 @@ class Fields:
             if name in self.slots:
                 # The class's own __setattr__ is for changing an object, not for making it again.
                 object.__setattr__(made, name, held)
-            elif self.has_dict and not self._is_method(name):
+            elif self.has_dict and name not in self.methods:
                 made.__dict__[name] = held
-        if not self.has_dict and not self.slots and attributes and self.kind.__basicsize__ > _EMPTY_BYTES:
-            raise StoredValueError(
-                f"a {self.kind.__qualname__} cannot be made of fields: {sorted(attributes)}"
-            )
-
-    def _is_method(self, name: str) -> bool:
-        return name in _methods(self.kind)
 
     def _has_class_default(self, name: str) -> bool:
         found = inspect.getattr_static(self.kind, name, _NOTHING)
@@ -351,7 +354,11 @@ def _fresh(kind: Any, initial: Initial | None, attributes: Mapping[str, Any], *,
         return None
     ways = [with_known_fields] if known_first else []
     ways += [kind if initial is None else initial, kind]
-    for way in [*ways, with_known_fields]:
+
+    def with_content() -> Any:
+        return kind(_type_of_content(kind)())
+
+    for way in [*ways, with_known_fields, with_content]:
         try:
             made = way()
         except Interrupt:
@@ -361,6 +368,16 @@ def _fresh(kind: Any, initial: Initial | None, attributes: Mapping[str, Any], *,
         if type(made) is kind:
             return made
     return None
+
+
+@cache
+def _type_of_content(kind: Any) -> Any:
+    """The built-in type that a class is called with the content of; LookupError if it is called otherwise."""
+    [content] = [each for each in _CONTENTS if issubclass(kind, type(each))]
+    base: Any = type(content)
+    if base.__eq__(kind(content), content) is not True:
+        raise LookupError(kind)
+    return base
 
 
 def _declared(kind: Any) -> frozenset[str]:

@@ -8,7 +8,7 @@ depends on the opcodes only, so with the classes it does the same again.
 import io
 from array import array
 from collections import Counter, OrderedDict, defaultdict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import date, datetime, time, timedelta, timezone, tzinfo
 from decimal import Decimal
 from enum import Enum
@@ -26,10 +26,9 @@ from pydantic import BaseModel, RootModel
 from pydantic_core import TzInfo
 
 from wallaroo.errors import StoredValueError
-from wallaroo.serde.fitting import listed_fields, may_change, misfits, note_misfit
+from wallaroo.serde.fitting import IsOwn, lacks_when_empty, listed_fields, may_change, misfits, note_misfit
 from wallaroo.serde.revive import maker_of, no_fresh_object
 
-IsOwn = Callable[[str | None], bool]
 Allows = Callable[[tuple[Any, ...]], bool]
 
 _BUILT_IN = {bytearray, complex, dict, float, frozenset, int, list, range, set, slice, str}
@@ -73,6 +72,7 @@ class _StandIn(type):
 
     kind: type
     allows: Allows
+    lacks_when_empty: bool
     blank: Callable[[type], Any]
 
     def __call__(cls, *arguments: Any) -> Any:
@@ -122,6 +122,15 @@ class StructMaker:
         raise _refusal("fills", StructMaker)
 
 
+def has_unfilled(made: Collection[Any]) -> bool:
+    """Whether pickle has only made one of these stand-ins, although objects of its class have fields."""
+    for each in made:
+        kind = type(each)
+        if type(kind) is _StandIn and kind.lacks_when_empty and not each.is_filled:
+            return True
+    return False
+
+
 def stand_in_of(kind: type, is_own: IsOwn) -> type:
     """A class whose calls are checked, and whose objects can be filled as those of `kind`, but do nothing."""
     is_shared = issubclass(kind, _SHARED)
@@ -151,6 +160,7 @@ def stand_in_of(kind: type, is_own: IsOwn) -> type:
     members |= {
         "kind": kind,
         "allows": staticmethod(_allowed_in_calling(kind, is_own)),
+        "lacks_when_empty": is_own(kind.__module__) and lacks_when_empty(kind),
         "blank": base.__new__,
     }
     return _StandIn(kind.__qualname__, (_SharedObject if is_shared else _Object, base), members)
@@ -161,6 +171,7 @@ def _filling_methods(kind: type, is_own: IsOwn) -> dict[str, Any]:
     found: dict[str, Any] = {"__setstate__": id} if hasattr(kind, "__setstate__") else {}
     if is_own(kind.__module__) and may_change(kind):
         found["__setstate__"] = _noting(kind)
+        found["is_filled"] = False
     # The one that pickle would use.
     adding = next((name for name in ("extend", "append") if hasattr(kind, name)), None)
     if adding and _is_own_function(getattr(kind, adding), is_own):
@@ -179,11 +190,11 @@ def _noting(kind: type) -> Callable[[Any, Any], None]:
     listed = listed_fields(kind)
 
     def note(stand_in: Any, state: Any) -> None:
+        stand_in.is_filled = True
         if type(state) is tuple and len(state) == 2 and type(state[1]) is dict:  # noqa: PLR2004 - what pickle makes
             for name, held in state[1].items():
                 setattr(stand_in, name, held)
         elif type(state) is dict:
-            stand_in.__dict__.update(state)
             names = tuple(state)
             if names in known:
                 return
