@@ -124,3 +124,21 @@ def test_neither_the_standard_library_nor_what_we_build_on_lends_a_class(module,
     application.imported = import_module(module)
     with pytest.raises(StoredValueError, match="neither a value type"):
         RestrictedPickle(["company_app"]).find_class(module, name)
+
+
+def test_no_class_of_a_package_is_called_to_complete_an_object_beside_one_that_is(application):
+    class Order:
+        def __init__(self):
+            self.items = []
+
+    Order.__module__, Order.__qualname__ = "company_app", "Order"
+    application.Order = Order
+    order = Order()
+    order.items = [application.models.Plain(1)]
+    del order.items[0].x
+    pickles = RestrictedPickle(["company_app"])
+    stored = pickles.dumps([order])
+    Order.__init__ = lambda self: setattr(self, "rate", 3)
+    [found] = pickles.loads(stored)
+    assert found.rate == 3
+    assert vars(found.items[0]) == {}
