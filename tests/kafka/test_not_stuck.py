@@ -61,3 +61,21 @@ def test_a_sink_that_is_gone_is_named_and_work_goes_on_when_it_is_back(scenario:
     wait_until(lambda: service.status("/readyz") == 200, 60)
     wait_until(lambda: "commits succeed again" in service.words(), 10)
     scenario.stop_all()
+
+
+def test_a_dead_letter_topic_that_is_gone_fences_no_producer(scenario: Scenario):
+    service = scenario.start()
+    scenario.settle()
+    admin = AdminClient({"bootstrap.servers": scenario.servers})
+    admin.delete_topics([scenario.dead_letters])[scenario.dead_letters].result()
+    scenario.send([Sent("rex", b"{", number) for number in range(PARTITIONS)])
+    gone = f"the topic {scenario.dead_letters} is gone"
+    wait_until(lambda: gone in service.get("/readyz")[1], 25)
+    wait_until(lambda: "exit_code=1" in service.words(), 180)
+    [died] = [line for line in service.words().splitlines() if "worker died" in line]
+    assert gone in died
+    assert "fenced" not in service.words()
+    create_topic(scenario.servers, scenario.dead_letters, 1)
+    wait_until(lambda: service.status("/readyz") == 200, 60)
+    wait_until(lambda: "commits succeed again" in service.words(), 10)
+    scenario.stop_all()

@@ -19,7 +19,7 @@ from wallaroo.connectors.outbox_topic import OutboxTopic
 from wallaroo.connectors.protocols import Sink
 from wallaroo.engine.metrics import LoopMetrics
 from wallaroo.kafka.clients import WorkerIdentity, group_consumer
-from wallaroo.kafka.errors import Event, classify_event, missing_permission
+from wallaroo.kafka.errors import Event, missing_permission
 from wallaroo.kafka.group_member import Assigned, GroupMember
 from wallaroo.observability import metrics
 from wallaroo.observability.health import LoopStatus, Uncommitted
@@ -202,7 +202,7 @@ class DeliveryLoop:
         self.metrics.revoked(partitions)
 
     def _on_consumer_event(self, message: Message) -> None:
-        event, number = classify_event(message), message.partition() or 0
+        event, number = self._member.classify(message), message.partition() or 0
         position = self._outbox.owned.get(number)
         if position is None:
             return

@@ -137,11 +137,12 @@ class CommitCycle:
         self._current = None
         try:
             result = future.result(max(0.0, self._deadline - self._clock.monotonic()))
-        except TimeoutError as error:
-            raise CommitError(f"a commit has not ended within {self._clients.timeout_seconds:g} s") from error
         except MissingResultsError as error:
             mark_hole(self._clients.consumer, error.marks)
             raise
+        except (TimeoutError, CommitError) as error:
+            late = f"a commit has not ended within {self._clients.timeout_seconds:g} s"
+            raise self._ended_by(str(error) or late) from error.__cause__ or error
         if result.committed and self._clients.finish is not None:
             result = self._clients.finish(commit)
         if result.is_outdated and self._repeat(commit):
@@ -171,8 +172,13 @@ class CommitCycle:
         self._watch.aborted(result.reason)
         _log.warning("commit aborted", extra={"reason": result.reason, "in_a_row": self._aborts})
         if self._aborts > _MOST_ABORTS_IN_A_ROW:
-            raise CommitError(f"{self._aborts} commits in a row were aborted: {result.reason}")
+            raise self._ended_by(f"{self._aborts} commits in a row were aborted: {result.reason}")
         self._tasks.aborted(commit.batches, result.refusal)
+
+    def _ended_by(self, text: str) -> CommitError:
+        """The error to end with; what has kept commits from succeeding is said first, if it is known."""
+        obstacle = self._watch.obstacle()
+        return CommitError(f"{obstacle}; {text}" if obstacle else text)
 
     def _repeat(self, commit: Commit) -> bool:
         """Write a commit again whose group has rebalanced meanwhile; False if that is no use."""

@@ -18,7 +18,7 @@ from wallaroo.engine.metrics import LoopMetrics
 from wallaroo.engine.pacing import CommitPacing, PollSize
 from wallaroo.engine.restore import Restorer, naming_offsets
 from wallaroo.engine.task_group import TaskFactory, TaskGroup
-from wallaroo.kafka.errors import Event, classify_event
+from wallaroo.kafka.errors import Event
 from wallaroo.kafka.group_member import Assigned, GroupMember, OffsetReset
 from wallaroo.observability.health import LoopStatus, Uncommitted
 from wallaroo.settings import Settings
@@ -238,7 +238,7 @@ class Loop:
 
     def _on_event(self, message: Message) -> None:
         number = message.partition() or 0
-        match classify_event(message):
+        match self._member.classify(message):
             case Event.END_OF_PARTITION:
                 # Of a task that is to read from elsewhere by now, this is no end.
                 if self.tasks.get(number) is not None and number not in self.tasks.rewound:

@@ -259,4 +259,13 @@ def _abort(turn: Turn, error: KafkaException) -> CommitResult:
 
 
 def _fatal(error: KafkaException) -> CommitError:
-    return CommitError(f"the transactional producer cannot go on: {error.args[0].str()}")
+    cause: KafkaError = error.args[0]
+    why = _WHY_FENCED if cause.code() in _OF_FENCING else ""
+    return CommitError(f"the transactional producer cannot go on: {cause.str()}{why}")
+
+
+_OF_FENCING = (KafkaError._FENCED, KafkaError.PRODUCER_FENCED, KafkaError.INVALID_PRODUCER_EPOCH)  # noqa: SLF001 - the client's public name
+_WHY_FENCED = (
+    "; that is, another process has opened a producer of this id, or Kafka has ended its transaction, "
+    "which was open for longer than transaction_timeout_ms"
+)

@@ -270,6 +270,9 @@ def _transactional(settings: Settings, transactional_id: str, more: dict[str, An
         **more,
         "transactional.id": transactional_id,
         "transaction.timeout.ms": settings.transaction_timeout_ms,
+        # A record that cannot be written is given up, and its transaction aborted, before the broker ends it:
+        # that fences the producer, and its worker would die without the reason.
+        "message.timeout.ms": settings.transaction_timeout_ms * 7 // 10,
         **settings.producer,
     }
     connections = _connection_log(config)

@@ -9,7 +9,7 @@ from typing import Any
 from confluent_kafka import KafkaError, KafkaException
 
 from wallaroo.clock import Clock, SystemClock
-from wallaroo.errors import KafkaSetupError
+from wallaroo.errors import CommitError, KafkaSetupError
 from wallaroo.kafka.connections import Connections
 from wallaroo.observability.logging import KAFKA_LOGGER
 
@@ -43,6 +43,8 @@ _OF_CONNECTIONS = {
     for name in ("_TRANSPORT", "_ALL_BROKERS_DOWN", "_RESOLVE", "_AUTHENTICATION", "_SSL")
 }
 
+# A fatal error has lost its code too.
+_FENCED_TEXT = "fenced by other consumer with same group.instance.id"
 _QUIET_SECONDS = 30.0
 # What differs from one time to the next: numbers, and which of the client's threads it was.
 _VARYING = re.compile(r"\d+|\[thrd:[^]]*\]:( \S+:)?")
@@ -61,7 +63,8 @@ class Event(Enum):
 def classify_event(message: Any) -> Event:
     """What a consumer's message with an error means.
 
-    Raises KafkaSetupError if the cluster refuses this client, KafkaException if the client cannot go on.
+    Raises KafkaSetupError if the cluster refuses this client, CommitError if it is fenced, and KafkaException
+    if it cannot go on for another reason.
     """
     error: KafkaError = message.error()
     if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - the client's public name for it
@@ -74,8 +77,16 @@ def classify_event(message: Any) -> Event:
         raise refusal
     # As a message, a fatal error has lost its mark: `fatal()` is false.
     if error.fatal() or error.code() == KafkaError._FATAL:  # noqa: SLF001 - the client's public name for it
+        if _FENCED_TEXT in error.str():
+            raise CommitError(
+                "another process has joined the group under the name of this member, so Kafka puts this one "
+                "out: a second service of this application under the same instance, which needs a name of "
+                "its own, or a worker that was given up while it stood still"
+            )
         raise KafkaException(error)
-    _log.warning("consumer event", extra={"topic": message.topic(), "error": error.str()})
+    # What concerns no topic is about the membership: GroupMember says it.
+    level = logging.WARNING if message.topic() else logging.DEBUG
+    _log.log(level, "consumer event", extra={"topic": message.topic(), "error": error.str()})
     return Event.PASSING
 
 

@@ -24,6 +24,8 @@ from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
 from wallaroo.clock import SystemClock
 from wallaroo.errors import KafkaSetupError, StoredValueError
+from wallaroo.kafka.errors import Event, classify_event
+from wallaroo.kafka.members import Membership
 from wallaroo.kafka.open_transactions import UnstableOffsets
 from wallaroo.kafka.retry import retry
 from wallaroo.settings import Settings
@@ -35,6 +37,8 @@ _LEAVE_SECONDS = 0.2
 # Longer than a group of the new protocol takes to give out partitions; its members report every five seconds.
 _SILENT_SECONDS = 15.0
 _MOST_POLLS = 25
+
+_NOT_LET_IN = "JoinGroup failed"
 
 Partitions = list[TopicPartition]
 OffsetReset = Literal["earliest", "latest"]
@@ -99,6 +103,7 @@ class GroupMember:
         self._joined = 0.0
         self._clock = SystemClock()
         self._partitions = partitions
+        self._membership = Membership(topic, self._clock)
         self._topic = topic
         self._settings = settings
         self._offset_reset = offset_reset
@@ -120,8 +125,9 @@ class GroupMember:
 
     @property
     def obstacle(self) -> str:
-        """What the group waits for before it can start; empty if for nothing."""
-        return self._unstable.obstacle if self._unstable is not None else ""
+        """Why the member is not in its group, or what that waits for to start; empty if neither."""
+        unstable = "" if self._unstable is None else self._unstable.obstacle
+        return unstable or ("" if self.answered else self._membership.obstacle)
 
     def join(self, consumer: Consumer, group: str | None = None) -> None:
         """Subscribe. What the owner raises comes out of the poll that called it.
@@ -129,7 +135,8 @@ class GroupMember:
         With the name of the group, `obstacle` says if its offsets are waited for.
         """
         self.consumer = consumer
-        self._joined = self._clock.monotonic()
+        self._membership.group = group or ""
+        self._wait_for_answer()
         self._unstable = UnstableOffsets(group, self._settings, self._clock) if group else None
         consumer.subscribe(
             [self._topic],
@@ -145,6 +152,23 @@ class GroupMember:
             return messages
         first = self.consumer.poll(timeout_seconds)
         return [] if first is None else [first, *self.consumer.consume(most - 1, 0)]
+
+    def classify(self, message: Message) -> Event:
+        """`classify_event`; what concerns the membership is kept for `obstacle`."""
+        event = classify_event(message)
+        error = message.error()
+        if event is not Event.PASSING or error is None or message.topic():
+            return event
+        self._membership.refused(error)
+        # While it holds partitions, it may be let in again without being told anything.
+        if error.str().startswith(_NOT_LET_IN) and not self._owned and self._answer:
+            self._wait_for_answer()
+        return event
+
+    def _wait_for_answer(self) -> None:
+        self._answer = None
+        self._joined = self._clock.monotonic()
+        self._membership.left()
 
     def seek(self, number: int, offset: int) -> None:
         """Read on at another offset, at once: a seek also wakes the client's thread."""
@@ -216,6 +240,7 @@ class GroupMember:
         self._owned |= {tp.partition for tp in starts}
         self._owner.on_assigned(assigned)
         self._answer = True
+        self._membership.entered()
         self._owner.on_rebalanced()
 
     def _revoke(self, consumer: Consumer, partitions: Partitions) -> None:
@@ -228,6 +253,7 @@ class GroupMember:
         self._log("partitions lost", partitions)
         self._owner.on_lost(partitions)
         self._unassign(consumer, partitions)
+        self._wait_for_answer()
 
     def _unassign(self, consumer: Consumer, partitions: Partitions) -> None:
         if self._is_incremental:

@@ -1,16 +1,30 @@
-"""The members of a consumer group as Kafka describes them: who owns which partition at the moment."""
+"""The members of a consumer group as Kafka describes them: who owns which partition, and who is out of it."""
 
+import logging
 import threading
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
-from confluent_kafka import KafkaException
+from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
+
+from wallaroo.clock import Clock, utc
+
+_log = logging.getLogger(__name__)
 
 # If a coordinator answers after the request has timed out, librdkafka 2.16 ends the process. Before that, the
 # socket times out, after a minute unless set otherwise.
 _REQUEST_SECONDS = 600.0
+# A member comes back by itself within seconds where Kafka lets it.
+_OUT_SECONDS = 9.0
+_OUT_LOG_SECONDS = 30.0
+_GROUP_ADVICE = {
+    KafkaError.INCONSISTENT_GROUP_PROTOCOL: "another consumer is in this group that shares out partitions in "
+    "another way: let only this application use the group",
+    KafkaError.GROUP_MAX_SIZE_REACHED: "raise group.max.size of the brokers, or run fewer workers",
+    KafkaError._MAX_POLL_EXCEEDED: "user code has held its loop for longer than max.poll.interval.ms",  # noqa: SLF001 - the client's public name
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,3 +74,46 @@ class GroupMembers:
 
 def reason_of(error: KafkaException | TimeoutError) -> str:
     return error.args[0].str() if isinstance(error, KafkaException) else str(error)
+
+
+class Membership:
+    """Since when a member has been out of its group, and what Kafka has said last; pure.
+
+    `topic` is what the group shares out.
+    """
+
+    def __init__(self, topic: str, clock: Clock) -> None:
+        self._topic = topic
+        self._clock = clock
+        self._out: tuple[float, int] | None = None
+        self._refusal = ""
+        self._logged = -_OUT_LOG_SECONDS
+        self.group = ""
+
+    def left(self) -> None:
+        """The member is out: it has yet to join, or Kafka has put it out."""
+        self._out = self._out or (self._clock.monotonic(), self._clock.now_ms())
+
+    def entered(self) -> None:
+        """The group has said what the member gets."""
+        if self._out is not None and self._refusal:
+            _log.info("in the group again", extra={"group": self.group})
+        self._out, self._refusal, self._logged = None, "", -_OUT_LOG_SECONDS
+
+    def refused(self, error: KafkaError) -> None:
+        """What Kafka has said about the membership; the client tries again."""
+        now = self._clock.monotonic()
+        advice = _GROUP_ADVICE.get(error.code(), "look at the group and at the brokers")
+        self._refusal = f"{error.str()}; {advice}"
+        if now - self._logged >= _OUT_LOG_SECONDS:
+            self._logged = now
+            _log.warning("group refuses", extra={"group": self.group, "why": self._refusal})
+
+    @property
+    def obstacle(self) -> str:
+        """The group that the member has been out of for ten seconds, and why; empty if it is in."""
+        if self._out is None or self._clock.monotonic() - self._out[0] < _OUT_SECONDS:
+            return ""
+        why = self._refusal or "Kafka has not answered what it gets; look at the group and at the brokers"
+        name = self.group or f"that shares out {self._topic}"
+        return f"out of the group {name} since {utc(self._out[1])}: {why}"

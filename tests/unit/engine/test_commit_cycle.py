@@ -8,7 +8,7 @@ from confluent_kafka import TopicPartition
 from tests.unit.engine.fake_group import TOPIC, FakeConsumer, FakeTask, FakeWriter, Record
 from wallaroo.clock import ManualClock
 from wallaroo.engine.clients import commit_timeout_seconds
-from wallaroo.engine.commit_cycle import Clients, CommitCycle
+from wallaroo.engine.commit_cycle import Clients, CommitCycle, new_watch
 from wallaroo.engine.hole import MissingResultsError
 from wallaroo.engine.metrics import LoopMetrics
 from wallaroo.engine.pacing import CommitPacing
@@ -144,6 +144,28 @@ def test_a_commit_that_is_out_of_time_counts_as_over_so_that_an_idle_loop_notice
     clock.advance(2)
     cycle.commit_if_due(dry=True)
     assert cycle.is_over
+
+
+def test_what_has_kept_commits_from_succeeding_is_said_when_the_worker_ends(tasks, task, clock):
+    cause = ValueError("fenced")
+
+    def fail(_commit):
+        raise CommitError("the transactional producer cannot go on: fenced") from cause
+
+    pacing = CommitPacing(interval_seconds=0.1, linger_seconds=0.001, most_records=100, started=0, ended=0)
+    watch = new_watch("sub", clock)
+    cycle = CommitCycle(
+        tasks, Clients(FakeConsumer({}, {}, []), None, fail), pacing, LoopMetrics("sub"), clock, watch
+    )
+    watch.begun(lambda: ["alerts"])
+    watch.aborted("alerts is gone")
+    clock.advance(11_000)
+    task.process([Record(0, 0)])
+    with pytest.raises(
+        CommitError, match=r"^nothing has been committed since .*alerts is gone; .*fenced$"
+    ) as raised:
+        cycle.commit_and_wait()
+    assert raised.value.__cause__ is cause
 
 
 def test_waiting_ends_with_the_commit(new_cycle, task, clock, when_told, go):

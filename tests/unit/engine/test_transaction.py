@@ -76,6 +76,21 @@ def test_a_producer_that_cannot_abort_says_that_it_cannot_go_on():
         write(Commit([BATCH], "group"))
 
 
+class Fenced(FakeProducer):
+    """Whose transaction was ended by the broker, as it was open for too long."""
+
+    def commit_transaction(self):
+        raise KafkaException(KafkaError(KafkaError._FENCED, "fenced", True))
+
+
+def test_a_producer_that_is_fenced_says_what_that_may_come_from():
+    write = exactly_once(turns_of(Fenced([0])), no_probe, None)
+    with pytest.raises(
+        CommitError, match=r"cannot go on: fenced; .* open for longer than transaction_timeout_ms"
+    ):
+        write(Commit([BATCH], "group"))
+
+
 def test_producers_take_turns():
     first, second = FakeProducer([0, 0]), FakeProducer([0])
     write = exactly_once(turns_of(first, second), no_probe, None)

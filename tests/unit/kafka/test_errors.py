@@ -42,6 +42,22 @@ def test_a_group_that_may_not_be_joined_is_told_as_a_group():
         classify_event(Event())
 
 
+def test_a_member_whose_name_another_process_has_taken_says_so():
+    class Event:
+        error = staticmethod(
+            lambda: KafkaError(
+                KafkaError._FATAL,
+                "Fatal error: Broker: Static consumer fenced by other consumer with same group.instance.id",
+            )
+        )
+        topic = staticmethod(lambda: None)
+
+    with pytest.raises(
+        CommitError, match="another process has joined the group under the name of this member"
+    ):
+        classify_event(Event())
+
+
 def test_a_commit_that_failed_for_lack_of_permission_is_one_too():
     error = CommitError("the transactional producer cannot go on")
     error.__cause__ = refused(KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED)

@@ -6,7 +6,8 @@ from types import SimpleNamespace
 import pytest
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
-from wallaroo.kafka.members import GroupMembers, Member, reason_of
+from wallaroo.clock import ManualClock
+from wallaroo.kafka.members import GroupMembers, Member, Membership, reason_of
 
 
 class Admin:
@@ -53,3 +54,56 @@ def test_while_kafka_does_not_answer_it_is_not_asked_again(admin):
 def test_the_reason_of_a_refusal_is_a_text():
     assert "Broker transport failure" in reason_of(KafkaException(KafkaError(KafkaError._TRANSPORT)))
     assert reason_of(TimeoutError("no answer within 2 s")) == "no answer within 2 s"
+
+
+@pytest.fixture
+def clock():
+    return ManualClock()
+
+
+@pytest.fixture
+def membership(clock):
+    membership = Membership("in", clock)
+    membership.group = "shop-in"
+    return membership
+
+
+def test_a_member_that_is_out_of_its_group_for_ten_seconds_is_named_with_the_group_and_the_cause(
+    membership, clock
+):
+    membership.left()
+    membership.refused(KafkaError(KafkaError.INCONSISTENT_GROUP_PROTOCOL, "JoinGroup failed"))
+    clock.advance(8_000)
+    assert membership.obstacle == ""
+    clock.advance(2_000)
+    text = membership.obstacle
+    assert text.startswith(
+        "out of the group shop-in since 1970-01-01T00:00:00+00:00: JoinGroup failed; another"
+    )
+    assert "let only this application use the group" in text
+
+
+def test_a_member_that_has_been_let_in_is_not_named(membership, clock):
+    membership.left()
+    clock.advance(20_000)
+    membership.entered()
+    assert membership.obstacle == ""
+
+
+def test_what_a_group_says_to_a_member_that_stays_is_no_obstacle(membership, clock):
+    membership.refused(KafkaError(KafkaError.GROUP_MAX_SIZE_REACHED, "no room"))
+    clock.advance(20_000)
+    assert membership.obstacle == ""
+
+
+def test_a_group_that_says_nothing_is_named_too(membership, clock):
+    membership.left()
+    clock.advance(20_000)
+    assert "Kafka has not answered what it gets" in membership.obstacle
+
+
+def test_a_group_that_refuses_again_and_again_is_logged_twice_a_minute(membership, clock, caplog):
+    for _ in range(60):
+        membership.refused(KafkaError(KafkaError.GROUP_MAX_SIZE_REACHED, "no room"))
+        clock.advance(1_000)
+    assert [record.message for record in caplog.records] == ["group refuses"] * 2

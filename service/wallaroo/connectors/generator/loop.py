@@ -20,7 +20,6 @@ from wallaroo.connectors.generator.topics import GeneratorTopics
 from wallaroo.engine.metrics import LoopMetrics
 from wallaroo.engine.pacing import Backoff
 from wallaroo.errors import CommitError, StopProcessing, text_of
-from wallaroo.kafka.errors import classify_event
 from wallaroo.kafka.group_member import Assigned, GroupMember
 from wallaroo.observability import metrics
 from wallaroo.observability.health import LoopStatus, Uncommitted
@@ -96,7 +95,7 @@ class GeneratorLoop:
             restoring=int(self._owner and self._topics is None),
             connected=True,
             problem=self._problem,
-            obstacle=slow or self._commits.obstacle(),
+            obstacle=slow or self._member.obstacle or self._commits.obstacle(),
             uncommitted=self._commits.uncommitted,
         )
 
@@ -117,7 +116,7 @@ class GeneratorLoop:
         wait = min(_IDLE_SECONDS, max(0.0, self._due - now)) if self._owner else _IDLE_SECONDS
         event = self._member.consumer.poll(wait)
         if event is not None and event.error() is not None:
-            classify_event(event)
+            self._member.classify(event)
         if self._owner and self._clock.monotonic() >= self._due:
             self._advance()
         elif self._member.answered and not self._owner:
