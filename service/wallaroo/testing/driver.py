@@ -12,7 +12,7 @@ from wallaroo.errors import WallarooError, WallarooParameterError
 from wallaroo.record import ANY_PARTITION, Partition
 from wallaroo.testing.calling import UserCode
 from wallaroo.testing.group import Group, new_groups
-from wallaroo.testing.logs import DeadLetter, Headers, Logs, Record, unpack_batches
+from wallaroo.testing.logs import DeadLetter, Headers, Logs, Record, limits_of_topics, unpack_batches
 from wallaroo.testing.sources import Sources
 from wallaroo.testing.topology_lookup import outbox_of, partition_counts, source_named, stage_of, state_of
 from wallaroo.topology.compile import compile_topology
@@ -66,8 +66,9 @@ class ApplicationDriver:
     """Runs an application on in-memory topics, without a broker or sleep.
 
     `partitions` is the number for every topic, or a mapping for some of them; the others have 4. `on_error`,
-    `on_unreadable_state`, `idle_timeout_ms` and `max_future_ms` are the settings of these names; with None
-    for the last, any time in the future is taken.
+    `on_unreadable_state`, `max_message_bytes`, `idle_timeout_ms` and `max_future_ms` are the settings of
+    these names; with None for the last, any time in the future is taken. What is too large for its topic
+    makes a commit fail: the records are processed again, and the one that led to it becomes a dead letter.
 
     The clock of the driver begins at 0. How far ahead an event time is, is measured
     against the time of day, in milliseconds since the Unix epoch, by default that of the machine when the
@@ -112,13 +113,16 @@ class ApplicationDriver:
         max_future_ms: int | None = 1_800_000,
         time_of_day_ms: int | None = None,
         on_unreadable_state: str = "fail",
+        max_message_bytes: int = 10_485_760,
     ) -> None:
         self._code = UserCode(application.module, module)
         codecs = self._code.codecs
         self.topology = compile_topology(application, args=args)
         self._pace = pace or Pace()
         self._clock = ManualClock()
-        self._logs = Logs(partition_counts(self.topology, partitions))
+        counts = partition_counts(self.topology, partitions)
+        limits = limits_of_topics(counts, self.topology.dead_letters, max_message_bytes)
+        self._logs = Logs(counts, limits)
         self._sources = Sources(self.topology.generators, codecs, self._logs, self._clock)
         subs = [
             with_max_future(with_idle_timeout(sub, idle_timeout_ms), max_future_ms)

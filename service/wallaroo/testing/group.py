@@ -117,7 +117,14 @@ class Group:
         self._in_progress = self._tasks.collect()
 
     def finish_commit(self) -> None:
-        """Let the commit in progress succeed."""
+        """Let the commit in progress succeed, unless a record is too large for its topic.
+
+        As in a service, all is processed again then, and the record that led to it fails.
+        """
+        refusal = self._logs.refusal_of(self._in_progress)
+        if refusal is not None:
+            self._tasks.aborted(self._end_transaction(), refusal)
+            return
         for batch in self._in_progress:
             self._logs.write(batch)
             self._committed[batch.partition] = batch.next_offset

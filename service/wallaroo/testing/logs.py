@@ -10,10 +10,16 @@ from operator import attrgetter
 from typing import Self
 from zlib import crc32
 
+from wallaroo.errors import KafkaSetupError
 from wallaroo.record import ANY_PARTITION, Batch, Output, Partition
 from wallaroo.state.store import POSITION_KEY
 from wallaroo.task.dead_letters import REASON_PREFIX
+from wallaroo.task.limits import RecordLimits, Refusal, TopicLimits
 from wallaroo.task.record_batch import decode_batch, is_batch
+
+# What a dead letter may hold beside the record that failed, as in a service.
+_REASON_BYTES = 131_072
+_MOST_REFUSED = 10
 
 Headers = Sequence[tuple[str, bytes]]
 
@@ -103,14 +109,36 @@ class Message:
         return list(self._record.headers) or None
 
 
-class Logs:
-    """All topics of a cluster, made from their numbers of partitions."""
+def limits_of_topics(topics: Iterable[str], dead_letters: str, max_message_bytes: int) -> RecordLimits:
+    """What topics take that a service has made."""
+    sizes = {topic: max_message_bytes + _REASON_BYTES * (topic == dead_letters) for topic in topics}
+    limits = {topic: TopicLimits(max_bytes) for topic, max_bytes in sizes.items()}
+    return RecordLimits(max_message_bytes + _REASON_BYTES, limits)
 
-    def __init__(self, partitions: Mapping[str, int]) -> None:
+
+class Logs:
+    """All topics of a cluster, made from their numbers of partitions, and what they take."""
+
+    def __init__(self, partitions: Mapping[str, int], limits: RecordLimits | None = None) -> None:
         self.partitions = partitions
+        self._limits = limits
+        # How many commits in a row have been refused.
+        self._refused = 0
         self._topics: dict[str, list[Record]] = {topic: [] for topic in partitions}
         self._logs: dict[Partition, list[Record]] = {at: [] for t in partitions for at in self._all(t)}
         self._ends = dict.fromkeys(self._logs, 0)
+
+    def refusal_of(self, batches: Sequence[Batch]) -> Refusal | None:
+        """What a commit is refused for; None if it is not. Raises KafkaSetupError if that would never end."""
+        limits = self._limits
+        if limits is None or not any(map(limits.are_exceeded, batches)):
+            self._refused = 0
+            return None
+        self._refused += 1
+        if self._refused > _MOST_REFUSED:
+            texts = [text for batch in batches for text in map(limits.refusal, batch.outputs) if text]
+            raise KafkaSetupError(f"what no record leads to is refused: {', '.join(texts[:1])}")
+        return Refusal(limits)
 
     def append(self, output: Output) -> None:
         """Add a record."""
