@@ -5,9 +5,14 @@ import time
 
 import wallaroo
 
+# The number on which the stage raises.
+refused: set[int] = set()
+
 
 def application_setup(args):
     options = _options(args)
+    refused.clear()
+    refused.update([] if options.refused is None else [options.refused])
     source = wallaroo.GenSourceConfig("numbers", Counting(options.end, options.pause_ms / 1000, options.huge))
     numbers = wallaroo.source("numbers", source).to(double)
     sink = wallaroo.KafkaSinkConfig(options.out_topic, encoder=encode_number)
@@ -37,6 +42,8 @@ class Counting:
 
 @wallaroo.computation(name="double")
 def double(number):
+    if number in refused:
+        raise ValueError(f"{number} is not welcome")
     return number * 2
 
 
@@ -50,5 +57,6 @@ def _options(args):
     parser.add_argument("--out-topic", required=True)
     parser.add_argument("--end", type=int, default=1_000)
     parser.add_argument("--pause-ms", type=float, default=0)
+    parser.add_argument("--refused", type=int)
     parser.add_argument("--huge", type=int, help="this number takes some thousand digits")
     return parser.parse_known_args(args)[0]

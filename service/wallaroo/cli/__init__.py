@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_command
 
-from wallaroo.cli import application, config, demo, feed, new
+from wallaroo.cli import application, config, dead_letters, demo, feed, new, reset
 from wallaroo.cli.options import PASS_ON, split
 from wallaroo.errors import WallarooError
 from wallaroo.service.worker import leave
@@ -37,11 +37,13 @@ commands = typer.Typer(
 )
 commands.command(context_settings=PASS_ON)(application.run)
 commands.command(context_settings=PASS_ON)(application.describe)
+commands.command(context_settings=PASS_ON)(reset.reset)
 commands.command()(demo.demo)
 commands.command()(new.new)
 commands.command()(feed.produce)
 commands.command()(feed.receive)
 commands.add_typer(config.commands, name="config")
+commands.add_typer(dead_letters.commands, name="dead-letters")
 
 
 def _show_version(asked: bool) -> None:

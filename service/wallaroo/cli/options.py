@@ -3,7 +3,7 @@
 import inspect
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass
 from types import UnionType
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
@@ -62,11 +62,16 @@ class Command:
 def takes_application(function: Callable[..., int]) -> Callable[..., int]:
     """A verb whose first parameter is a Command; its other ones are words and options of its own.
 
-    Words stand behind the module, and are texts. The words that are left, and options that nobody knows,
-    are the application's.
+    Words stand behind the module, and are texts. A parameter that is a dataclass stands for several options,
+    its fields. The words that are left, and options that nobody knows, are the application's.
     """
     hints = get_type_hints(function, include_extras=True)
-    own = [each for each in inspect.signature(function).parameters.values() if each.name != "command"]
+    given_to = [each for each in inspect.signature(function).parameters.values() if each.name != "command"]
+    groups = {each.name: hints[each.name] for each in given_to if is_dataclass(hints[each.name])}
+    own = [each for each in given_to if each.name not in groups]
+    for group in groups.values():
+        hints |= get_type_hints(group, include_extras=True)
+        own += inspect.signature(group).parameters.values()
     words = {each.name: each.default for each in own if _is_word(hints[each.name])}
 
     def verb(ctx: typer.Context, **given: Any) -> int:
@@ -77,6 +82,8 @@ def takes_application(function: Callable[..., int]) -> Callable[..., int]:
         module, rest = _module(module, rest)
         for name, default in words.items():
             given[name], rest = _word(ctx, name, default, rest)
+        for name, group in groups.items():
+            given[name] = group(**{each: given.pop(each) for each in inspect.signature(group).parameters})
         return function(_command(module, rest, ctx.obj or (), options, config), **given)
 
     parameters = [*_shared_parameters(), *(_optional(each, hints[each.name]) for each in own)]

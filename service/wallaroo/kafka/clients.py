@@ -220,6 +220,12 @@ def generator_transactions(settings: Settings, transactional_id: str) -> Transac
     return _transactional(settings, transactional_id, _producer_config(settings, transactional_id))
 
 
+def replay_transactions(settings: Settings, transactional_id: str) -> TransactionalProducer:
+    """The producer of a replay: it is told of every record where it was written."""
+    config = {**_producer_config(settings, transactional_id), "delivery.report.only.error": False}
+    return _transactional(settings, transactional_id, config)
+
+
 def remote_producer(settings: Settings, servers: str, client_id: str, one_by_one: bool) -> Producer:
     """The producer of a topic of another cluster: it stops at the first record that fails.
 

@@ -49,7 +49,16 @@ _POLICY_ADVICE = (
 )
 
 Purpose = Literal[
-    "source", "sink", "ingest", "generator", "repartition", "changelog", "positions", "outbox", "dead letters"
+    "source",
+    "sink",
+    "ingest",
+    "generator",
+    "repartition",
+    "changelog",
+    "positions",
+    "outbox",
+    "dead letters",
+    "handled dead letters",
 ]
 
 _OF_OTHERS = ("source", "sink")
@@ -99,6 +108,12 @@ def plan(topology: Topology, existing: Mapping[str, int], default_partitions: in
     return [replace(p, config={**p.config, **EVERY_TIME}) for p in plans]
 
 
+def handled_topic(topology: Topology) -> TopicPlan:
+    """Where it is noted what became of dead letters; whoever notes it first creates the topic."""
+    config = {**_COMPACT, **EVERY_TIME}
+    return TopicPlan(f"{topology.dead_letters}-handled", "handled dead letters", 1, config)
+
+
 def orphans(application_id: str, existing: Iterable[str], plans: Iterable[TopicPlan]) -> list[str]:
     """Internal topics of this application that it does not use any more.
 
@@ -141,7 +156,7 @@ def ensure_topics(admin: AdminClient, topology: Topology, settings: Settings) ->
     described = describe(admin, list(own))
     _check_policies(own, described)
     take_every_time(admin, described, settings)
-    _create(admin, missing, settings)
+    create_topics(admin, missing, settings)
     return {p.name: p.partitions for p in plans}
 
 
@@ -203,7 +218,7 @@ def add_partitions(admin: AdminClient, topic: str, partitions: int) -> None:
         _log.info("partitions added", extra={"topic": topic, "partitions": partitions})
 
 
-def _create(admin: AdminClient, plans: list[TopicPlan], settings: Settings) -> None:
+def create_topics(admin: AdminClient, plans: list[TopicPlan], settings: Settings) -> None:
     """Create topics, with smaller limits where the cluster does not allow those that nobody has asked for."""
     instead: Mapping[str, str] = {}
     refused = _try_to_create(admin, plans, settings, instead)

@@ -17,7 +17,7 @@ GENERATOR, GENERATOR_VALUE, GENERATOR_END = b"1G", b"1V", b"1E"
 RANGE_WINDOWS, COUNT_WINDOW, WATERMARK, WATERMARK_1 = b"1W", b"1N", b"2T", b"1T"
 BATCH_MILLISECONDS, BATCH_NANOSECONDS, CONTROL, CONTROL_1 = b"2R", b"2X", b"2C", b"1C"
 BATCH_MILLISECONDS_1, BATCH_NANOSECONDS_1 = b"1R", b"1X"
-TASK_POSITION, OFFSET_METADATA, HOLE_METADATA = b"1A", b"1I", b"1H"
+TASK_POSITION, OFFSET_METADATA, HOLE_METADATA, RESET_METADATA = b"1A", b"1I", b"1H", b"1Z"
 
 # In a changelog; in the value of a record of a repartition or ingest topic; in the topic of a generator's
 # positions; in a record without a key of a repartition topic; in the metadata of a committed offset.
@@ -64,6 +64,7 @@ FORMATS = (
     Format(CONTROL, "record without a key", "idle, watermark, position, upstream", "0.2"),
     Format(OFFSET_METADATA, "offset metadata", "topic id, short names and topic ids of changelogs"),
     Format(HOLE_METADATA, "offset metadata", "offset from which on results are missing"),
+    Format(RESET_METADATA, "offset metadata", "nothing", "0.2"),
 )
 
 

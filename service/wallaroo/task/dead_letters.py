@@ -28,6 +28,8 @@ from wallaroo.task.record_size import shortened
 
 # The names that Kafka Streams gives these headers (KIP-1034), and two more: the record's time, the stage.
 REASON_PREFIX = "__streams.errors."
+# What was taken off the value of a generated record, so that the record can be made whole again.
+FORMAT_HEADER = "format"
 _MAX_TEXT = 8_000
 _MAX_NAME = 250
 # Of a key or an error in a line of the log.
@@ -166,8 +168,13 @@ class FailureHandler:
         own = record.headers() or ()
         if self._internal:
             own = [header for header in own if header[0] != ORIGIN_HEADER]
+        value = record.value()
+        if self._internal and stored is None:
+            value = strip_format_tag(value)
+            if source is not None and source[:2] == (place.topic, place.number):
+                taken = (record.value() or b"").removesuffix(value or b"")
+                encoded.append((REASON_PREFIX + FORMAT_HEADER, taken))
         headers = [*own, *encoded]
-        value = strip_format_tag(record.value()) if self._internal and stored is None else record.value()
         key = record.key()
         if key is None and self._needs_key:
             key = f"{self._partition.topic}[{self._partition.number}]@{record.offset()}".encode()

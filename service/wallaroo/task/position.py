@@ -9,6 +9,7 @@ Rules for whoever edits this file:
     1A<JSON object>                                 the record, under POSITION_KEY
     1I<topic id><short name><short topic id>...     the metadata
     1H<offset>                                      the metadata where results are missing from an offset on
+    1Z                                              the metadata while the application is being reset
 """
 
 import json
@@ -20,7 +21,13 @@ from hashlib import sha256
 
 from wallaroo.errors import StoredValueError
 from wallaroo.record import Changes
-from wallaroo.serde.formats import HOLE_METADATA, OFFSET_METADATA, TASK_POSITION, unknown_format
+from wallaroo.serde.formats import (
+    HOLE_METADATA,
+    OFFSET_METADATA,
+    RESET_METADATA,
+    TASK_POSITION,
+    unknown_format,
+)
 from wallaroo.state.store import POSITION_KEY
 from wallaroo.task.context import ApplicationContext
 from wallaroo.topology.model import SubTopology
@@ -106,15 +113,19 @@ class OffsetMetadata:
     """What the metadata of a committed offset says: the id of the input topic, and those of the changelogs.
 
     The changelogs' names and ids are shortened. `hole` is where missing results begin, if there are any.
+    `in_reset` says that the application is being reset.
     """
 
     topic_id: str | None
     changelogs: Mapping[str, str]
     hole: int | None = None
+    in_reset: bool = False
 
     @staticmethod
     def decode(text: str | None) -> "OffsetMetadata | None":
         """None if the offset was committed by an operator or by a version that writes no metadata."""
+        if text == RESET_METADATA.decode():
+            return OffsetMetadata(None, {}, in_reset=True)
         tag, hole = OFFSET_METADATA.decode(), (text or "").removeprefix(HOLE_METADATA.decode())
         if text and hole != text and hole.isascii() and hole.isdigit():
             return OffsetMetadata(None, {}, int(hole))
@@ -141,6 +152,11 @@ def encode_metadata(topic: str, changelogs: Iterable[str], ids: TopicIds) -> str
 def encode_hole(start: int) -> str:
     """The metadata of an offset that was committed without its results, from an offset on."""
     return HOLE_METADATA.decode() + str(start)
+
+
+def encode_reset() -> str:
+    """The metadata of an offset while the application is being reset."""
+    return RESET_METADATA.decode()
 
 
 def short_names(changelogs: Iterable[str]) -> dict[str, str]:

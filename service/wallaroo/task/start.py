@@ -83,7 +83,7 @@ class Mismatch:
 
 def compare(facts: Facts) -> Start | Mismatch:
     """Decide where a task starts."""
-    for check in (_missing_results, _other_topic, _lost_changelog, _truncated):
+    for check in (_unfinished_reset, _missing_results, _other_topic, _lost_changelog, _truncated):
         problem = check(facts)
         if problem is not None:
             return problem
@@ -119,6 +119,8 @@ def override(facts: Facts, on_mismatch: OnMismatch) -> int | None:
     if on_mismatch == "fail":
         return None
     metadata, position = facts.metadata, facts.position
+    if metadata is not None and metadata.in_reset:
+        return None
     id_now = facts.topic_ids.get(facts.group.topic)
     if on_mismatch == "group":
         is_of_topic = metadata is None or same_topic(metadata.topic_id, id_now)
@@ -126,6 +128,13 @@ def override(facts: Facts, on_mismatch: OnMismatch) -> int | None:
     if position is None or position.topic != facts.group.topic or not same_topic(position.topic_id, id_now):
         return None
     return position.resume_offset(facts.low)
+
+
+def _unfinished_reset(facts: Facts) -> Mismatch | None:
+    if facts.metadata is None or not facts.metadata.in_reset:
+        return None
+    what = "a reset of the application was interrupted, and may have deleted state; stop the service, then "
+    return Mismatch(f"{_described(facts, what)}run the same `wallaroo reset` again, which ends it")
 
 
 def _missing_results(facts: Facts) -> Mismatch | None:

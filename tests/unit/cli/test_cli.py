@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import dataclass
 from importlib import metadata
 from typing import Annotated
 
@@ -434,3 +435,26 @@ def test_a_version_before_that_is_none_is_refused(name, content, what, capsys, p
     code, shown = compared(capsys, program, file)
     assert code == 2
     assert what in shown.err
+
+
+@dataclass(frozen=True)
+class Filters:
+    stage: Annotated[str | None, typer.Option("--stage")] = None
+    at: Annotated[list[str] | None, typer.Option("--at")] = None
+
+
+def test_a_parameter_that_is_a_dataclass_stands_for_the_options_that_are_its_fields():
+    found = []
+    lone = typer.Typer(add_completion=False)
+
+    @lone.command(context_settings=PASS_ON)
+    @takes_application
+    def look(
+        command: Command, filters: Filters, deep: Annotated[bool, typer.Option("--deep")] = False
+    ) -> int:
+        found.append((list(command.program.args[1:]), filters, deep))
+        return 0
+
+    for argv in (["app"], ["app", "--stage=s", "--at", "1@2", "--at=3@4", "--deep", "--depth=2"]):
+        get_command(lone).main(argv, "wallaroo look", standalone_mode=False)
+    assert found == [([], Filters(), False), (["--depth=2"], Filters("s", ["1@2", "3@4"]), True)]
