@@ -15,7 +15,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test containers lint schemas reference check bench kafka kafka-stop fuzz faults faults-long \
-	lock audit sbom wheel image pin-image
+	simulate lock audit sbom wheel image pin-image
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,6 +57,9 @@ faults: $(INSTALLED_DEV) ## torment services on a real Kafka (SEED=n RUNS=n KIND
 
 faults-long: $(INSTALLED_DEV) ## the same for an hour (SEED=n KINDS=a,b)
 	@PYTHONPATH=. $(PYTHON_IN_VENV) -m tests.faults --minutes=60 --seed="$(SEED)" --kinds="$(KINDS)" $(ARGS)
+
+simulate: $(INSTALLED_DEV) ## every interleaving, in memory (SEEDS=n SEED=first MUTATIONS=all): no Kafka, 10,000 a minute
+	@PYTHONPATH=. $(PYTHON_IN_VENV) -m tests.simulation --seed="$(SEED)" --seeds="$(SEEDS)" --mutations="$(MUTATIONS)" $(ARGS)
 
 bench: $(INSTALLED_DEV) ## measure alerts_stateful on a real Kafka: benchmarks/results/ours.json
 	$(PYTHON_IN_VENV) -m benchmarks.ours $(ARGS)

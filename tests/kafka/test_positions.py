@@ -5,7 +5,7 @@ import re
 import subprocess
 
 import pytest
-from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, TopicPartition
+from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, Producer, TopicPartition
 from confluent_kafka.admin import (
     AdminClient,
     AlterConfigOpType,
@@ -477,6 +477,20 @@ def test_positions_and_group_that_are_gone_are_refused_until_the_operator_names_
     shop.follow(words, "if all had been read")
     shop.pay(10)
     assert shop.run(4) == [10, 20, 30, 40]
+
+
+def test_what_a_first_commit_that_was_aborted_has_left_behind_a_hop_is_no_reason_to_refuse(shop):
+    shop.arguments = ("--hop",)
+    hop = f"{shop.application_id}-extract-user-repartition"
+    create_topic(shop.servers, hop, 4)
+    producer = Producer({"bootstrap.servers": shop.servers, "transactional.id": f"{hop}-dead"})
+    producer.init_transactions(TIMEOUT_SECONDS)
+    producer.begin_transaction()
+    producer.produce(hop, b"what nobody reads", b"rex", 0)
+    producer.flush(TIMEOUT_SECONDS)
+    producer.abort_transaction(TIMEOUT_SECONDS)
+    shop.pay(10, 10, 10)
+    assert shop.run(3) == [10, 20, 30]
 
 
 def test_a_source_in_front_of_a_hop_may_get_more_partitions_under_the_running_service(shop):

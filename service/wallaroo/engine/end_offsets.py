@@ -8,7 +8,9 @@ Rules for whoever edits this file:
    partition begins with its last record, and is committed with it.
 3. One question is in flight at a time, for all tasks that have one; nothing is asked in vain. The loop's
    consumer itself is not asked: its requests queue up behind its polls.
-4. An answer is taken in a later turn. A task that has read on or has been rolled back meanwhile has
+4. A task that stops being idle is looked at again, even if it has read nothing since: a commit does that to
+   one that had become idle before its last records were committed.
+5. An answer is taken in a later turn. A task that has read on or has been rolled back meanwhile has
    forgotten its question.
 """
 
@@ -70,7 +72,8 @@ class EndOffsets:
         self._clock = clock
         self._pace_seconds = pace_seconds
         self._eofs: dict[int, int] = {}
-        self._positions: dict[int, int] = {}
+        # What was last seen of each task: the offset that it reads next, and whether it was idle.
+        self._seen: dict[int, tuple[int, bool]] = {}
         self._request: _Request | None = None
         self._asked = clock.monotonic() - pace_seconds
         self._next_look = math.inf
@@ -80,12 +83,12 @@ class EndOffsets:
     def reached(self, number: int, offset: int) -> None:
         """Note that there is nothing at this offset yet."""
         self._eofs[number] = offset
-        self._positions.pop(number, None)
+        self._seen.pop(number, None)
 
     def forget(self, number: int) -> None:
         """Note that the consumer reads this partition from elsewhere."""
         self._eofs.pop(number, None)
-        self._positions.pop(number, None)
+        self._seen.pop(number, None)
 
     def last(self, number: int) -> int:
         """The last end seen of a partition; 0 if there is none."""
@@ -119,7 +122,7 @@ class EndOffsets:
         """
         now = self._clock.monotonic()
         for task in tasks:
-            if self._positions.get(task.partition.number) != task.next_offset:
+            if self._seen.get(task.partition.number) != (task.next_offset, task.timeline.is_idle):
                 self._observe(task, now)
         answered = self._take_answer(tasks)
         if not answered and now < self._next_look:
@@ -136,8 +139,8 @@ class EndOffsets:
 
     def _observe(self, task: Task, now: float) -> None:
         number = task.partition.number
-        self._positions[number] = task.next_offset
         task.observe(self._as_ms(now), self._eofs.get(number))
+        self._seen[number] = task.next_offset, task.timeline.is_idle
         self._next_look = min(self._next_look, self._due(task))
 
     def _look(self, tasks: TaskGroup, now: float, request_ends: RequestEnds) -> bool:
@@ -172,6 +175,7 @@ class EndOffsets:
             task = tasks.get(number)
             if task is not None:
                 tasks.answer(task, question, ends)
+                self._seen.pop(number, None)
         return True
 
     def _due(self, task: Task) -> float:

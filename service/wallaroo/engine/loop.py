@@ -110,12 +110,7 @@ class Loop:
         """Run until stopped; then commit what has been processed, and leave."""
         self._slow.thread = threading.get_ident()
         clients = self._open_clients()
-        self._admin = clients.admin
-        now, settings = self._clock.monotonic(), self._settings
-        interval, linger = settings.commit_interval_ms / 1000, settings.commit_linger_ms / 1000
-        pacing = CommitPacing(interval, linger, settings.commit_every, started=now, ended=now)
-        self._cycle = CommitCycle(self.tasks, clients, pacing, self.metrics, self._clock, self._commits)
-        self._member.join(clients.consumer, self._group)
+        self.join(clients)
         request_ends = ask_broker(clients.admin)
         with self._member.leaving_if_refused(), naming_offsets(self.restorer, self._admin):
             while not self._stopping.is_set():
@@ -126,6 +121,19 @@ class Loop:
                 self._close_windows(request_ends)
                 self._cycle.commit_if_due(dry=dry)
                 self._update_metrics()
+        self.leave()
+
+    def join(self, clients: Clients) -> None:
+        """Join the group; what is polled from now on is processed and committed with these clients."""
+        self._admin = clients.admin
+        now, settings = self._clock.monotonic(), self._settings
+        interval, linger = settings.commit_interval_ms / 1000, settings.commit_linger_ms / 1000
+        pacing = CommitPacing(interval, linger, settings.commit_every, started=now, ended=now)
+        self._cycle = CommitCycle(self.tasks, clients, pacing, self.metrics, self._clock, self._commits)
+        self._member.join(clients.consumer, self._group)
+
+    def leave(self) -> None:
+        """Commit what has been processed, and leave the group."""
         self._cycle.commit_and_wait()
         for task in self.tasks:
             task.settle()

@@ -152,9 +152,7 @@ class Restorer:
         ]
         self.restoring.update({r.partition.number: r for r in restorations})
         if restorations:
-            threading.Thread(
-                target=self._run, args=(restorations, admin), name="restore", daemon=True
-            ).start()
+            self._begin(restorations, admin)
 
     def cancel(self, number: int) -> None:
         """Stop restoring a partition, if it is being restored."""
@@ -179,19 +177,29 @@ class Restorer:
                 taken.append(restoration)
         return taken
 
+    def _begin(self, restorations: Sequence[Restoration], admin: AdminClient) -> None:
+        threading.Thread(target=self._run, args=(restorations, admin), name="restore", daemon=True).start()
+
     def _run(self, restorations: Sequence[Restoration], admin: AdminClient) -> None:
         started = time.monotonic()
         try:
-            readings = self._readings(restorations, admin)
-            self._finish(restorations, readings, started)
-            if readings:
-                with closing(self.open_consumer()) as consumer:
-                    self._read(consumer, readings, started)
+            for _ in self._restore(restorations, admin, started):
+                pass
         except BaseException as error:  # handed to the loop, which raises it
             self._results.put(error)
             return
         details = {"partitions": sorted(r.partition.number for r in restorations)}
         _log.info("restored", extra={**details, "seconds": round(time.monotonic() - started, 3)})
+
+    def _restore(
+        self, restorations: Sequence[Restoration], admin: AdminClient, started: float
+    ) -> Iterator[None]:
+        """Ask where the changelogs end, and read them up to there; each step is one poll."""
+        readings = self._readings(restorations, admin)
+        self._finish(restorations, readings, started)
+        if readings:
+            with closing(self.open_consumer()) as consumer:
+                yield from self._read(consumer, readings, started)
 
     def _readings(self, restorations: Sequence[Restoration], admin: AdminClient) -> dict[Place, _Reading]:
         """What there is to read: every changelog partition that is not empty."""
@@ -209,7 +217,7 @@ class Restorer:
             restoration.records[store.name], restoration.remaining[store.name] = 0, end
         return readings
 
-    def _read(self, consumer: Consumer, readings: dict[Place, _Reading], started: float) -> None:
+    def _read(self, consumer: Consumer, readings: dict[Place, _Reading], started: float) -> Iterator[None]:
         ends = {place: reading.end for place, reading in readings.items()}
         reader = EndReader(consumer, dict.fromkeys(ends, 0), ends, _POLL_SECONDS)
         while reader.unread:
@@ -223,6 +231,7 @@ class Restorer:
                 if reading.restoration.cancelled.is_set():
                     del readings[place], reader.unread[place]
             self._note_stops(ends, reader)
+            yield
 
     def _note_stops(self, ends: Mapping[Place, int], reader: EndReader) -> None:
         for place, end in ends.items():

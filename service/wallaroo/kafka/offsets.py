@@ -1,7 +1,9 @@
 """Where partitions end, and reading them up to there."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
+from contextlib import closing
+from functools import partial
 from typing import Any
 
 from confluent_kafka import Consumer, IsolationLevel, TopicPartition
@@ -12,6 +14,9 @@ from wallaroo.kafka.retry import retry
 
 # A topic and the number of a partition.
 Place = tuple[str, int]
+
+_REQUEST_SECONDS = 10.0
+_POLL_SECONDS = 0.1
 
 
 def request_end_offsets(
@@ -76,6 +81,27 @@ def _ends(
         return {place: future.result().offset for place, future in futures.items()}
 
     return retry(ask) if wanted else {}
+
+
+def held_records(open_consumer: Callable[[], Consumer], ends: Mapping[Place, int], polls: int) -> bool:
+    """Whether partitions hold, or held before they were deleted, committed records in front of these ends.
+
+    What an aborted transaction has left is none. True if so many polls were not enough to find out.
+    """
+    with closing(open_consumer()) as consumer:
+        for place in ends:
+            at = TopicPartition(*place)
+            low, _ = retry(partial(consumer.get_watermark_offsets, at, timeout=_REQUEST_SECONDS))
+            if low:
+                return True
+        reader = EndReader(consumer, dict.fromkeys(ends, 0), ends, _POLL_SECONDS)
+        for _ in range(polls):
+            if not reader.unread:
+                return False
+            for place, messages in reader.poll(1).items():
+                if any(message.offset() < ends[place] for message in messages):
+                    return True
+    return True
 
 
 class EndReader:

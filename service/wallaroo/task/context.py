@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from wallaroo.errors import NOT_OF_USER_CODE
-from wallaroo.record import Append, Emit, Origin, Partition
+from wallaroo.record import Append, Emit, Origin, Partition, Place
 from wallaroo.serde.object_codec import TopicCodec
 from wallaroo.state.store import Access, KeyedStore
 from wallaroo.task.arrival import Arrivals
@@ -23,7 +23,8 @@ class ApplicationContext:
     """What all tasks of an application share.
 
     `max_bytes` is the largest record that each topic takes, `topic_ids` the id of each topic, if it is known:
-    filled and updated as the cluster is asked. `used_topics` are repartition topics that held records before.
+    filled and updated as the cluster is asked. `ends_before` is where the partitions of repartition topics
+    ended before anything was written here.
     `future` is that of the tasks of one sub-topology; whoever drives them keeps its wall clock up to date.
     """
 
@@ -34,7 +35,7 @@ class ApplicationContext:
     max_bytes: dict[str, int] = field(default_factory=dict)
     future: FutureBound = field(default_factory=FutureBound)
     topic_ids: dict[str, str] = field(default_factory=dict)
-    used_topics: set[str] = field(default_factory=set)
+    ends_before: dict[Place, int] = field(default_factory=dict)
     exactly_once: bool = True
     on_unreadable: OnUnreadable = OnUnreadable.FAIL
 

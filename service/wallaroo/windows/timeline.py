@@ -103,6 +103,11 @@ class Timeline:
         return None if self.clock.watermark == NEVER else self.clock.watermark
 
     @property
+    def is_idle(self) -> bool:
+        """Whether the clock has come to its end, as far as it goes without input."""
+        return self.clock.idle
+
+    @property
     def due_ms(self) -> int | None:
         """When the broker is to be asked next; None if the passing of time alone changes nothing."""
         return self.clock.due_ms(self._next_to_matter())
@@ -207,6 +212,7 @@ class Untimed:
     """The timeline of a task to which event time means nothing; it costs nothing per record."""
 
     pending = False
+    is_idle = False
     due_ms: int | None = None
     watermark: int | None = None
 

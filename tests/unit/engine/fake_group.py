@@ -121,7 +121,9 @@ class FakeTask:
 
     def __init__(self, partition, start):
         self.partition, self.next_offset, self.stores = partition, start, {}
-        self.timeline = SimpleNamespace(due_ms=None, take_control_records=lambda: 0, watermark=None)
+        self.timeline = SimpleNamespace(
+            due_ms=None, take_control_records=lambda: 0, is_idle=False, watermark=None
+        )
         self.committed_offset, self._noted = start, []
 
     @property

@@ -37,6 +37,7 @@ class Timeline:
     def __init__(self, number, upstreams=None):
         self.number = number
         self.due_ms = 0
+        self.is_idle = False
         self.upstreams = upstreams or {}
 
     def ask(self, now_ms):
@@ -127,6 +128,27 @@ def test_the_loop_looks_again_when_a_task_has_a_question_and_not_before():
     assert (loop.broker.asked, round(loop.ends.seconds_to_look(), 6)) == ([], 0.2)
     loop.turn(200)
     assert list(loop.broker.asked[0]) == [("in", 0)]
+
+
+def test_a_task_that_a_commit_has_made_busy_again_is_looked_at_again():
+    task = Task()
+    task.timeline.is_idle, task.timeline.due_ms = True, None
+    loop = Loop(task)
+    assert not loop.turn(60)
+    task.timeline.is_idle, task.timeline.due_ms = False, 0
+    assert loop.turn(60)
+
+
+def test_a_task_that_an_answer_has_made_idle_and_a_commit_busy_again_is_looked_at_again():
+    task = Task()
+    loop = Loop(task)
+    loop.turn()
+    loop.broker.answer()
+    loop.turn()
+    # What the answer changes, the commit of the same turn takes back.
+    task.timeline.due_ms = 0
+    loop.turn(60)
+    assert len(loop.broker.asked) == 2
 
 
 def test_an_answer_is_taken_in_a_later_turn_and_the_time_is_that_of_the_question():
