@@ -15,7 +15,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test containers lint schemas reference check bench kafka kafka-stop fuzz faults faults-long \
-	simulate lock audit sbom wheel image pin-image
+	faults-short simulate lock audit sbom wheel image pin-image
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,11 +52,17 @@ fuzz: $(INSTALLED_DEV) ## look for bytes that break a reader, half a minute each
 		PYTHONPATH=. $(PYTHON_IN_VENV) $$reader -max_total_time=30 -timeout=5 -artifact_prefix=build/fuzz/ $(ARGS) || exit 1; \
 	done
 
-faults: $(INSTALLED_DEV) ## torment services on a real Kafka (SEED=n RUNS=n KINDS=a,b): tests/faults/results.json
-	@PYTHONPATH=. $(PYTHON_IN_VENV) -m tests.faults --seed="$(SEED)" --runs="$(RUNS)" --kinds="$(KINDS)" $(ARGS)
+faults: $(INSTALLED_DEV) ## torment services on a real Kafka (SEED=n RUNS=n KINDS=a,b JOBS=n): tests/faults/results.json
+	@PYTHONPATH=. $(PYTHON_IN_VENV) -m tests.faults --seed="$(SEED)" --runs="$(RUNS)" --kinds="$(KINDS)" --jobs=$(or $(JOBS),1) $(ARGS)
 
-faults-long: $(INSTALLED_DEV) ## the same for an hour (SEED=n KINDS=a,b)
-	@PYTHONPATH=. $(PYTHON_IN_VENV) -m tests.faults --minutes=60 --seed="$(SEED)" --kinds="$(KINDS)" $(ARGS)
+faults-long: $(INSTALLED_DEV) ## the same for an hour, with plans of a minute (SEED=n KINDS=a,b JOBS=n)
+	@PYTHONPATH=. $(PYTHON_IN_VENV) -m tests.faults --minutes=60 --length=long \
+		--seed="$(SEED)" --kinds="$(KINDS)" --jobs=$(or $(JOBS),2) $(ARGS)
+
+faults-short: $(INSTALLED_DEV) ## a short plan of each kind, the same each time: what CI runs
+	@mkdir -p build/faults
+	@PYTHONPATH=. $(PYTHON_IN_VENV) -m tests.faults --seed=1 --length=short --jobs=2 --tries=2 --within=7 \
+		--results=build/faults/short.json $(ARGS)
 
 simulate: $(INSTALLED_DEV) ## every interleaving, in memory (SEEDS=n SEED=first MUTATIONS=all): no Kafka, 10,000 a minute
 	@PYTHONPATH=. $(PYTHON_IN_VENV) -m tests.simulation --seed="$(SEED)" --seeds="$(SEEDS)" --mutations="$(MUTATIONS)" $(ARGS)

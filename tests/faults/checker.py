@@ -54,6 +54,8 @@ def check(expected: Expected, results: Results, repeats: bool) -> Verdict:
 
 
 def _of_key(key: str, wanted: Sequence[str], found: Sequence[str], repeats: bool) -> Verdict:
+    if wanted == found:
+        return Verdict()
     place = {result: number for number, result in enumerate(wanted)}
     known = [place[result] for result in found if result in place]
     strange = [result for result in found if result not in place]
@@ -80,6 +82,16 @@ def check_dead(expected: Iterable[str], found: Iterable[str], repeats: bool) -> 
         for what, letters in (("are missing", missing), ("are too many", extra))
         if letters
     ]
+
+
+def check_beginning(expected: Expected, results: Results) -> list[str]:
+    """What is wrong with the results of an application that began anew later: they end anywhere, no more."""
+    wrong = [
+        key
+        for key, found in results.items()
+        if list(expected.results.get(key, ()))[: len(found)] != list(found)
+    ]
+    return [f"before all began anew, {key} is no beginning of what was expected" for key in sorted(wrong)[:1]]
 
 
 def check_states(expected: Mapping[str, object], found: Mapping[str, object]) -> list[str]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 EXACTLY_ONCE, AT_LEAST_ONCE = "exactly_once", "at_least_once"
-SECONDS = 20.0
+SHORT_SECONDS, SECONDS, LONG_SECONDS = 4.0, 20.0, 60.0
 
 
 class PlanError(Exception):
@@ -40,6 +40,7 @@ class Kind:
 
     `start` starts the service, `inject` does one fault; both are given the run.
     With `placed`, the harness chooses the partition of each record, and not the client's partitioner.
+    `load` makes the records where the shape's own will not do. `disk_mib` is the size of the broker's disk.
     """
 
     name: str
@@ -47,11 +48,13 @@ class Kind:
     faults: Callable[[random.Random, float], Sequence[Fault]]
     inject: Callable[[Any, Fault], None]
     start: Callable[[Any], None] | None = None
+    load: Callable[[Any, int], Sequence[Any]] | None = None
     guarantees: Sequence[str] = (EXACTLY_ONCE, EXACTLY_ONCE, AT_LEAST_ONCE)
     protocols: Sequence[str] = ("classic", "consumer")
     settings: Mapping[str, Any] = field(default_factory=dict)
     placed: bool = False
     nodes: int = 1
+    disk_mib: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,15 @@ class Plan:
     variant: Variant
     seconds: float
     faults: Sequence[Fault]
+
+    @property
+    def limit_seconds(self) -> float:
+        """What has not ended by then hangs; a busy machine needs several times the usual."""
+        return 150 + 12 * self.seconds + 10 * len(self.faults)
+
+    @property
+    def settle_seconds(self) -> float:
+        return 0.6 * self.limit_seconds
 
 
 # What is written to TCP may be repeated in any case, and windows are compared as a whole.
@@ -78,10 +90,10 @@ def plan_of(seed: int, kind: Kind, seconds: float = SECONDS) -> Plan:
     return Plan(seed, kind.name, variant, seconds, tuple(kind.faults(rng, seconds)))
 
 
-def plans(seed: int, runs: int, kinds: Sequence[Kind]) -> Iterator[Plan]:
+def plans(seed: int, runs: int, kinds: Sequence[Kind], seconds: float = SECONDS) -> Iterator[Plan]:
     """The kinds in turn; SEED=n RUNS=1 KINDS=k with the seed and kind of one of them gives it again."""
     for number in range(runs):
-        yield plan_of(seed + number, kinds[number % len(kinds)])
+        yield plan_of(seed + number, kinds[number % len(kinds)], seconds)
 
 
 def chosen(names: str, kinds: Mapping[str, Kind]) -> list[Kind]:

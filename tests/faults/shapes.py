@@ -4,8 +4,9 @@ import json
 import random
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import msgspec
 from confluent_kafka import Message
@@ -19,7 +20,10 @@ USERS = 60
 SPAN_MS, SLIDE_MS = 4_000, 2_000
 STEP_MS = 3
 HOUR_MS = 3_600_000
-GENERATED = 10_000
+CLOCK_SPAN_MS, CLOCK_SLIDE_MS, CLOCK_DELAY_MS = 2_000, 1_000, 20_000
+CLOCK_KEYS = tuple(f"key-{n}" for n in range(USERS))
+RIGHT, BEHIND, AHEAD = "right", "behind", "ahead"
+GENERATED = 60_000
 CLOSER = "close-"
 Load = Callable[[random.Random, int], list[Sent]]
 
@@ -49,7 +53,7 @@ def changes(rng: random.Random, count: int) -> list[Sent]:
 
 def change(user: str, number: int, amount: int, nap_seconds: float = 0.0, partition: int = -1) -> Sent:
     value = {"user": user, "number": number, "amount": amount, "nap_seconds": nap_seconds}
-    return Sent(user, json.dumps(value), partition)
+    return Sent(user, msgspec.json.encode(value), partition)
 
 
 def _change(rng: random.Random, user: str, number: int) -> Sent:
@@ -115,17 +119,38 @@ def closers(partitions: int) -> list[Sent]:
 
 
 def _windows(messages: Sequence[Message]) -> Expected:
+    return _in_windows((json.loads(message.value()) for message in messages), SPAN_MS, SLIDE_MS)
+
+
+def _in_windows(all_told: Iterable[Mapping[str, Any]], span_ms: int, slide_ms: int) -> Expected:
     open_windows: dict[tuple[str, int], list[int]] = defaultdict(list)
-    for message in messages:
-        told = json.loads(message.value())
-        last = told["at"] // SLIDE_MS * SLIDE_MS
-        for begin in range(last, told["at"] - SPAN_MS, -SLIDE_MS):
-            open_windows[told["key"], begin + SPAN_MS].append(told["value"])
+    for told in all_told:
+        last = told["at"] // slide_ms * slide_ms
+        for begin in range(last, told["at"] - span_ms, -slide_ms):
+            open_windows[told["key"], begin + span_ms].append(told["value"])
     results: dict[str, list[str]] = defaultdict(list)
     for key, end in sorted(open_windows):
         if not key.startswith(CLOSER):
             results[key].append(f"{end}:{sorted(open_windows[key, end])}")
     return Expected(results)
+
+
+def clock_message(key: str, number: int, at: int, partition: int = -1, clock: str = RIGHT) -> Sent:
+    """A message that says how its producer's clock is."""
+    value = {"key": key, "value": number, "at": at, "clock": clock}
+    return Sent(key, msgspec.json.encode(value), partition, at)
+
+
+def _clocks(messages: Sequence[Message]) -> Expected:
+    """What is far behind is late and dropped, what is far ahead is a dead letter."""
+    told = [(json.loads(message.value()), message) for message in messages]
+    dead = [shown(message.key(), message.value()) for value, message in told if value["clock"] == AHEAD]
+    timely = [value for value, _ in told if value["clock"] == RIGHT]
+    return replace(_in_windows(timely, CLOCK_SPAN_MS, CLOCK_SLIDE_MS), dead=dead)
+
+
+def _no_load(_rng: random.Random, _count: int) -> list[Sent]:
+    return []
 
 
 def _doubles(_messages: Sequence[Message]) -> Expected:
@@ -164,13 +189,19 @@ def without_states(expected: Expected) -> Expected:
 
 _OURS = "tests.faults.app"
 _WINDOW_ARGUMENTS = (f"--range-ms={SPAN_MS}", f"--slide-ms={SLIDE_MS}")
-_COUNTING = (f"--end={GENERATED}", "--pause-ms=1")
+_CLOCK_ARGUMENTS = (
+    f"--range-ms={CLOCK_SPAN_MS}",
+    f"--slide-ms={CLOCK_SLIDE_MS}",
+    f"--delay-ms={CLOCK_DELAY_MS}",
+)
+_COUNTING = (f"--end={GENERATED}", "--pause-ms=0.1")
 _ALL = (
     Shape("keyed", _OURS, ("--shape=keyed",), changes, _balances, _identify),
     Shape("hop", _OURS, ("--shape=hop",), changes, _balances, _identify),
     Shape("count", _OURS, ("--shape=count",), changes, _counted, _identify),
     Shape("tcp-sink", _OURS, ("--shape=tcp-sink",), changes, _balances, _identify),
     Shape("windows", "tests.kafka.window_app", _WINDOW_ARGUMENTS, _told, _windows, _identify_window),
-    Shape("generator", "tests.kafka.counting", _COUNTING, lambda *_: [], _doubles, _identify_number),
+    Shape("clock", "tests.kafka.window_app", _CLOCK_ARGUMENTS, _no_load, _clocks, _identify_window),
+    Shape("generator", "tests.kafka.counting", _COUNTING, _no_load, _doubles, _identify_number),
 )
 SHAPES: Mapping[str, Shape] = {shape.name: shape for shape in _ALL}

@@ -1,6 +1,7 @@
 """Transactions that keep coming while a test does its worst."""
 
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -28,7 +29,7 @@ class Feed:
         )
         self._topic = topic
         self._records = records
-        self._chunk = max(1, round(len(records) * _TICK_SECONDS / seconds))
+        self._per_second = len(records) / seconds
         self._hurry = threading.Event()
         self._errors: list[KafkaError] = []
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -45,9 +46,20 @@ class Feed:
         self._hurry.set()
 
     def _run(self) -> None:
-        for begin in range(0, len(self._records), self._chunk):
-            for sent in self._records[begin : begin + self._chunk]:
-                placed = {} if sent.partition < 0 else {"partition": sent.partition}
+        begin, sent = time.monotonic(), 0
+        while sent < len(self._records):
+            self._hurry.wait(_TICK_SECONDS)
+            due = (time.monotonic() - begin) * self._per_second
+            until = len(self._records) if self._hurry.is_set() else min(round(due), len(self._records))
+            for record in self._records[sent:until]:
+                self._send(record)
+            sent = until
+            self._producer.poll(0)
+
+    def _send(self, sent: Sent) -> None:
+        placed = {} if sent.partition < 0 else {"partition": sent.partition}
+        while True:
+            try:
                 self._producer.produce(
                     self._topic,
                     sent.value,
@@ -57,8 +69,11 @@ class Feed:
                     headers=list(sent.headers),
                     **placed,
                 )
-            self._producer.poll(0)
-            self._hurry.wait(_TICK_SECONDS)
+            except BufferError:
+                # The brokers are away, or slower than the load.
+                self._producer.poll(_TICK_SECONDS)
+                continue
+            return
 
     def _note(self, error: KafkaError | None, _message: object) -> None:
         if error is not None:

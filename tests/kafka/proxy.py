@@ -183,6 +183,13 @@ class FaultyProxy:
             connection.reset()
         return len(found)
 
+    def swallow(self, is_chosen: Callable[[str], bool]) -> int:
+        """From now on nothing passes, and nothing ends, on the connections of clients with such an id."""
+        found = [c for c in list(self._connections) if c.client is not None and is_chosen(c.client)]
+        for connection in found:
+            connection.is_swallowed.set()
+        return len(found)
+
     def deliver(self, request: Request) -> None:
         """Hand a held request to the broker over a connection of its own, and wait for the answer."""
         with socket.create_connection(("127.0.0.1", self._upstream), _ANSWER_SECONDS) as late:
@@ -232,6 +239,7 @@ class _Connection:
         # As a broker does, the proxy takes the next request of a connection when the one before is answered.
         # So a plan that delivers something on an answer does so between two requests, and not beside them.
         self._next = threading.Semaphore()
+        self.is_swallowed = threading.Event()
 
     def start(self, done: Callable[["_Connection"], None]) -> None:
         def run(pump: Callable[[], None]) -> None:
@@ -247,10 +255,10 @@ class _Connection:
         with suppress(OSError):
             self._client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         for end in (self._client, self._upstream):
-            # A thread that reads holds the socket open: shutting it down wakes it.
-            if end is self._upstream:
-                with suppress(OSError):
-                    end.shutdown(socket.SHUT_RDWR)
+            # A thread that reads holds the socket open: shutting it down wakes it. Towards the client for
+            # reading alone, so that it gets no end but the reset.
+            with suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR if end is self._upstream else socket.SHUT_RD)
             end.close()
         self._next.release()
 
@@ -262,6 +270,9 @@ class _Connection:
             if self._proxy.admit(request) is None:
                 return
             self._proxy.requests_pass.wait()
+            if self.is_swallowed.is_set():
+                self._next.release()
+                continue
             self._unanswered[request.correlation] = request
             self._upstream.sendall(_framed(frame))
 
@@ -272,6 +283,8 @@ class _Connection:
                 self._proxy.answered(request)
             self._next.release()
             self._proxy.answers_pass.wait()
+            if self.is_swallowed.is_set():
+                continue
             self._client.sendall(_framed(frame))
 
 

@@ -29,15 +29,13 @@ class Scenario:
     expected: Expected = field(default_factory=Expected)
     services: list[ServiceProcess] = field(default_factory=list)
     tails: dict[str, Tail] = field(default_factory=dict)
+    in_topic: str = ""
     out_topic: str = ""
     application: str = "tests.kafka.apps"
 
     def __post_init__(self) -> None:
+        self.in_topic = f"{self.application_id}-in"
         self.out_topic = f"{self.application_id}-out"
-
-    @property
-    def in_topic(self) -> str:
-        return f"{self.application_id}-in"
 
     @property
     def changelog(self) -> str:

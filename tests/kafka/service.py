@@ -89,7 +89,7 @@ class ServiceProcess:
 
     def worker_pids(self) -> list[int]:
         """The living workers, in the order of their start."""
-        return sorted(pid for pid in _children(self._process.pid) if _is_worker(pid))
+        return sorted(pid for pid in children_of(self._process.pid) if _is_worker(pid))
 
     def kill_worker(self, rng: random.Random) -> int:
         """SIGKILL one, as soon as there is one; returns its pid."""
@@ -149,7 +149,7 @@ class ServiceProcess:
         return found[-1] if found else None
 
 
-def _children(parent: int) -> list[int]:
+def children_of(parent: int) -> list[int]:
     pids = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
     return [pid for pid in pids if _parent(pid) == parent]
 

@@ -1,8 +1,6 @@
 """What operators do to offsets and topics: totals stay right, or a refusal says what leads out."""
 
 import json
-import re
-import subprocess
 
 import pytest
 from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, Producer, TopicPartition
@@ -15,16 +13,12 @@ from confluent_kafka.admin import (
     ResourceType,
 )
 
-from scripts.kafka.jars import find_jars, find_java
 from tests.kafka.cluster import TIMEOUT_SECONDS, Sent, create_topic, produce, read_topic, wait_until
+from tests.kafka.operator_tools import follow, use_tool
 from tests.kafka.scenario import Scenario
 from wallaroo.task.position import encode_hole
 
 GUARANTEES = ["exactly_once", "at_least_once"]
-TOOLS = {
-    "kafka-consumer-groups.sh": "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand",
-    "kafka-topics.sh": "org.apache.kafka.tools.TopicCommand",
-}
 PARTITION = 2
 
 
@@ -81,7 +75,7 @@ class Shop(Scenario):
         wait_until(lambda: not service.running or service.status("/readyz") == 200, 60)
         if service.running:
             return service
-        self.follow(service.words(), way)
+        follow(service.words(), way)
         return self.start()
 
     def delete_offsets(self):
@@ -116,24 +110,9 @@ class Shop(Scenario):
         self.delete_topic(name)
         create_topic(self.servers, name, partitions, config)
 
-    def follow(self, words, way):
-        """Do what the refusal says, by the letter: the commands behind these words."""
-        found = re.search(re.escape(way) + r"[^`]*: `([^`]+)`", words)
-        assert found, words
-        for command in found.group(1).split(" && "):
-            self.use_tool(*command.split())
-
-    def use_tool(self, tool, *arguments):
-        jars = ["-cp", f"{find_jars()}/*"]
-        ran = subprocess.run(
-            [find_java(), *jars, TOOLS[tool], *arguments], capture_output=True, text=True, check=False
-        )
-        assert ran.returncode == 0, ran.stdout + ran.stderr
-        assert "Error" not in ran.stdout, ran.stdout
-
     def use_group_tool(self, *arguments):
         servers = ["--bootstrap-server", self.servers]
-        self.use_tool("kafka-consumer-groups.sh", *servers, "--group", self.group, *arguments)
+        use_tool("kafka-consumer-groups.sh", *servers, "--group", self.group, *arguments)
 
     @property
     def positions(self):
@@ -188,7 +167,7 @@ def test_a_group_that_was_moved_back_is_refused_until_it_is_where_the_state_is(s
         f"{shop.in_topic}[{PARTITION}]: the group {shop.group} is at offset 1, its state is at offset 3"
         in words
     )
-    shop.follow(words, BACK)
+    follow(words, BACK)
     assert shop.run(4) == [10, 20, 30, 40]
 
 
@@ -199,7 +178,7 @@ def test_a_group_that_was_moved_forward_is_refused_until_it_is_where_the_state_i
     shop.move_group(4)
     words = shop.refused()
     assert "would be left out" in words
-    shop.follow(words, BACK)
+    follow(words, BACK)
     assert shop.run(5) == [10, 20, 30, 40, 50]
 
 
@@ -227,7 +206,7 @@ def test_a_changelog_that_was_deleted_is_refused_until_all_begins_anew(shop, gua
     shop.pay(10)
     words = shop.refused()
     assert f"the changelog {shop.changelog_of('add')} was deleted and made anew: the state is lost" in words
-    shop.follow(words, ANEW)
+    follow(words, ANEW)
     assert shop.run(7)[3:] == [10, 20, 30, 40]
 
 
@@ -237,7 +216,7 @@ def test_a_truncated_changelog_is_refused_until_all_begins_anew(shop):
     shop.truncate(shop.changelog_of("add"), 2)
     words = shop.refused()
     assert "begins at offset 2" in words
-    shop.follow(words, ANEW)
+    follow(words, ANEW)
     assert shop.run(6)[3:] == [10, 20, 30]
 
 
@@ -264,7 +243,7 @@ def test_both_changelogs_and_the_group_that_were_deleted_begin_anew(shop):
     shop.delete_offsets()
     shop.delete_topic(shop.changelog_of("add"))
     words = shop.refused()
-    shop.follow(words, ANEW)
+    follow(words, ANEW)
     assert shop.run(4)[2:] == [10, 20]
 
 
@@ -275,7 +254,7 @@ def test_a_source_topic_that_was_made_anew_is_refused_and_read_where_the_operato
     shop.pay(5, 5, 5, 5)
     words = shop.refused()
     assert f"the topic {shop.in_topic} was deleted and made anew" in words
-    shop.follow(words, ONCE)
+    follow(words, ONCE)
     assert shop.run(7, on_position_mismatch="group")[3:] == [35, 40, 45, 50]
     shop.pay(1)
     assert shop.run(8)[-1] == 51
@@ -396,7 +375,7 @@ def test_a_stage_that_comes_back_to_old_state_is_refused_until_that_is_deleted(s
     shop.pay(10)
     words = shop.refused()
     assert f"{shop.changelog_of('count')} holds state that was left behind" in words
-    shop.follow(words, "to begin with empty state there")
+    follow(words, "to begin with empty state there")
     shop.run(4)
     last = json.loads(read_topic(shop.servers, shop.out_topic)[-1].value())
     assert (last["total"], last["count"]) == (40, 1)
@@ -424,7 +403,7 @@ def test_a_group_in_front_of_a_hop_that_was_moved_back_is_refused_until_it_is_wh
         f"{shop.in_topic}[{PARTITION}]: the group {shop.group} is at offset 1, "
         f"its position is at offset 3 ({shop.positions})" in words
     )
-    shop.follow(words, "to go on where the position is")
+    follow(words, "to go on where the position is")
     assert shop.run(4) == [10, 20, 30, 40]
 
 
@@ -474,7 +453,7 @@ def test_positions_and_group_that_are_gone_are_refused_until_the_operator_names_
     shop.admin.delete_consumer_groups([shop.group])[shop.group].result(TIMEOUT_SECONDS)
     words = shop.refused()
     assert "it would be counted again behind that" in words
-    shop.follow(words, "if all had been read")
+    follow(words, "if all had been read")
     shop.pay(10)
     assert shop.run(4) == [10, 20, 30, 40]
 
@@ -513,7 +492,7 @@ def test_state_without_a_position_or_a_group_is_refused_until_the_operator_names
     shop.pay(10, 10, 10, 10)
     words = shop.refused()
     assert "nothing says up to which record" in words
-    shop.follow(words.replace("OFFSET", "3"), "to go on at an 3 ")
+    follow(words.replace("OFFSET", "3"), "to go on at an 3 ")
     assert shop.run(1) == [40]
 
 
@@ -544,7 +523,7 @@ def test_a_group_that_is_marked_as_missing_results_is_refused_until_the_operator
     shop.pay(4)
     words = shop.refused()
     assert "results from offset 1 on are missing" in words
-    shop.follow(words, "to process these records again")
+    follow(words, "to process these records again")
     assert shop.run(6) == [1, 2, 3, 2, 3, 4]
 
 

@@ -23,7 +23,7 @@ from typing import Literal, Protocol
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
 from wallaroo.clock import SystemClock
-from wallaroo.errors import KafkaSetupError, StoredValueError
+from wallaroo.errors import CommitError, KafkaSetupError, StoredValueError
 from wallaroo.kafka.errors import Event, classify_event
 from wallaroo.kafka.members import Membership
 from wallaroo.kafka.open_transactions import UnstableOffsets
@@ -184,10 +184,17 @@ class GroupMember:
     def out_of_range(self, number: int, offset: int) -> int:
         """Where to go on if the topic no longer holds this offset.
 
-        Raises KafkaSetupError if the settings say to fail.
+        Raises KafkaSetupError if the settings say to fail. A member that does not know yet that others have
+        taken over is behind its group, and what that has read may have been deleted: CommitError.
         """
         at = TopicPartition(self._topic, number, offset)
         low, high = self.consumer.get_watermark_offsets(at)
+        [group] = retry(partial(_committed, self.consumer, [at]))
+        if offset < group.offset and low <= group.offset <= high:
+            raise CommitError(
+                f"{self._topic}[{number}] at offset {offset}, but the group has committed {group.offset}: "
+                "another member has read on"
+            )
         return out_of_range(at, low, high, self._settings)
 
     def leave(self) -> None:
@@ -287,24 +294,26 @@ def starting_offsets(
     if not partitions:
         return []
 
-    def ask_committed(wanted: Partitions) -> Partitions:
-        found = consumer.committed(wanted, timeout=_REQUEST_SECONDS)
-        for tp in found:
-            if tp.error is not None:
-                raise KafkaException(tp.error)
-        return found
-
     if unstable is None:
-        committed = retry(partial(ask_committed, partitions))
+        committed = retry(partial(_committed, consumer, partitions))
     else:
         failed = partial(unstable.failed, consumer=consumer, partitions=partitions)
-        committed = retry(partial(ask_committed, partitions), failed)
+        committed = retry(partial(_committed, consumer, partitions), failed)
         unstable.known()
     is_first = all(tp.offset < 0 for tp in committed)
     if is_first and count > len(partitions):
         everywhere = [TopicPartition(partitions[0].topic, number) for number in range(count)]
-        is_first = all(tp.offset < 0 for tp in retry(partial(ask_committed, everywhere)))
+        is_first = all(tp.offset < 0 for tp in retry(partial(_committed, consumer, everywhere)))
     return [_assigned(consumer, tp, offset_reset, is_first=is_first) for tp in committed]
+
+
+def _committed(consumer: Consumer, partitions: Partitions) -> Partitions:
+    """What the group has committed; KafkaException if it does not say so of every partition."""
+    found = consumer.committed(partitions, timeout=_REQUEST_SECONDS)
+    for tp in found:
+        if tp.error is not None:
+            raise KafkaException(tp.error)
+    return found
 
 
 def out_of_range(at: TopicPartition, low: int, high: int, settings: Settings) -> int:

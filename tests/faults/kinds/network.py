@@ -2,13 +2,15 @@
 
 import random
 import time
+from collections.abc import Sequence
 
-from tests.faults.plan import EXACTLY_ONCE, Fault, Kind, now_and_then
+from tests.faults.plan import EXACTLY_ONCE, SHORT_SECONDS, Fault, Kind, now_and_then
 from tests.faults.run import Run, start_two_workers
 from tests.kafka.proxy import RandomResets
 
 SHAPES = ("keyed", "hop", "windows", "count", "tcp-sink", "generator")
 MOST_LATE = 10
+WORKERS = 2
 
 
 def _start_behind_proxy(run: Run) -> None:
@@ -16,9 +18,19 @@ def _start_behind_proxy(run: Run) -> None:
     start_two_workers(run)
 
 
+def _cuts(rng: random.Random, seconds: float) -> Sequence[Fault]:
+    """A worker whose connections are forgotten notices it after a minute: too long for a short plan."""
+    forgotten = ["swallow"] if seconds > SHORT_SECONDS else []
+    return now_and_then(rng, seconds, ["reset", "stall", "deaf", "mute", *forgotten], (2, 4))
+
+
 def _cut(run: Run, fault: Fault) -> None:
-    """Reset all connections, or hold up one direction or both for up to four seconds."""
+    """Reset all connections, hold up one direction or both for some seconds, or forget some for good."""
     proxy = run.proxy
+    if fault.action == "swallow":
+        worker = f"-{fault.number % WORKERS}"
+        proxy.swallow(lambda client: client.removesuffix("-b").endswith(worker))
+        return
     held = {
         "reset": (),
         "stall": (proxy.requests_pass, proxy.answers_pass),
@@ -47,7 +59,7 @@ KINDS = (
     Kind(
         "cut",
         SHAPES,
-        lambda rng, s: now_and_then(rng, s, ["reset", "stall", "deaf", "mute"], (2, 4)),
+        _cuts,
         _cut,
         _start_behind_proxy,
     ),

@@ -7,9 +7,26 @@ import pytest
 
 from tests.faults import results
 from tests.faults.app import application_setup
-from tests.faults.checker import Expected, Verdict, check, check_dead, check_states, longest_stall
+from tests.faults.checker import (
+    Expected,
+    Verdict,
+    check,
+    check_beginning,
+    check_dead,
+    check_states,
+    longest_stall,
+)
 from tests.faults.kinds import all_kinds
-from tests.faults.shapes import SHAPES, closers, sorted_out, without_states
+from tests.faults.shapes import (
+    AHEAD,
+    BEHIND,
+    RIGHT,
+    SHAPES,
+    clock_message,
+    closers,
+    sorted_out,
+    without_states,
+)
 from tests.kafka import window_app
 from wallaroo.testing import ApplicationDriver
 
@@ -36,6 +53,19 @@ def test_a_key_without_any_result_has_lost_all_and_a_strange_one_is_wrong():
     verdict = check(EXPECTED, {"rex": ["1", "2", "3"], "cat": ["1"]}, repeats=False)
     assert verdict == Verdict(lost=1, wrong=("cat: 1 unexpected, the first is 1",))
     assert not verdict.is_right
+
+
+@pytest.mark.parametrize(
+    ("found", "wrong"),
+    [
+        ({"rex": ["1", "2"]}, 0),
+        ({"rex": ["1", "2", "3"], "fido": []}, 0),
+        ({"rex": ["2"]}, 1),
+        ({"cat": ["1"]}, 1),
+    ],
+)
+def test_what_came_before_all_began_anew_is_the_beginning_of_what_comes_after(found, wrong):
+    assert len(check_beginning(EXPECTED, found)) == wrong
 
 
 @pytest.mark.parametrize(
@@ -103,6 +133,13 @@ def test_the_model_of_a_shape_says_what_the_application_does(name):
     wanted = [result.encode() for found in expected.results.values() for result in found]
     assert sorted(driver.read("out")) == sorted(wanted)
     assert len(driver.dead_letters()) == len(expected.dead)
+
+
+def test_of_clocks_that_are_wrong_the_late_do_not_count_and_those_ahead_are_dead_letters():
+    sent = [clock_message("key-1", n, 10_000, clock=clock) for n, clock in enumerate((RIGHT, BEHIND, AHEAD))]
+    expected = SHAPES["clock"].expected([Message(record) for record in sent])
+    assert expected.results == {"key-1": ["11000:[0]", "12000:[0]"]}
+    assert len(expected.dead) == 1
 
 
 def test_where_results_may_repeat_only_their_numbers_count():
