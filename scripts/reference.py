@@ -24,6 +24,7 @@ HEADINGS = {
     "wallaroo.api.decorators": "Decorators",
     "wallaroo.api.sources": "Sources",
     "wallaroo.api.sinks": "Sinks",
+    "wallaroo.api.tls": "TLS of TCP sources and sinks",
     "wallaroo.api.codecs": "Codecs and helpers",
     "wallaroo.api.aggregation": "Aggregations",
     "wallaroo.api.windows": "Windows and units of time",

@@ -53,6 +53,7 @@ from wallaroo.api.stages import (
     StateComputation,
     StateComputationMulti,
 )
+from wallaroo.api.tls import ClientTLS, ServerTLS
 from wallaroo.api.windows import (
     CountWindows,
     CountWindowsBuilder,
@@ -76,6 +77,7 @@ __all__ = [
     "Aggregation",
     "Application",
     "BaseWrapped",
+    "ClientTLS",
     "Computation",
     "ComputationMulti",
     "ConnectorDecoder",
@@ -98,6 +100,7 @@ __all__ = [
     "Pipeline",
     "RangeWindows",
     "RangeWindowsBuilder",
+    "ServerTLS",
     "StateComputation",
     "StateComputationMulti",
     "TCPSinkConfig",

@@ -20,6 +20,8 @@ _KUBERNETES = re.compile(r"(.*_)?SERVICE_(HOST|PORT)(_\w+)?|(.*_)?PORT(_\d+_(TCP
 _ADDRESS = re.compile(r"(tcp|udp|sctp)://.*|[\d.:a-f]+|tcp|udp|sctp")
 
 _SECRET = re.compile(r"password|secret|token|jaas|pem|oauthbearer\.config|credential|passphrase|(^|\.)key$")
+# What only looks like one: everybody may know it.
+_PUBLIC = re.compile(r"^ssl\.(ca|certificate)\.pem$|\.(location|url|file|algorithm)$")
 _SHORTEST_SECRET = 4
 _SHORTEST_WORD = 8
 HIDDEN = "***"
@@ -54,7 +56,8 @@ def explain(problem: Mapping[str, Any], names: Collection[str], mappings: Collec
             f"setting {name!r} is a mapping of properties to texts, and its value is none; set it with "
             f"{option} PROPERTY=VALUE, {variable}__PROPERTY=VALUE or a table [{name}] in the settings file"
         )
-    is_shown = isinstance(value, str | int | float) and _SHOWN_VALUE.fullmatch(str(value))
+    is_harmless = isinstance(value, str | int | float) and _SHOWN_VALUE.fullmatch(str(value))
+    is_shown = is_harmless and not _SECRET.search(name)
     got = f", got {value!r}" if is_shown else ""
     return (
         f"setting {name!r}: {problem['msg']}{got}; set it with {option}, {variable} or in the settings file"
@@ -121,6 +124,11 @@ def _meant(name: str, names: Collection[str], mappings: Iterable[str]) -> str:
         return "`wallaroo run --help` lists all settings"
     rest = f"{nested}{rest.upper()}" if near in mappings else ""
     return f"did you mean {_PREFIX}{near.upper()}{rest}?"
+
+
+def is_secret(name: str) -> bool:
+    """Whether the value of a property or setting of this name is a secret."""
+    return bool(_SECRET.search(name)) and not _PUBLIC.search(name)
 
 
 def secrets_of(properties: Mapping[str, str]) -> frozenset[str]:

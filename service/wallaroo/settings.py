@@ -1,5 +1,6 @@
 """Settings of a service: options first, then WALLAROO_ variables, then a TOML file, then defaults."""
 
+import ipaddress
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -7,12 +8,13 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError as UnreadableVariableError
 
 from wallaroo.errors import SettingsError
 from wallaroo.refusals import explain, secrets_of, shown_name, unknown_variables
+from wallaroo.secret_files import SECRET_SETTINGS, with_secret_properties, with_secret_settings
 
 # Bytes by which a dead letter may exceed the record that failed: its headers say why.
 DEAD_LETTER_BYTES = 131_072
@@ -22,7 +24,17 @@ Properties = dict[str, str]
 MAPPINGS = ("kafka", "consumer", "producer", "delivery", "topic_config")
 
 _PROPERTY = re.compile(r"[a-z0-9.-]+")
+# What a header may carry (RFC 6750), and long enough that nobody finds it by trying.
+_TOKEN = re.compile(r"[A-Za-z0-9._~+/-]{16,}=*")
 _NAME = r"^[a-zA-Z0-9._-]{1,200}$"
+
+
+def _checked_token(token: SecretStr) -> SecretStr:
+    if not _TOKEN.fullmatch(token.get_secret_value()):
+        raise ValueError(
+            "a token is at least 16 letters, digits and . _ ~ + / - (make one with `openssl rand -hex 32`)"
+        )
+    return token
 
 
 class Guarantee(StrEnum):
@@ -143,7 +155,13 @@ class Settings(BaseSettings):
         pattern=r"^https?://[^\s/?#@]+(/[^\s?#@]*)?$",
         description="URL at which other instances reach the pages of this one, to ask it for a state",
     )
-    expose_state: bool = Field(True, description="Whether /state/STAGE/KEY is answered")
+    http_token: Annotated[SecretStr, AfterValidator(_checked_token)] | None = Field(
+        None, description="Token that a request needs for every page but /healthz, /readyz and /metrics"
+    )
+    http_token_file: str | None = Field(None, description="File in which that token is")
+    expose_state: bool | None = Field(
+        None, description="Whether /state/STAGE/KEY is answered; by default where HTTP is served on loopback"
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="Lowest level that is logged: DEBUG, INFO, WARNING or ERROR"
     )
@@ -170,9 +188,22 @@ class Settings(BaseSettings):
         return self.bootstrap_servers if "bootstrap_servers" in self.model_fields_set else None
 
     @property
+    def http_is_local(self) -> bool:
+        """Whether only this machine reaches the pages."""
+        try:
+            return ipaddress.ip_address(self.http_host.strip("[]")).is_loopback
+        except ValueError:
+            return self.http_host == "localhost"
+
+    @property
+    def shows_state(self) -> bool:
+        return self.http_is_local if self.expose_state is None else self.expose_state
+
+    @property
     def secrets(self) -> frozenset[str]:
-        """What must not be printed: passwords and keys among the properties."""
-        return frozenset().union(*(secrets_of(getattr(self, name)) for name in MAPPINGS))
+        """What must not be printed: the token, and passwords and keys among the properties."""
+        own = {name: value.get_secret_value() for name in SECRET_SETTINGS if (value := getattr(self, name))}
+        return secrets_of(own).union(*(secrets_of(getattr(self, name)) for name in MAPPINGS))
 
     @classmethod
     def settings_customise_sources(
@@ -186,7 +217,7 @@ class Settings(BaseSettings):
         given = init_settings()
         from_file = given.pop("config_file", {})
         return tuple(
-            InitSettingsSource(settings_cls, init_kwargs=_dotted(values))
+            InitSettingsSource(settings_cls, init_kwargs=_dotted(with_secret_settings(values)))
             for values in (given, env_settings(), from_file)
         )
 
@@ -198,7 +229,7 @@ def load_settings(options: dict[str, Any], file: str | None = None) -> Settings:
     """
     given: dict[str, Any] = {**options, "config_file": {} if file is None else _read(file)}
     try:
-        return Settings(**given)
+        return _with_guarded_state(Settings(**given))
     except ValidationError as error:
         names = Settings.model_fields.keys()
         lines = dict.fromkeys(explain(problem, names, MAPPINGS) for problem in error.errors())
@@ -211,6 +242,16 @@ def load_settings(options: dict[str, Any], file: str | None = None) -> Settings:
             f"the variable WALLAROO_{name} cannot be read: it is to be JSON, or one variable for each "
             f"property, WALLAROO_{name}__PROPERTY"
         ) from None
+
+
+def _with_guarded_state(settings: Settings) -> Settings:
+    """Raise SettingsError if states would be shown to whoever reaches the port."""
+    if settings.shows_state and not settings.http_is_local and settings.http_token is None:
+        raise SettingsError(
+            f"setting 'expose_state' shows states to whoever reaches {settings.http_host}; set http_token "
+            "too (WALLAROO_HTTP_TOKEN_FILE or WALLAROO_HTTP_TOKEN), or serve HTTP on 127.0.0.1"
+        )
+    return settings
 
 
 def ineffective_variables(environment: Mapping[str, str]) -> list[str]:
@@ -236,7 +277,9 @@ def _read(file: str) -> dict[str, Any]:
 def _dotted(values: Mapping[str, Any]) -> dict[str, Any]:
     """Give client properties their own names, whichever source they come from."""
     return {
-        name: dict(_properties(name, value)) if name in MAPPINGS and isinstance(value, Mapping) else value
+        name: with_secret_properties(name, dict(_properties(name, value)))
+        if name in MAPPINGS and isinstance(value, Mapping)
+        else value
         for name, value in values.items()
     }
 

@@ -11,6 +11,7 @@ import wallaroo
 ORIGINAL_NAMES = [
     "Aggregation",
     "BaseWrapped",
+    "ClientTLS",
     "Computation",
     "ComputationMulti",
     "ConnectorDecoder",
@@ -30,6 +31,7 @@ ORIGINAL_NAMES = [
     "Pipeline",
     "RangeWindows",
     "RangeWindowsBuilder",
+    "ServerTLS",
     "StateComputation",
     "StateComputationMulti",
     "TCPSinkConfig",
@@ -150,9 +152,12 @@ def test_a_class_derives_from_its_base(derived, base):
         (wallaroo.GenSourceConfig, "(name, gen_instance)"),
         (
             wallaroo.TCPSourceConfig,
-            "(name, host, port, decoder, valid=True, parallelism=10, max_size=16384, max_received_count=50)",
+            "(name, host, port, decoder, valid=True, parallelism=10, max_size=16384, max_received_count=50, "
+            "*, tls=None)",
         ),
-        (wallaroo.TCPSinkConfig, "(host, port, encoder, *, name=None)"),
+        (wallaroo.ServerTLS, "(certificate, key, *, client_ca=None)"),
+        (wallaroo.ClientTLS, "(ca=None, *, certificate=None, key=None, server_name=None)"),
+        (wallaroo.TCPSinkConfig, "(host, port, encoder, *, name=None, tls=None)"),
         (wallaroo.DefaultKafkaSinkCLIParser, "(encoder, name='kafka_sink')"),
         (
             wallaroo.DefaultKafkaSourceCLIParser,

@@ -98,7 +98,7 @@ def tcp_loop(name, port, settings, worker=0, capacity=CAPACITY):
     """The delivery of the outbox of that name to a receiver on this machine."""
     delivery = delivery_to(TcpReceiver("127.0.0.1", port), name)
     identity, clock = WorkerIdentity(name, "test", worker), SystemClock()
-    sink = TcpSink("127.0.0.1", port, clock.monotonic, capacity)
+    sink = TcpSink(TcpReceiver("127.0.0.1", port), clock.monotonic, capacity)
     return DeliveryLoop(delivery, sink, Settings(**settings), identity, clock, LoopMetrics("alerts"))
 
 

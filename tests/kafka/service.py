@@ -14,6 +14,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from scripts.kafka.process import dismiss, guard
@@ -24,6 +25,7 @@ COMMAND = (str(Path(sys.executable).with_name("wallaroo")), "run")
 FAULTY = (sys.executable, "-m", "tests.kafka.faulty_service")
 READY_SECONDS = 40
 EXIT_SECONDS = 30
+NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 _STARTED = re.compile(r"service started .*http=(http://\S+)")
 
 
@@ -42,6 +44,7 @@ class ServiceProcess:
         path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
         self._environment = {**os.environ, "PYTHONPATH": path, **(environment or {})}
         self.log = log
+        self.headers = NO_HEADERS
         self._guard: subprocess.Popen[bytes] | None = None
         self.start()
 
@@ -72,7 +75,7 @@ class ServiceProcess:
     def get(self, path: str) -> tuple[int, str]:
         """Status and body; 0 where nobody listens yet."""
         url = self._url()
-        return (0, "") if url is None else get(url + path)
+        return (0, "") if url is None else get(url + path, self.headers)
 
     def get_json(self, path: str) -> Any:
         return json.loads(self.get(path)[1])
@@ -169,10 +172,11 @@ def _is_worker(pid: int) -> bool:
         return False
 
 
-def get(url: str) -> tuple[int, str]:
+def get(url: str, headers: Mapping[str, str] = NO_HEADERS) -> tuple[int, str]:
     """Status and body; 0 where nobody listens."""
+    request = urllib.request.Request(url, headers=dict(headers))  # noqa: S310 - loopback
     try:
-        with urllib.request.urlopen(url, timeout=20) as answer:  # noqa: S310 - loopback
+        with urllib.request.urlopen(request, timeout=20) as answer:  # noqa: S310 - loopback
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         with error:

@@ -15,6 +15,8 @@ from tests.kafka.cluster import wait_until
 from tests.kafka.model import transaction, transactions
 from tests.kafka.scenario import PARTITIONS
 
+# Not loopback, though reached from here.
+ALL = "0.0.0.0"  # noqa: S104 - what a container listens on
 NO_HOP = ("--partitioned-by-user",)
 
 
@@ -186,3 +188,39 @@ def series(service):
     lines = service.get("/metrics")[1].splitlines()
     lags = [line for line in lines if line.startswith("wallaroo_consumer_lag_records{")]
     return {line.partition('partition="')[2].partition('"')[0] for line in lags}
+
+
+TOKEN = "0123456789abcdef-of-both"  # noqa: S105 - of this test
+
+
+def test_instances_that_share_a_token_answer_for_each_other_and_strangers_see_no_state(scenario, tmp_path):
+    token_file = tmp_path / "token"
+    token_file.write_text(f"{TOKEN}\n")
+    pair = []
+    for name in ("i1", "i2"):
+        port = free_port()
+        options = {"http_token_file": token_file, "expose_state": True, "http_host": ALL}
+        url = f"http://127.0.0.1:{port}"
+        pair.append(
+            scenario.launch(instance=name, http_port=port, advertised_http=url, log_level="DEBUG", **options)
+        )
+    both_own_partitions(pair)
+    assert {service.status(path) for service in pair for path in ("/", "/topology", "/state/add-up/rex")} == {
+        401
+    }
+    scenario.send([transaction(user, 10) for user in USERS])
+    scenario.settle()
+    for service in pair:
+        service.headers = {"Authorization": f"Bearer {TOKEN}"}
+    wait_until(lambda: states(pair[0])[0] == states(pair[1])[0] == [200] * len(USERS))
+    assert {page["instance"] for page in states(pair[0])[1]} == {"i1", "i2"}
+    assert all(TOKEN not in service.words() for service in pair)
+
+
+def test_beyond_loopback_there_is_no_state_without_a_token(scenario):
+    service = scenario.start(http_host=ALL)
+    assert {service.status(path) for path in ("/healthz", "/readyz", "/metrics")} == {200}
+    status, text = service.get("/state/add-up/rex")
+    assert status == 403
+    assert "WALLAROO_HTTP_TOKEN_FILE" in text
+    assert scenario.launch(http_host=ALL, expose_state=True).wait() == 2

@@ -241,3 +241,44 @@ def test_a_file_that_may_not_be_read_is_named(file, monkeypatch):
 
 def raises_permission_error(*_args, **_more):
     raise PermissionError(13, "Permission denied")
+
+
+TOKEN = "0123456789abcdef"  # noqa: S105 - of these tests
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.2", "::1", "[::1]", "localhost"])
+def test_states_are_shown_on_loopback_unless_they_are_hidden(host):
+    assert load_settings({"http_host": host}).shows_state
+    assert not load_settings({"http_host": host, "expose_state": "false"}).shows_state
+
+
+EVERYWHERE = "0.0.0.0"  # noqa: S104 - compared with, not listened on
+
+
+@pytest.mark.parametrize("host", [EVERYWHERE, "::", "10.0.0.3", "example.org", "", "localhost.example.org"])
+def test_elsewhere_states_are_shown_only_by_a_setting_and_with_a_token(host):
+    assert not load_settings({"http_host": host}).shows_state
+    assert not load_settings({"http_host": host, "http_token": TOKEN}).shows_state
+    assert load_settings({"http_host": host, "http_token": TOKEN, "expose_state": "true"}).shows_state
+    with refused("'expose_state' shows states to whoever reaches .*WALLAROO_HTTP_TOKEN_FILE"):
+        load_settings({"http_host": host, "expose_state": "true"})
+
+
+@pytest.mark.parametrize(
+    "token", ["", "too-short-token", "with spaces in the token", "tokén-0123456789-abc", 20 * "="]
+)
+def test_a_token_that_no_header_carries_or_that_can_be_guessed_is_refused_and_not_shown(token, environment):
+    environment("HTTP_TOKEN", token)
+    with pytest.raises(
+        SettingsError, match=r"'http_token': .*at least 16 letters.*WALLAROO_HTTP_TOKEN"
+    ) as error:
+        load_settings({})
+    assert not token or token not in "".join(traceback.format_exception(error.value))
+
+
+def test_a_token_is_a_secret(environment):
+    environment("HTTP_TOKEN", TOKEN)
+    given = load_settings({})
+    assert given.secrets == {TOKEN}
+    assert TOKEN not in repr(given)
+    assert TOKEN not in str(given.model_dump())

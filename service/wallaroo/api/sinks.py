@@ -7,6 +7,7 @@ from typing import Any, cast
 from wallaroo.api import checks
 from wallaroo.api.arguments import Address, broker_list, kafka_parse_sink_options, kafka_sink_options
 from wallaroo.api.stages import Encoder
+from wallaroo.api.tls import ClientTLS
 
 # The documented signature puts `encoder` behind parameters with defaults; None is refused.
 _REQUIRED = cast(Encoder, None)
@@ -17,7 +18,7 @@ class TCPSinkConfig:
     """A sink that connects to a TCP receiver and writes the encoder's bytes as they are.
 
     Messages wait for the receiver in an outbox topic named after `name`, or after the encoder; each arrives
-    at least once.
+    at least once. With `tls` they are encrypted, and go to nobody but the receiver of that name.
 
     Raises WallarooParameterError if a value is malformed or `encoder` is not decorated.
 
@@ -34,9 +35,12 @@ class TCPSinkConfig:
     encoder: Encoder
     _: KW_ONLY
     name: str | None = None
+    tls: ClientTLS | None = None
 
     def __post_init__(self) -> None:
         what = f"TCPSinkConfig({self.host!r}, {self.port!r})"
+        if self.tls is not None:
+            checks.check_instance(f"{what}: tls", self.tls, ClientTLS, "it needs a wallaroo.ClientTLS")
         checks.check_host(what, self.host)
         object.__setattr__(self, "port", checks.check_port(what, self.port))
         _check_encoder(what, self.encoder)

@@ -7,6 +7,7 @@ from typing import Any, cast
 from wallaroo.api import checks
 from wallaroo.api.arguments import Address, broker_list, kafka_parse_source_options, kafka_source_options
 from wallaroo.api.stages import BaseWrapped, Decoder, KeyExtractor
+from wallaroo.api.tls import ServerTLS
 from wallaroo.errors import WallarooParameterError
 
 # Returns the time of a decoded message, in nanoseconds since the Unix epoch.
@@ -25,7 +26,7 @@ class TCPSourceConfig:
 
     `port` 0 takes any free port. `max_size` is the largest payload in bytes, `parallelism` the number of
     connections at a time of one worker; with `valid=False` nobody listens. `max_received_count` has no
-    effect. Signature and defaults are Wallaroo's.
+    effect. Signature and defaults are Wallaroo's. With `tls`, senders speak TLS.
 
     Raises WallarooParameterError if a value is malformed or `decoder` is not decorated.
 
@@ -45,9 +46,13 @@ class TCPSourceConfig:
     parallelism: int = 10
     max_size: int = 16384
     max_received_count: int = 50
+    _: KW_ONLY
+    tls: ServerTLS | None = None
 
     def __post_init__(self) -> None:
         what = f"TCPSourceConfig({checks.check_name('TCPSourceConfig', self.name)!r})"
+        if self.tls is not None:
+            checks.check_instance(f"{what}: tls", self.tls, ServerTLS, "it needs a wallaroo.ServerTLS")
         checks.check_host(what, self.host)
         object.__setattr__(self, "port", checks.check_port(what, self.port))
         _check_decoder(what, self.decoder)

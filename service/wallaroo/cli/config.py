@@ -9,6 +9,7 @@ import typer
 from wallaroo.cli.options import PASS_ON, Command, takes_application
 from wallaroo.cli.output import show_json, show_table
 from wallaroo.refusals import HIDDEN, secrets_of
+from wallaroo.secret_files import SECRET_SETTINGS
 from wallaroo.settings import MAPPINGS, Settings
 
 commands = typer.Typer(help="Settings: their values, and where each came from.", no_args_is_help=True)
@@ -42,7 +43,11 @@ def shown(
     variables = {name.upper() for name in environment}
     for name in Settings.model_fields:
         value = getattr(settings, name)
-        yield name, _masked(value) if name in MAPPINGS else value, _origin(name, settings, options, variables)
+        if name in MAPPINGS:
+            value = _masked(value)
+        elif name in SECRET_SETTINGS and value is not None:
+            value = HIDDEN
+        yield name, value, _origin(name, settings, options, variables)
 
 
 def _origin(name: str, settings: Settings, options: Mapping[str, Any], variables: set[str]) -> str:
@@ -50,6 +55,9 @@ def _origin(name: str, settings: Settings, options: Mapping[str, Any], variables
     if name not in settings.model_fields_set:
         return "default"
     variable = f"WALLAROO_{name.upper()}"
+    file = f"{name}_file"
+    if name in SECRET_SETTINGS and file in settings.model_fields_set and variable not in variables:
+        return _origin(file, settings, options, variables)
     from_variables = sorted(
         each for each in variables if each == variable or each.startswith(f"{variable}__")
     )

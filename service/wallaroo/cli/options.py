@@ -11,7 +11,8 @@ import typer
 from pydantic.fields import FieldInfo
 
 from wallaroo.errors import SettingsError
-from wallaroo.refusals import mentions, misspelt_option
+from wallaroo.refusals import is_secret, mentions, misspelt_option
+from wallaroo.secret_files import SECRET_SETTINGS
 from wallaroo.service.application import Loaded, load
 from wallaroo.service.modules import absolute, import_application, own_sources
 from wallaroo.service.service import Program
@@ -160,7 +161,28 @@ def _command(
 def _given(options: Mapping[str, Any]) -> dict[str, Any]:
     """The settings among the options that were given."""
     given = {name: value for name, value in options.items() if value is not None}
-    return given | {name: _properties(name, given[name]) for name in MAPPINGS if name in given}
+    given |= {name: _properties(name, given[name]) for name in MAPPINGS if name in given}
+    _refuse_secrets(given)
+    return given
+
+
+def _refuse_secrets(given: Mapping[str, Any]) -> None:
+    """Raise SettingsError if one of the options is a secret, which everybody on the host can read."""
+    found = [
+        (f"--{name.replace('_', '-')} {each}=", f"WALLAROO_{name.upper()}__{each.upper().replace('.', '_')}")
+        for name in MAPPINGS
+        for each in given.get(name, ())
+        if is_secret(each)
+    ]
+    settings = [name for name in SECRET_SETTINGS if name in given]
+    found += [(f"--{name.replace('_', '-')}", f"WALLAROO_{name.upper()}") for name in settings]
+    if found:
+        lines = [
+            f"{option} is a secret, and everybody on this host can read a command line; set {variable}_FILE "
+            f"or {variable}, or give it in the settings file"
+            for option, variable in found
+        ]
+        raise SettingsError("\n".join(lines))
 
 
 def _like(
@@ -214,7 +236,7 @@ def _setting(name: str, field: FieldInfo, panel: str) -> Any:
     }
     if name in MAPPINGS:
         return Annotated[list[str] | None, typer.Option(option, metavar="PROPERTY=VALUE", **asked)]
-    if field.annotation is bool:
+    if field.annotation in (bool, bool | None):
         switch = f"{option}/--no-{option.removeprefix('--')}"
         return Annotated[bool | None, typer.Option(switch, **asked)]
     return Annotated[str | None, typer.Option(option, metavar=_metavar(field), **asked)]

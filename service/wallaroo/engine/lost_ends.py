@@ -16,12 +16,14 @@ import logging
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import count
 
-from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from wallaroo.kafka.clients import common_config
+from wallaroo.kafka.errors import classify_event
 from wallaroo.kafka.offsets import Place, committed_ends, end_offsets
 from wallaroo.kafka.open_transactions import (
     OFFSETS_TOPIC,
@@ -69,7 +71,8 @@ def write_lost_ends(
     # Transactions of workers that run come and go: only one that has stayed counts.
     places = {place for place, _ in first.items() & _open_changelogs(admin, sub).items()} if first else set()
     inputs = [TopicPartition(*place) for place in _places(admin, sub.input.topic)]
-    if retry(lambda: unstable_partitions(consumer, inputs, _SECOND_LOOK_SECONDS)):
+    refused = partial(_raise_refusal, consumer)
+    if retry(lambda: unstable_partitions(consumer, inputs, _SECOND_LOOK_SECONDS), refused):
         number = group_partition(sub.group, partition_count(admin))
         places |= set() if number is None else {(OFFSETS_TOPIC, number)}
     if not places:
@@ -106,6 +109,15 @@ def neighbour(group: str, partitions: int) -> str:
     wanted = java_hash(group) % partitions
     names = (f"{group}.end.{number}" for number in count())
     return next(name for name in names if java_hash(name) % partitions == wanted)
+
+
+def _raise_refusal(consumer: Consumer, _error: KafkaError) -> None:
+    """Say what the coordinator has told the client, whose call only says that time was up.
+
+    The consumer reads nothing yet, so that nothing else can come of polling it.
+    """
+    while (message := consumer.poll(0)) is not None:
+        classify_event(message)
 
 
 def _open_changelogs(admin: AdminClient, sub: SubTopology) -> dict[Place, int]:

@@ -146,7 +146,10 @@ def ensure_topics(admin: AdminClient, topology: Topology, settings: Settings) ->
     missing = [p for p in plans if p.name not in existing]
     if missing and not settings.create_topics:
         names = ", ".join(f"{p.name} ({p.partitions} partitions, {dict(p.config)})" for p in missing)
-        raise KafkaSetupError(f"these topics are missing: {names}; create them, or set create_topics=true")
+        hidden = "".join(_hidden(p) for p in missing)
+        raise KafkaSetupError(
+            f"these topics are missing: {names}; create them, or set create_topics=true{hidden}"
+        )
     present = [p for p in plans if p.name in existing]
     _check_partitions(present, existing)
     for p in present:
@@ -286,10 +289,20 @@ def _refusal(p: TopicPlan, error: KafkaError) -> KafkaSetupError:
         KafkaError.INVALID_CONFIG: "leave the property out by setting it to nothing in topic_config",
     }
     what = advice.get(error.code(), "see the broker's log")
+    if error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED:
+        what += _hidden(p)
     wanted = f"{p.partitions} partitions, {dict(p.config)}"
     return KafkaSetupError(
         f"the {p.purpose} topic {p.name} ({wanted}) cannot be created: {error.str()}; {what}"
     )
+
+
+def _hidden(p: TopicPlan) -> str:
+    """What else may be missing of a topic of others: Kafka shows none to a client without a right to it."""
+    if p.purpose not in _OF_OTHERS:
+        return ""
+    right = "Read" if p.purpose == "source" else "Write"
+    return f"; if {p.name} is there, allow this client {right} on it, so that Kafka shows it"
 
 
 def written_topics(sub: SubTopology, dead_letters: str) -> list[str]:

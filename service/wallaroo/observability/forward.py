@@ -1,18 +1,30 @@
-"""Ask the page of another instance for a state; a GET without anything that is secret."""
+"""Ask the page of another instance for a state; a GET without anything that is secret.
+
+Where that instance is, Kafka says, and whoever may join its group can claim: so the question is signed with
+the token, which stays here, and the answer believed if it is signed with it, too.
+"""
 
 import json
 import urllib.error
 import urllib.request
 from collections.abc import Iterable
 from email.message import Message
+from hmac import compare_digest
+from http import HTTPStatus
 from http.client import HTTPException
 from typing import Any
 from urllib.parse import quote
 
 from wallaroo.observability.answers import NoSuchKey, StateAnswer, StateFound, StateUnavailable
 from wallaroo.observability.http import INSTANCE, OWN
+from wallaroo.observability.token import SIGNATURE, Question, Token
 
 _MOST_BYTES = 64 * 1024 * 1024
+_SECONDS = 2.0
+_ADVICE = (
+    "give all instances the same http_token and clocks that agree, and each the advertised_http at which it "
+    "is reached"
+)
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
@@ -25,34 +37,47 @@ _opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedire
 
 
 def ask_instance(
-    url: str, instance: str, stage: str, key: bytes, partitions: Iterable[int], timeout_seconds: float
+    token: Token | None, url: str, instance: str, stage: str, key: bytes, partitions: Iterable[int]
 ) -> StateAnswer:
     """The answer of the instance that owns these partitions; it asks nobody else.
 
-    StateUnavailable, with the reason, if it does not answer or another one is found there.
+    StateUnavailable, with the reason, if it does not answer, or what answers there is not that instance.
     """
-    numbers = ",".join(map(str, sorted(partitions)))
-    page = f"{url.rstrip('/')}/state/{quote(stage, safe='')}/{quote(key, safe='')}?{OWN}={numbers}"
+    url, numbers = url.rstrip("/"), ",".join(map(str, sorted(partitions)))
+    page = f"/state/{quote(stage, safe='')}/{quote(key, safe='')}?{OWN}={numbers}"
+    question = token.question(url, page) if token else None
     who = f"instance {instance!r} at {url}"
     try:
-        status, headers, body = _get(page, timeout_seconds)
+        status, headers, body = _get(f"{url}{page}", question)
     except (OSError, ValueError, HTTPException) as error:
         return StateUnavailable(f"{who} owns the key, but does not answer: {getattr(error, 'reason', error)}")
-    found = headers.get(INSTANCE, "")
-    if found != instance:
-        return StateUnavailable(
-            f"{who} owns the key, but {repr(found) if found else 'something else'} answers there; see its "
-            "setting advertised_http"
-        )
+    if problem := _disbelief(headers.get(INSTANCE, ""), instance, status):
+        return StateUnavailable(f"{who} owns the key, but {problem}")
+    if token and question:
+        expected = token.answer(question, status, instance, body)
+        if not compare_digest(headers.get(SIGNATURE, "").encode(), expected.encode()):
+            return StateUnavailable(f"{who} owns the key, but does not sign its answer; {_ADVICE}")
     try:
         return _answer(status, json.loads(body), who, instance)
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         return StateUnavailable(f"{who} owns the key, but its answer cannot be read: {error!r}")
 
 
-def _get(page: str, timeout_seconds: float) -> tuple[int, Message, bytes]:
+def _disbelief(found: str, instance: str, status: int) -> str:
+    """Why an answer is not that of the instance; empty if it may be."""
+    if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN) and not found:
+        return f"refuses the question with status {status}; {_ADVICE}"
+    if found != instance:
+        who = repr(found) if found else "something else"
+        return f"{who} answers there; see its setting advertised_http"
+    return ""
+
+
+def _get(page: str, question: Question | None) -> tuple[int, Message, bytes]:
+    headers = {"Authorization": question.header} if question else {}
+    asked = urllib.request.Request(page, headers=headers)  # noqa: S310 - an http address, see `owner_of`
     try:
-        with _opener.open(page, timeout=timeout_seconds) as answer:
+        with _opener.open(asked, timeout=_SECONDS) as answer:
             return answer.status, answer.headers, answer.read(_MOST_BYTES)
     except urllib.error.HTTPError as error:
         with error:

@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from wallaroo.observability.answers import (
     NoSuchKey,
@@ -23,6 +24,7 @@ from wallaroo.observability.answers import (
 )
 from wallaroo.observability.health import HealthReport
 from wallaroo.observability.jsonable import to_json
+from wallaroo.observability.token import OPEN_PAGES, Access, guarded
 
 TopologyFormat: TypeAlias = Literal["json", "text", "mermaid"]
 TOPOLOGY_FORMATS: tuple[TopologyFormat, ...] = get_args(TopologyFormat)
@@ -73,8 +75,11 @@ class _Anything(Convertor[str]):
 register_url_convertor("anything", _Anything())
 
 
-def build_app(sources: PageSources) -> Starlette:
-    """Return the application that serves the endpoints."""
+_EVERYBODY = Access()
+
+
+def build_app(sources: PageSources, access: Access = _EVERYBODY) -> ASGIApp:
+    """Return the application that serves the endpoints to those who may read them."""
 
     # Not in a thread of their own, which slow pages could leave none of: these two never wait.
     async def healthy(_: Request) -> Response:
@@ -89,12 +94,12 @@ def build_app(sources: PageSources) -> Starlette:
         Route("/healthz", healthy),
         Route("/readyz", ready),
         Route("/topology", lambda request: _topology(sources, request)),
-        Route("/state/{rest:anything}", lambda request: _state(sources, request)),
+        Route("/state/{rest:anything}", lambda request: _state(sources, access, request)),
     ]
     app = Starlette(routes=routes, exception_handlers={HTTPException: _refused})
     # To where a redirect leads would be made of the Host header, which may be anything.
     app.router.redirect_slashes = False
-    return app
+    return guarded(app, access, _refusal)
 
 
 def _index(_: Request) -> Response:
@@ -124,7 +129,7 @@ def _accepted_format(accept: str) -> str:
     return "text" if "text/plain" in accept and "json" not in accept else "json"
 
 
-def _state(sources: PageSources, request: Request) -> Response:
+def _state(sources: PageSources, access: Access, request: Request) -> Response:
     # Of the raw path, because a key may hold %2F, and bytes that are no UTF-8.
     _, page, *parts = request.scope["raw_path"].split(b"/", 3)
     if page != b"state" or len(parts) != 2:  # noqa: PLR2004 - stage and key
@@ -139,6 +144,8 @@ def _state(sources: PageSources, request: Request) -> Response:
         answer = sources.state(stage, key)
     response = _state_page(answer, stage, key)
     response.headers[INSTANCE] = sources.instance
+    signed = access.sign(request.scope, response.status_code, sources.instance, bytes(response.body))
+    response.headers.update(signed)
     return response
 
 
@@ -169,6 +176,12 @@ def _refused(request: Request, error: Exception) -> Response:
         "endpoints": list(ENDPOINTS),
     }
     return _json(problem, error.status_code, error.headers)
+
+
+def _refusal(status: int, message: str) -> Response:
+    headers = {"www-authenticate": "Bearer"} if status == 401 else None  # noqa: PLR2004 - unauthorized
+    problem = {"error": message, "endpoints": sorted(OPEN_PAGES)}
+    return _json(problem, status, headers)
 
 
 def _error(status: int, message: str) -> Response:

@@ -60,8 +60,8 @@ def delivery_loop(worker: WorkerContext, delivery: Delivery) -> DeliveryLoop:
     """The loop that delivers an outbox to its receiver."""
     metrics, clock, settings = LoopMetrics(delivery.name), worker.clock, worker.spec.settings
     match delivery.receiver:
-        case TcpReceiver(host, port):
-            sink: TcpSink | KafkaSink = TcpSink(host, port, clock.monotonic)
+        case TcpReceiver() as receiver:
+            sink: TcpSink | KafkaSink = TcpSink(receiver, clock.monotonic)
         case RemoteTopic() as remote:
             client_id = worker.identity.member_id(delivery.name)
             dead_letters = worker.loaded.topology.dead_letters

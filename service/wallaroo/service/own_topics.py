@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterable, Mapping
 from contextlib import closing
 
-from confluent_kafka import KafkaException, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
 from wallaroo.clock import Clock
 from wallaroo.kafka.check import check_clients
@@ -29,6 +29,9 @@ from wallaroo.topology.model import Topology
 _log = logging.getLogger(__name__)
 
 _PURGE_SECONDS = 30.0
+_MAY_DELETE = (
+    "allow this client Delete on topics with the application id as prefix; until then, what is read stays"
+)
 _REQUEST_SECONDS = 10.0
 # A page waits for it.
 _MEMBERS_SECONDS = 2.0
@@ -84,7 +87,9 @@ class OwnTopics:
         except KafkaException as error:
             away = OWN_CONNECTIONS.is_disturbed(time.monotonic())
             level = logging.DEBUG if away else logging.WARNING
-            _log.log(level, "purge failed", extra={"error": error.args[0].str()})
+            refused = error.args[0].code() == KafkaError.TOPIC_AUTHORIZATION_FAILED
+            advice = {"advice": _MAY_DELETE} if refused else {}
+            _log.log(level, "purge failed", extra={"error": error.args[0].str(), **advice})
 
     def _purge_until_closed(self) -> None:
         while not self._closed.wait(_PURGE_SECONDS):

@@ -15,9 +15,12 @@ from wallaroo.kafka.clients import ADVERTISED
 from wallaroo.kafka.members import Member, reason_of
 from wallaroo.observability.answers import NoSuchKey, StateAnswer, StateUnavailable
 from wallaroo.observability.forward import ask_instance
+from wallaroo.observability.token import Token
 from wallaroo.service.queries import Question
 
-_REQUEST_SECONDS = 2.0
+Members = Callable[[str], Iterable[Member]]
+"""From a group to its members."""
+
 _WEB_ADDRESS = re.compile(r"https?://[^\s/?#@]+(/[^\s?#]*)?")
 
 
@@ -43,14 +46,16 @@ class OtherInstances:
 
     def __init__(
         self,
-        members: Callable[[str], Iterable[Member]],
+        members: Members,
         application_id: str,
         instance: str,
+        token: Token | None,
         ask: Callable[..., StateAnswer] = ask_instance,
     ) -> None:
         self._members = members
         self._application_id = application_id
         self._instance = instance
+        self._token = token
         self._ask = ask
 
     def state(self, question: Question) -> StateAnswer:
@@ -86,9 +91,7 @@ class OtherInstances:
                 "still taking it over; ask again in a moment, or look at its log"
             )
         if owner.url:
-            return self._ask(
-                owner.url, owner.instance, question.store, question.key, partitions, _REQUEST_SECONDS
-            )
+            return self._ask(self._token, owner.url, owner.instance, question.store, question.key, partitions)
         return StateUnavailable(
             f"{where} belongs to instance {owner.instance!r} (worker {owner.worker}, host {owner.host}); ask "
             "its page, or set advertised_http there, so that it is asked from here"

@@ -1,17 +1,17 @@
 """The HTTP pages of a service: what they show is asked of the supervisor and its workers."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
 import confluent_kafka
 
-from wallaroo.kafka.members import Member
 from wallaroo.observability.answers import StateAnswer, StateFound, StateHidden, StateUnavailable
 from wallaroo.observability.exposition import SnapshotCollector
 from wallaroo.observability.http import PageSources, build_app
 from wallaroo.observability.server import HttpServer
-from wallaroo.service.owners import OtherInstances
+from wallaroo.observability.token import access_of
+from wallaroo.service.owners import Members, OtherInstances
 from wallaroo.service.queries import Elsewhere, ask_for_state, nowhere
 from wallaroo.service.supervisor import Supervisor
 from wallaroo.settings import Settings
@@ -19,17 +19,44 @@ from wallaroo.topology.describe import describe
 from wallaroo.topology.model import Topology
 from wallaroo.version import installed_version
 
-Members = Callable[[str], Iterable[Member]]
-"""From a group to its members."""
-
 
 def http_server(
-    settings: Settings, topology: Topology, supervisor: Supervisor, instance: str, members: Members
+    settings: Settings,
+    topology: Topology,
+    supervisor: Supervisor,
+    instance: str,
+    members: Members,
+    now_ms: Callable[[], int],
 ) -> HttpServer:
     """The server of a service's pages; it does not listen before it is started."""
-    others = OtherInstances(members, topology.application_id, instance)
+    access = access_of(settings, now_ms)
+    others = OtherInstances(members, topology.application_id, instance, access.token)
+
+    def ask(stage: str, key: bytes, elsewhere: Elsewhere, among: frozenset[int] | None) -> StateAnswer:
+        if not settings.shows_state:
+            return StateHidden()
+        if not supervisor.workers:
+            return StateUnavailable("no worker has been started yet; see /readyz")
+        answer = ask_for_state(stage, key, topology, supervisor.workers, elsewhere, among)
+        if isinstance(answer, StateFound) and not answer.instance:
+            return replace(answer, instance=instance)
+        return answer
+
+    pages = PageSources(
+        _metrics_of(supervisor, topology.application_id),
+        supervisor.health,
+        supervisor.readiness,
+        partial(describe, topology),
+        state=lambda stage, key: ask(stage, key, others.state, None),
+        own_state=lambda stage, key, among: ask(stage, key, nowhere, among),
+        instance=instance,
+    )
+    return HttpServer(build_app(pages, access), settings.http_host, settings.http_port)
+
+
+def _metrics_of(supervisor: Supervisor, application_id: str) -> Callable[[str], tuple[str, bytes]]:
     collector = SnapshotCollector(
-        application=topology.application_id,
+        application=application_id,
         version=installed_version(),
         librdkafka=confluent_kafka.libversion()[0],
     )
@@ -43,23 +70,4 @@ def http_server(
             collector.update(name, measured)
         return collector.render(accept)
 
-    def ask(stage: str, key: bytes, elsewhere: Elsewhere, among: frozenset[int] | None) -> StateAnswer:
-        if not settings.expose_state:
-            return StateHidden()
-        if not supervisor.workers:
-            return StateUnavailable("no worker has been started yet; see /readyz")
-        answer = ask_for_state(stage, key, topology, supervisor.workers, elsewhere, among)
-        if isinstance(answer, StateFound) and not answer.instance:
-            return replace(answer, instance=instance)
-        return answer
-
-    pages = PageSources(
-        metrics,
-        supervisor.health,
-        supervisor.readiness,
-        partial(describe, topology),
-        state=lambda stage, key: ask(stage, key, others.state, None),
-        own_state=lambda stage, key, among: ask(stage, key, nowhere, among),
-        instance=instance,
-    )
-    return HttpServer(build_app(pages), settings.http_host, settings.http_port)
+    return metrics

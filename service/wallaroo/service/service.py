@@ -50,7 +50,14 @@ class Service:
             settings.bootstrap_servers,
             watch=self._topics.watch(self._clock),
         )
-        self._http = http_server(settings, topology, self.supervisor, self._lock.name, self._topics.members)
+        self._http = http_server(
+            settings,
+            topology,
+            self.supervisor,
+            self._lock.name,
+            self._topics.members,
+            self._clock.now_ms,
+        )
 
     def run(self) -> Exit:
         """Until stopped; the exit code says how it ended, and so does the last line of the log."""

@@ -217,7 +217,8 @@ class _Compiler:
         name = wanted if self.names.free(f"{wanted}-outbox") else f"{wanted}-{slug(address)}"
         topic = self.names.claim(name, "outbox", f"the TCP sink {address}")
         group = self.names.group(self.names.take(f"{name}-delivery", f"the delivery to {address}"))
-        self.deliveries.append(Delivery(name, group, topic, TcpReceiver(config.host, int(config.port))))
+        receiver = TcpReceiver(config.host, int(config.port), config.tls)
+        self.deliveries.append(Delivery(name, group, topic, receiver))
         return ToOutbox(config.encoder.name(), topic, config.encoder.encode)
 
     def _finish(self, branch: _Branch, targets: tuple[Target, ...]) -> None:

@@ -54,7 +54,8 @@ def _text(topology: Topology) -> Iterator[str]:
 
 
 def _port(ingest: Ingest) -> str:
-    return f"tcp {ingest.host}:{ingest.port}" if ingest.listens else "nowhere"
+    protocol = "tcp" if ingest.tls is None else "tls"
+    return f"{protocol} {ingest.host}:{ingest.port}" if ingest.listens else "nowhere"
 
 
 def _state(step: Step) -> str:

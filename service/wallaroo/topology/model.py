@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from wallaroo.api.tls import ClientTLS, ServerTLS
 from wallaroo.topology.fingerprint import fingerprint
 from wallaroo.topology.steps import Stateful, Step, Store, Window
 
@@ -195,6 +196,7 @@ class Ingest:
     max_size: int
     connections: int
     listens: bool
+    tls: ServerTLS | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,9 +222,10 @@ class TcpReceiver:
 
     host: str
     port: int
+    tls: ClientTLS | None = None
 
     def __str__(self) -> str:
-        return f"tcp {self.host}:{self.port}"
+        return f"{'tcp' if self.tls is None else 'tls'} {self.host}:{self.port}"
 
 
 @dataclass(frozen=True, slots=True)

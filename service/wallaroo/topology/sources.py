@@ -78,6 +78,7 @@ def _tcp(source: str, name: str, config: TCPSourceConfig, names: Names) -> Compi
         config.max_size,
         config.parallelism,
         bool(config.valid),
+        config.tls,
     )
     read = Input(source, ingest.topic, ingest=True)
     return CompiledSource(name, _read_by(decoder, read), writer=ingest)

@@ -125,9 +125,37 @@ def test_a_switch_has_two_sides(option, value):
 
 
 def test_properties_of_the_client_are_given_one_by_one():
-    given = settings("--kafka", "acks=all", "--kafka", "sasl.password=a=b", "--producer", "linger.ms=5")
-    assert given.kafka == {"acks": "all", "sasl.password": "a=b"}
+    given = settings("--kafka", "acks=all", "--kafka", "client.rack=a=b", "--producer", "linger.ms=5")
+    assert given.kafka == {"acks": "all", "client.rack": "a=b"}
     assert given.producer == {"linger.ms": "5"}
+
+
+@pytest.mark.parametrize(
+    ("argv", "variable"),
+    [
+        (("--kafka", "sasl.password=s3cret"), "WALLAROO_KAFKA__SASL_PASSWORD_FILE"),
+        (("--delivery=ssl.key.pem=s3cret",), "WALLAROO_DELIVERY__SSL_KEY_PEM_FILE"),
+        (("--http-token", "s3cret-s3cret-s3cret"), "WALLAROO_HTTP_TOKEN_FILE"),
+    ],
+)
+def test_a_secret_on_the_command_line_is_refused_with_where_to_give_it(argv, variable):
+    with pytest.raises(SettingsError, match=f"everybody on this host can read .*{variable}") as error:
+        settings(*argv)
+    assert "s3cret" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "given", ["ssl.ca.pem=x", "ssl.key.location=/k", "sasl.oauthbearer.token.endpoint.url=https://h"]
+)
+def test_what_only_looks_like_a_secret_may_stand_on_the_command_line(given):
+    name, value = given.split("=")
+    assert settings("--kafka", given).kafka == {name: value}
+
+
+def test_a_secret_may_be_in_a_file_that_the_command_line_names(tmp_path):
+    path = tmp_path / "password"
+    path.write_text("s3cret\n")
+    assert settings("--kafka", f"sasl.password.file={path}").kafka == {"sasl.password": "s3cret"}
 
 
 @pytest.mark.parametrize("name", MAPPINGS)
@@ -458,3 +486,13 @@ def test_a_parameter_that_is_a_dataclass_stands_for_the_options_that_are_its_fie
     for argv in (["app"], ["app", "--stage=s", "--at", "1@2", "--at=3@4", "--deep", "--depth=2"]):
         get_command(lone).main(argv, "wallaroo look", standalone_mode=False)
     assert found == [([], Filters(), False), (["--depth=2"], Filters("s", ["1@2", "3@4"]), True)]
+
+
+def test_the_token_is_masked_and_said_to_be_from_its_file(capsys, monkeypatch, tmp_path):
+    path = tmp_path / "token"
+    path.write_text("s3cret-s3cret-s3cret\n")
+    monkeypatch.setenv("WALLAROO_HTTP_TOKEN_FILE", str(path))
+    monkeypatch.setenv("WALLAROO_KAFKA__SASL_PASSWORD_FILE", str(path))
+    shown = config_shown(capsys)
+    assert shown["http_token"] == ("***", "WALLAROO_HTTP_TOKEN_FILE")
+    assert shown["kafka"] == ({"sasl.password": "***"}, "WALLAROO_KAFKA__SASL_PASSWORD_FILE")

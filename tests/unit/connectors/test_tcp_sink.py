@@ -6,6 +6,7 @@ import pytest
 
 from tests.unit.connectors.receiver import Receiver, until
 from wallaroo.connectors.tcp.sink import CAPACITY, TcpSink
+from wallaroo.topology.model import TcpReceiver
 
 RECORDS = [b"record %d\n" % number for number in range(100)]
 EVERYTHING = b"".join(RECORDS)
@@ -14,7 +15,7 @@ EVERYTHING = b"".join(RECORDS)
 @pytest.fixture
 def sink(receiver, clock):
     """Connected to a listening receiver that has accepted."""
-    made = TcpSink("127.0.0.1", receiver.port, clock.monotonic)
+    made = TcpSink(TcpReceiver("127.0.0.1", receiver.port), clock.monotonic)
     receiver.listen()
     connect(made, receiver)
     yield made
@@ -51,7 +52,7 @@ def test_records_are_on_the_wire_after_one_pump_that_waits_for_nothing(sink, rec
 
 
 def test_a_receiver_that_is_down_at_first_gets_everything_when_it_comes(receiver, clock):
-    sink = TcpSink("127.0.0.1", receiver.port, clock.monotonic)
+    sink = TcpSink(TcpReceiver("127.0.0.1", receiver.port), clock.monotonic)
     push(sink, RECORDS)
     assert sink.pump(0.01) == []
     assert (sink.connected, len(sink.queue)) == (False, 100)
@@ -122,7 +123,7 @@ def test_a_slow_reader_gets_everything_and_blocks_only_itself(sink, receiver):
 
 
 def test_what_only_our_own_kernel_has_is_not_confirmed_however_long_it_takes(receiver, clock):
-    sink = TcpSink("127.0.0.1", receiver.port, clock.monotonic)
+    sink = TcpSink(TcpReceiver("127.0.0.1", receiver.port), clock.monotonic)
     receiver.take_little()
     receiver.listen()
     connect(sink, receiver)
@@ -188,7 +189,7 @@ def test_dropped_records_are_not_sent_and_the_others_are(sink, receiver, clock):
 
 @pytest.mark.parametrize("limits", [{"records": 4}, {"size_bytes": 40}])
 def test_the_buffer_is_full_at_its_limit_and_roomy_again_below_its_half(receiver, clock, limits):
-    sink = TcpSink("127.0.0.1", receiver.port, clock.monotonic, replace(CAPACITY, **limits))
+    sink = TcpSink(TcpReceiver("127.0.0.1", receiver.port), clock.monotonic, replace(CAPACITY, **limits))
     states = []
     for number in range(4):
         sink.queue.push(b"0123456789", number)

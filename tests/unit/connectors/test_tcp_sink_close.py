@@ -8,6 +8,7 @@ import pytest
 from tests.unit.connectors.receiver import until
 from wallaroo.clock import SystemClock
 from wallaroo.connectors.tcp.sink import TcpSink
+from wallaroo.topology.model import TcpReceiver
 
 
 @contextmanager
@@ -25,7 +26,7 @@ def connected(receiver):
 
     def make(confirm_seconds):
         monotonic = SystemClock().monotonic
-        sink = TcpSink("127.0.0.1", receiver.port, monotonic, confirm_seconds=confirm_seconds)
+        sink = TcpSink(TcpReceiver("127.0.0.1", receiver.port), monotonic, confirm_seconds=confirm_seconds)
         until(lambda: sink.pump(0.01) == [] and receiver.accept())
         return sink
 
@@ -57,7 +58,7 @@ def test_a_receiver_that_closes_without_having_read_confirms_nothing(receiver, c
 
 
 def test_nothing_is_waited_for_without_a_connection(receiver, clock):
-    sink = TcpSink("127.0.0.1", receiver.port, clock.monotonic)
+    sink = TcpSink(TcpReceiver("127.0.0.1", receiver.port), clock.monotonic)
     sink.queue.push(b"one", 1)
     assert sink.flush(60) == []
     assert sink.close(60) == []

@@ -60,6 +60,14 @@ def test_a_cluster_that_will_not_create_a_topic_is_left_with_advice(code, advice
     assert advice in str(refused.value)
 
 
+def test_a_topic_of_others_may_only_be_hidden_and_the_text_says_which_right_shows_it():
+    admin = FakeAdmin(created=KafkaError(KafkaError.TOPIC_AUTHORIZATION_FAILED))
+    with pytest.raises(KafkaSetupError, match=r"is there, allow this client (Read|Write) on it"):
+        ensure_topics(admin, TOPOLOGY, SETTINGS)
+    with pytest.raises(KafkaSetupError, match=r"topics are missing.*allow this client (Read|Write) on it"):
+        ensure_topics(FakeAdmin(), TOPOLOGY, SETTINGS.model_copy(update={"create_topics": False}))
+
+
 @pytest.mark.parametrize(
     "code",
     [

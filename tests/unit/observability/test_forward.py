@@ -8,7 +8,7 @@ from wallaroo.observability.health import HealthReport
 from wallaroo.observability.http import PageSources, build_app
 from wallaroo.observability.server import HttpServer
 
-STAGE, KEY, SECONDS = "add up/合計", b"a/\n%\xff", 5.0
+STAGE, KEY = "add up/合計", b"a/\n%\xff"
 ANSWERS = {
     frozenset({1}): StateFound(1, 3, {"total": [5, None]}, "i2"),
     frozenset({2}): NoSuchKey(),
@@ -42,7 +42,7 @@ def url():
 
 
 def ask(url, *partitions, instance="i2"):
-    return ask_instance(url, instance, STAGE, KEY, partitions, SECONDS)
+    return ask_instance(None, url, instance, STAGE, KEY, partitions)
 
 
 def test_a_state_comes_back_as_it_is(url):

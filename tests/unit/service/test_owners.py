@@ -4,13 +4,16 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException
 
 from tests.unit.service.test_queries import AT_THE_SOURCE, KEY
+from wallaroo.clock import ManualClock
 from wallaroo.kafka.members import Member
 from wallaroo.observability.answers import NoSuchKey, StateFound, StateUnavailable
+from wallaroo.observability.token import Token
 from wallaroo.service.owners import OtherInstances, Owner, owner_of
 from wallaroo.service.queries import Question
 
 [SUB] = AT_THE_SOURCE.sub_topologies
 FOUND = StateFound(1, 0, 5, "i2")
+TOKEN = Token("0123456789abcdef", ManualClock().now_ms)
 
 
 def member(name, *numbers, host="10.0.0.3"):
@@ -24,7 +27,7 @@ def answer_of(members, *numbers, ask=None):
             raise members
         return members
 
-    others = OtherInstances(members_of, "app", "i1", ask)
+    others = OtherInstances(members_of, "app", "i1", TOKEN, ask)
     return others.state(Question(SUB, "add-up", KEY, frozenset(numbers)))
 
 
@@ -54,8 +57,9 @@ def test_an_owner_without_an_address_is_named_with_its_host_and_what_to_do():
 def test_an_owner_with_an_address_is_asked_about_its_partitions():
     asked = []
 
-    def ask(*question):
-        asked.append(question[:-1])
+    def ask(token, *question):
+        assert token is TOKEN
+        asked.append(question)
         return FOUND
 
     assert answer_of([member("i2-0@http://h:1", 0, 1, 3)], 1, 3, ask=ask) == FOUND

@@ -8,20 +8,17 @@ Rules for whoever edits this file:
 3. The connection is checked before anything is confirmed: an end that has already come counts.
 """
 
-import contextlib
-import fcntl
 import logging
 import math
-import select
 import socket
-import struct
-import sys
-import termios
 from collections.abc import Callable
 
 from wallaroo.connectors.outbox import Token
 from wallaroo.connectors.resend import ByteStream, ResendLimits, ResendQueue
-from wallaroo.connectors.tcp.sockets import Dialer, keep_alive
+from wallaroo.connectors.tcp.sink_connection import Connection, SecureConnection
+from wallaroo.connectors.tcp.sockets import Dialer
+from wallaroo.connectors.tcp.tls import TlsEnd, client_context
+from wallaroo.topology.model import TcpReceiver
 
 _log = logging.getLogger(__name__)
 
@@ -31,74 +28,8 @@ _CONFIRM_SECONDS = 0.5
 # The size of what one call of send() is given.
 _BLOCK_BYTES = 262_144
 _WAIT_SECONDS = 0.02
-_READ_BYTES = 65_536
-_READS_AT_ONCE = 16
-_ABORT = struct.pack("ii", 1, 0)
-
-
-class Connection:
-    """Takes over a connected, non-blocking socket; every method raises OSError when the peer is gone."""
-
-    def __init__(self, sock: socket.socket) -> None:
-        self._socket = sock
-        self._block = memoryview(b"")
-        self._written_bytes = 0
-        self._poll = select.poll()
-        self._poll.register(sock, select.POLLIN)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        keep_alive(sock)
-
-    @property
-    def blocked(self) -> bool:
-        """The kernel did not take all of the last block."""
-        return bool(self._block)
-
-    def wait(self, timeout_seconds: float) -> None:
-        """Wait until the peer sends something, or the rest of the block can be written."""
-        self._poll.modify(self._socket, select.POLLIN | (select.POLLOUT if self._block else 0))
-        self._poll.poll(timeout_seconds * 1000)
-
-    def peer_open(self) -> bool:
-        """Discard what the peer has sent; False once it has closed its side in an orderly way."""
-        for _ in range(_READS_AT_ONCE):
-            try:
-                if not self._socket.recv(_READ_BYTES):
-                    return False
-            except BlockingIOError:
-                return True
-        return True
-
-    def load(self, block: bytes) -> None:
-        """Set what `write` sends next; only if nothing is blocked."""
-        self._block = memoryview(block)
-
-    def write(self) -> bool:
-        """Send what the kernel takes; True if that is all."""
-        while self._block:
-            try:
-                written = self._socket.send(self._block)
-            except BlockingIOError:
-                return False
-            self._written_bytes += written
-            self._block = self._block[written:]
-        return True
-
-    def acknowledged_bytes(self) -> int:
-        """How many of the bytes written so far the peer's kernel has."""
-        return self._written_bytes - _unacknowledged_bytes(self._socket)
-
-    def finish(self) -> None:
-        """Tell the peer that nothing more will come."""
-        self._socket.shutdown(socket.SHUT_WR)
-
-    def close(self) -> None:
-        self._socket.close()
-
-    def abort(self) -> None:
-        """Close so that nothing of this connection can arrive after the first byte of the next one."""
-        with contextlib.suppress(OSError):
-            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _ABORT)
-        self._socket.close()
+# How long a receiver may take to say who it is.
+_HANDSHAKE_SECONDS = 5.0
 
 
 class TcpSink:
@@ -106,25 +37,29 @@ class TcpSink:
 
     def __init__(
         self,
-        host: str,
-        port: int,
+        receiver: TcpReceiver,
         monotonic: Callable[[], float],
         capacity: ResendLimits = CAPACITY,
         confirm_seconds: float = _CONFIRM_SECONDS,
     ) -> None:
-        self.receiver = f"{host}:{port}"
+        self.receiver = f"{receiver.host}:{receiver.port}"
         self.connections = 0
         self.queue: ResendQueue[bytes] = ResendQueue(capacity)
         self._stream = ByteStream(self.queue)
         self._confirm_seconds = confirm_seconds
         self._monotonic = monotonic
-        self._dialer = Dialer(host, port, monotonic)
-        self._connection: Connection | None = None
+        self._dialer = Dialer(receiver.host, receiver.port, monotonic)
+        self._connection: Connection | SecureConnection | None = None
+        tls = receiver.tls
+        self._server_name = (tls and tls.server_name) or receiver.host
+        self._tls = None if tls is None else client_context(self.receiver, tls, self._server_name)
+        self._in_handshake = False
+        self._handshake_deadline = 0.0
         self._complained = False
 
     @property
     def connected(self) -> bool:
-        return self._connection is not None
+        return self._connection is not None and not self._in_handshake
 
     @property
     def blocked(self) -> bool:
@@ -172,19 +107,42 @@ class TcpSink:
     def _connect(self, timeout_seconds: float) -> None:
         sock = self._dialer.dial(timeout_seconds)
         if sock is not None:
-            self._connection = Connection(sock)
+            self._in_handshake = True
+            self._handshake_deadline = self._monotonic() + _HANDSHAKE_SECONDS
+            self._connection = self._new_connection(sock)
+            self._end_handshake(self._connection)
+        elif self._dialer.failure:
+            self._not_connected(self._dialer.failure)
+
+    def _new_connection(self, sock: socket.socket) -> Connection | SecureConnection:
+        made = Connection(sock)
+        return made if self._tls is None else SecureConnection(made, TlsEnd(self._tls, self._server_name))
+
+    def _not_connected(self, reason: str) -> None:
+        if not self._complained:
+            self._complained = True
+            _log.warning("sink not connected", extra={"receiver": self.receiver, "error": reason})
+
+    def _end_handshake(self, connection: Connection | SecureConnection) -> None:
+        """Note that the receiver is who it should be; TimeoutError if it does not say so in time."""
+        if connection.ready:
+            self._in_handshake = False
             self.connections += 1
             self._complained = False
             _log.info("sink connected", extra={"receiver": self.receiver, "unconfirmed": len(self.queue)})
-        elif self._dialer.failure and not self._complained:
-            self._complained = True
-            _log.warning(
-                "sink not connected", extra={"receiver": self.receiver, "error": self._dialer.failure}
+        elif self._monotonic() >= self._handshake_deadline:
+            raise TimeoutError(
+                f"TLS: no handshake within {_HANDSHAKE_SECONDS} s; does the receiver speak TLS?"
             )
 
-    def _exchange(self, connection: Connection) -> None:
+    def _exchange(self, connection: Connection | SecureConnection) -> None:
         if not connection.peer_open():
             raise ConnectionResetError("the receiver closed the connection")
+        if self._in_handshake:
+            self._end_handshake(connection)
+            if self._in_handshake:
+                connection.write()
+                return
         while connection.write():
             block = self._stream.take(_BLOCK_BYTES)
             if not block:
@@ -198,6 +156,10 @@ class TcpSink:
             self._connection = None
         self._stream.reset()
         self._dialer.wait()
+        if self._in_handshake:
+            self._in_handshake = False
+            self._not_connected(reason)
+            return
         details = {"receiver": self.receiver, "error": reason, "unconfirmed": len(self.queue)}
         _log.warning("sink connection lost", extra=details)
 
@@ -207,7 +169,7 @@ class TcpSink:
             tokens += self.pump(_WAIT_SECONDS)
         return tokens
 
-    def _disconnect(self, connection: Connection, deadline: float) -> list[Token]:
+    def _disconnect(self, connection: Connection | SecureConnection, deadline: float) -> list[Token]:
         """Close this side; a receiver that then closes its own has read everything, so no hold is needed."""
         tokens: list[Token] = []
         try:
@@ -219,12 +181,3 @@ class TcpSink:
         except OSError as error:
             self._connection_lost(str(error))
         return tokens
-
-
-def _unacknowledged_bytes(sock: socket.socket) -> int:
-    """Linux's SIOCOUTQ; 0 on a system that cannot tell, where the hold time alone has to do."""
-    try:
-        answer = fcntl.ioctl(sock, termios.TIOCOUTQ, b"\0\0\0\0")
-    except OSError:
-        return 0
-    return int.from_bytes(answer, sys.byteorder)

@@ -7,6 +7,7 @@ Rules for whoever edits this file:
 3. At the limit of connections nobody is accepted: the next sender waits in the backlog, until one of the
    others leaves, or has sent no whole frame for so long that it has to make room.
 4. Only time in which senders are read counts as silence: they may not send while Kafka takes nothing.
+5. Whoever is still in the handshake of TLS after that time is cut off, whether another waits or not.
 """
 
 import logging
@@ -18,11 +19,14 @@ from typing import Any
 
 from wallaroo.connectors.tcp.framing import Frames, new_frames
 from wallaroo.connectors.tcp.sockets import accept, listen, someone_waits
+from wallaroo.connectors.tcp.tls import TlsEnd, server_context
 from wallaroo.topology.model import Ingest
 
 _log = logging.getLogger(__name__)
 
 _READ_BYTES = 262_144
+# Of handshakes and changes of keys: more than an honest sender ever has to be told.
+_MOST_UNSENT_BYTES = 65_536
 # How often a connection is read at the end: a sender that goes on sending must not delay the worker's stop.
 _LAST_READS = 64
 # If the system has no file descriptor left, accepting again at once would only fail again.
@@ -42,6 +46,15 @@ class _Connection:
     frames: Frames
     last_frame: float
     """When it sent a whole frame, or was accepted, in seconds of reading."""
+    tls: TlsEnd | None = None
+    unsent: bytes = b""
+    """What TLS has to tell the sender, and the kernel has not taken."""
+    waits: bool = False
+    """For the kernel to take it."""
+
+    @property
+    def in_handshake(self) -> bool:
+        return self.tls is not None and not self.tls.established
 
 
 class TcpSource:
@@ -65,6 +78,9 @@ class TcpSource:
         self._reading = 0.0
         self._warned = False
         self._connections: set[_Connection] = set()
+        self._tls = None if ingest.tls is None else server_context(ingest.source, ingest.tls)
+        # In the order in which they were accepted.
+        self._handshakes: dict[_Connection, None] = {}
 
     @property
     def listening(self) -> bool:
@@ -98,6 +114,8 @@ class TcpSource:
             elif payloads := self._read(connection):
                 connection.last_frame = self._reading
                 received.append((connection.number, payloads))
+        if self._handshakes:
+            self._end_handshakes()
         self._make_room()
         return received
 
@@ -141,6 +159,14 @@ class TcpSource:
         self._reading += min(now - self._polled, _LONGEST_POLL_SECONDS)
         self._polled = now
 
+    def _end_handshakes(self) -> None:
+        """Cut off whoever takes too long to agree on keys; a sender has nothing else to do."""
+        for connection in list(self._handshakes):
+            if not connection.in_handshake:
+                del self._handshakes[connection]
+            elif self._reading - connection.last_frame >= self._idle_seconds:
+                self._close(connection, f"TLS: no handshake within {self._idle_seconds:.0f} s")
+
     def _make_room(self) -> None:
         """Cut off who has been silent the longest, if that is too long and another sender waits."""
         if len(self._connections) < self._ingest.connections or not someone_waits(self._listeners):
@@ -176,6 +202,9 @@ class TcpSource:
             self._stop_accepting()
             return
         connection = _Connection(self._accepted, sock, peer, new_frames(self._ingest), self._reading)
+        if self._tls is not None:
+            connection.tls = TlsEnd(self._tls)
+            self._handshakes[connection] = None
         self._accepted += 1
         self._connections.add(connection)
         self._selector.register(sock, selectors.EVENT_READ, connection)
@@ -185,21 +214,56 @@ class TcpSource:
         try:
             data = connection.sock.recv(_READ_BYTES)
         except BlockingIOError:
+            if connection.unsent and (problem := self._tell(connection)):
+                self._close(connection, problem)
             return None
         except OSError as error:
             self._close(connection, str(error))
             return None
         if not data:
-            self._close(connection, "")
+            left = connection.in_handshake and connection.tls is not None and connection.tls.begun
+            self._close(connection, "TLS: it left in the middle of the handshake" if left else "")
             return None
+        if connection.tls is not None:
+            return self._read_tls(connection, connection.tls, data)
         payloads = connection.frames.feed(data)
         if connection.frames.error is not None:
             self._close(connection, str(connection.frames.error))
         return payloads
 
+    def _read_tls(self, connection: _Connection, tls: TlsEnd, data: bytes) -> list[bytes]:
+        payloads = connection.frames.feed(tls.receive(data))
+        problem = tls.error or str(connection.frames.error or "")
+        if tls.ended:
+            tls.say_farewell()
+        connection.unsent += tls.take()
+        problem = self._tell(connection) or problem
+        if problem or tls.ended:
+            self._close(connection, problem)
+        elif len(connection.unsent) > _MOST_UNSENT_BYTES:
+            self._close(connection, "TLS: it reads nothing of what it asks for")
+        return payloads
+
+    def _tell(self, connection: _Connection) -> str:
+        """Send what the kernel takes, the rest when it takes more; what is wrong if it takes nothing."""
+        try:
+            while connection.unsent:
+                connection.unsent = connection.unsent[connection.sock.send(connection.unsent) :]
+        except BlockingIOError:
+            pass
+        except OSError as error:
+            return str(error)
+        waits = bool(connection.unsent)
+        if waits != connection.waits:
+            connection.waits = waits
+            events = selectors.EVENT_READ | (selectors.EVENT_WRITE if waits else 0)
+            self._selector.modify(connection.sock, events, connection)
+        return ""
+
     def _close(self, connection: _Connection, problem: str) -> None:
         self._selector.unregister(connection.sock)
         self._connections.remove(connection)
+        self._handshakes.pop(connection, None)
         connection.sock.close()
         cut_off = connection.frames.partial_bytes
         if problem or cut_off:
