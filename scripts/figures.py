@@ -26,9 +26,9 @@ from scripts.traced import PACKAGE, trace_ways
 from scripts.ways import Function, Ways
 
 LIMITS = {
-    "modules": 210,
-    "lines": 30_000,
-    "lines without public docstrings": 29_000,
+    "modules": 230,
+    "lines": 33_000,
+    "lines without public docstrings": 32_000,
     "small modules with one importer": 10,
     "largest import fan-out": 12,
     "functions on a record's way": 12,

@@ -1,64 +1,29 @@
-"""The command `wallaroo`: its verbs, and what all of them do with errors."""
+"""The command `wallaroo`: from its arguments to an exit code, and what all verbs do with errors."""
 
 import logging
 import os
 import sys
 import threading
 from collections.abc import Sequence
-from typing import Annotated, NoReturn, cast
+from typing import NoReturn, cast
 
 import typer
 from typer.core import TyperGroup
 from typer.main import get_command
 
-from wallaroo.cli import application, config, dead_letters, demo, feed, new, reset
-from wallaroo.cli.options import PASS_ON, split
+from wallaroo.cli.options import split
+from wallaroo.cli.verbs import commands
 from wallaroo.errors import WallarooError
 from wallaroo.service.worker import leave
-from wallaroo.version import installed_version
 
 _log = logging.getLogger(__name__)
 
 # How long threads and atexit functions of an application may take when its service has ended.
 _THREADS_SECONDS = 3.0
 _USAGE = 2
+_CUT_SHORT = 1
 # Options of the command itself; with any other one first, the verb is `run`.
 _OWN_OPTIONS = ("-h", "--help", "--version", "--install-completion", "--show-completion")
-
-commands = typer.Typer(
-    name="wallaroo",
-    help="Exactly-once stream processing on Kafka, in Python.\n\n"
-    "MODULE is the application: a module, or the path of its file. What is no option of ours goes to its "
-    "application_setup(args), and so does everything behind `--`.",
-    epilog="wallaroo VERB --help shows the options of a verb, and an example.",
-    context_settings={"help_option_names": ["-h", "--help"]},
-    rich_markup_mode="rich",
-    pretty_exceptions_enable=False,
-)
-commands.command(context_settings=PASS_ON)(application.run)
-commands.command(context_settings=PASS_ON)(application.describe)
-commands.command(context_settings=PASS_ON)(reset.reset)
-commands.command()(demo.demo)
-commands.command()(new.new)
-commands.command()(feed.produce)
-commands.command()(feed.receive)
-commands.add_typer(config.commands, name="config")
-commands.add_typer(dead_letters.commands, name="dead-letters")
-
-
-def _show_version(asked: bool) -> None:
-    if asked:
-        print(f"wallaroo {installed_version()}")
-        raise typer.Exit
-
-
-@commands.callback()
-def _every_verb(
-    version: Annotated[
-        bool, typer.Option("--version", is_eager=True, callback=_show_version, help="show the version")
-    ] = False,
-) -> None:
-    pass
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -93,13 +58,20 @@ def _run(given: list[str]) -> int:
 
 def _invoke(root: TyperGroup, given: list[str], behind: list[str]) -> int:
     try:
-        return root.main(given, "wallaroo", standalone_mode=False, obj=behind) or 0
+        code = root.main(given, "wallaroo", standalone_mode=False, obj=behind) or 0
+        sys.stdout.flush()
     except WallarooError as error:
         print(f"wallaroo: {error}", file=sys.stderr)
     except typer.TyperException as error:
         print(f"wallaroo: {error.format_message()}", file=sys.stderr)
+    except BrokenPipeError:
+        # Whoever reads has had enough, as in `| head`; what is left is written nowhere. Typer ends so, too.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _CUT_SHORT
     except typer.Abort:
         print("wallaroo: not done", file=sys.stderr)
+    else:
+        return code
     return _USAGE
 
 

@@ -13,7 +13,7 @@ from pydantic.fields import FieldInfo
 from wallaroo.errors import SettingsError
 from wallaroo.refusals import is_secret, mentions, misspelt_option
 from wallaroo.secret_files import SECRET_SETTINGS
-from wallaroo.service.application import Loaded, load
+from wallaroo.service.application import Loaded, load, with_own_cluster
 from wallaroo.service.modules import absolute, import_application, own_sources
 from wallaroo.service.service import Program
 from wallaroo.settings import MAPPINGS, Settings, load_settings
@@ -58,6 +58,11 @@ class Command:
             _refuse({wrong: right for wrong, right in self.misspelt.items() if not mentions(sources, wrong)})
         settings = self.settings
         return load(self.program.module, self.program.args, settings.application_id, settings.chosen_servers)
+
+    def load_for_cluster(self) -> tuple[Loaded, Settings]:
+        """The application, and the settings with the cluster that it runs on; raises as `load` does."""
+        loaded = self.load()
+        return loaded, with_own_cluster(self.settings, loaded.topology)
 
 
 def takes_application(function: Callable[..., int]) -> Callable[..., int]:

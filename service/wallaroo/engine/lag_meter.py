@@ -72,13 +72,25 @@ class LagMeter:
             done, density = loop.done(), loop.metrics.density
             reached = {place: Reached(offset, density(place[1])) for place, offset in done.items()}
             ends = ends_of(list(reached)) if reached else {}
-            now = self._clock.monotonic()
-            book.update(now, reached, ends)
-            for place, start, end in book.to_sample(now, reached):
-                average = self._sampler.records_per_offset(place, start, end, loop.records_in)
-                after = self._clock.monotonic()
-                book.sampled(place, after, average, after - now)
-            loop.metrics.set_lags(book.update(self._clock.monotonic(), reached, ends))
+            loop.metrics.set_lags(lags(book, reached, ends, self._sampler, loop.records_in, self._clock))
+
+
+def lags(
+    book: LagBook,
+    reached: Mapping[Place, Reached],
+    ends: Mapping[Place, int],
+    sampler: Sampler,
+    records_in: Callable[[Any], int],
+    clock: Clock,
+) -> Mapping[Place, int]:
+    """The lag of each partition, once the backlogs are looked at that need it."""
+    now = clock.monotonic()
+    book.update(now, reached, ends)
+    for place, start, end in book.to_sample(now, reached):
+        density = sampler.records_per_offset(place, start, end, records_in)
+        after = clock.monotonic()
+        book.sampled(place, after, density, after - now)
+    return book.update(clock.monotonic(), reached, ends)
 
 
 def new_lag_meter(loops: Sequence[Lagging], settings: Settings, client_id: str, clock: Clock) -> LagMeter:

@@ -115,13 +115,18 @@ def start_decider(
     open_consumer: Callable[[], Consumer],
 ) -> StartDecider:
     """What decides where the tasks of a sub-topology start; `open_consumer` opens one outside of groups."""
-    others = [other for other in topology.sub_topologies if other.name != sub.name]
-    shared = {target.topic for other in others for target in other.targets}
     keeps_history = not sub.input.is_internal and not sub.hops
     feeds = "" if sub.positions is None else sub.hops[0]
     group = Group(sub.group, sub.input.topic, settings.bootstrap_servers, keeps_history, feeds)
-    fed = Fed([hop for hop in sub.hops if hop not in shared], context.ends_before, open_consumer)
+    fed = Fed(fed_by(sub, topology), context.ends_before, open_consumer)
     return StartDecider(group, settings, context.topic_ids, fed)
+
+
+def fed_by(sub: SubTopology, topology: Topology) -> list[str]:
+    """The repartition topics that only the tasks of this sub-topology write."""
+    others = [other for other in topology.sub_topologies if other.name != sub.name]
+    shared = {target.topic for other in others for target in other.targets}
+    return [hop for hop in sub.hops if hop not in shared]
 
 
 def watch_topics(

@@ -1,7 +1,9 @@
 """The members of a consumer group as Kafka describes them: who owns which partition, and who is out of it."""
 
 import logging
+import re
 import threading
+from collections.abc import Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +12,8 @@ from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 
 from wallaroo.clock import Clock, utc
+from wallaroo.kafka.clients import ADVERTISED
+from wallaroo.kafka.retry import retry
 
 _log = logging.getLogger(__name__)
 
@@ -25,6 +29,9 @@ _GROUP_ADVICE = {
     KafkaError.GROUP_MAX_SIZE_REACHED: "raise group.max.size of the brokers, or run fewer workers",
     KafkaError._MAX_POLL_EXCEEDED: "user code has held its loop for longer than max.poll.interval.ms",  # noqa: SLF001 - the client's public name
 }
+_WEB_ADDRESS = re.compile(r"https?://[^\s/?#@]+(/[^\s?#]*)?")
+# What a group is called that there is not: brokers from Kafka 4.0 on say so, those before call it dead.
+_NO_GROUP = "none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +41,31 @@ class Member:
     client_id: str
     host: str
     partitions: frozenset[tuple[str, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A group as its coordinator describes it: its state, in Kafka's words, and its members."""
+
+    state: str
+    members: tuple[Member, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Who owns a partition; `url` is where its pages are, empty if it does not say so."""
+
+    instance: str
+    worker: str
+    host: str
+    url: str
+
+
+def owner_of(member: Member, prefix: str) -> Owner:
+    """Read a member's client id, `<prefix><instance>-<worker>`, with or without an address behind it."""
+    name, _, url = member.client_id.partition(ADVERTISED)
+    instance, _, worker = name.removeprefix(prefix).rpartition("-")
+    return Owner(instance or name, worker, member.host, url if _WEB_ADDRESS.fullmatch(url) else "")
 
 
 class GroupMembers:
@@ -50,18 +82,24 @@ class GroupMembers:
 
         Raises KafkaException if Kafka refuses or does not know the request, TimeoutError without an answer.
         """
+        return list(_members(self._described(group)))
+
+    def describe(self, group: str) -> Group:
+        """A group, whether it exists or not; asked again while its coordinator starts."""
         try:
-            described = self._ask(group).result(self._timeout_seconds)
+            described = retry(lambda: self._described(group))
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError.GROUP_ID_NOT_FOUND:
+                raise
+            return Group(_NO_GROUP)
+        state = described.state.name.lower().replace("_", " ")
+        return Group(_NO_GROUP if state == "dead" else state, tuple(_members(described)))
+
+    def _described(self, group: str) -> Any:
+        try:
+            return self._ask(group).result(self._timeout_seconds)
         except TimeoutError as error:
             raise TimeoutError(f"no answer within {self._timeout_seconds:g} s") from error
-        return [
-            Member(
-                member.client_id,
-                member.host.lstrip("/"),
-                frozenset((tp.topic, tp.partition) for tp in member.assignment.topic_partitions),
-            )
-            for member in described.members
-        ]
 
     def _ask(self, group: str) -> Future[Any]:
         with self._lock:
@@ -70,6 +108,12 @@ class GroupMembers:
                 futures = self._admin.describe_consumer_groups([group], request_timeout=_REQUEST_SECONDS)
                 asked = self._asked[group] = futures[group]
             return asked
+
+
+def _members(described: Any) -> Iterator[Member]:
+    for member in described.members:
+        partitions = frozenset((tp.topic, tp.partition) for tp in member.assignment.topic_partitions)
+        yield Member(member.client_id, member.host.lstrip("/"), partitions)
 
 
 def reason_of(error: KafkaException | TimeoutError) -> str:

@@ -92,7 +92,7 @@ def take_every_time(admin: AdminClient, topics: Mapping[str, Described], setting
         if isinstance(properties, KafkaSetupError):
             _log.warning("a topic may refuse times", extra={"topic": topic, "error": str(properties)})
             continue
-        chosen, missing = _missing(properties, settings)
+        chosen, missing = refused_times(properties, settings)
         if missing and settings.create_topics:
             why = _alter(admin, topic, missing)
         else:
@@ -101,15 +101,11 @@ def take_every_time(admin: AdminClient, topics: Mapping[str, Described], setting
             _log.info("topic altered", extra={"topic": topic, "properties": missing})
         elif missing or chosen:
             why = why if missing else "an operator has set this"
-            details = {
-                "topic": topic,
-                "why": why,
-                "to_change": _command(topic, {**missing, **chosen}, settings),
-            }
-            _log.warning("a topic may refuse times", extra=details)
+            command = command_to_set(topic, {**missing, **chosen}, settings)
+            _log.warning("a topic may refuse times", extra={"topic": topic, "why": why, "to_change": command})
 
 
-def _missing(properties: Mapping[str, Any], settings: Settings) -> tuple[dict[str, str], dict[str, str]]:
+def refused_times(properties: Mapping[str, Any], settings: Settings) -> tuple[dict[str, str], dict[str, str]]:
     """What to set so that every time is taken: where an operator chose otherwise, and elsewhere."""
     chosen: dict[str, str] = {}
     missing: dict[str, str] = {}
@@ -140,12 +136,21 @@ def _alter(admin: AdminClient, topic: str, properties: Mapping[str, str]) -> str
     return ""
 
 
-def _command(topic: str, properties: Mapping[str, str], settings: Settings) -> str:
+def command_to_set(topic: str, properties: Mapping[str, str], settings: Settings) -> str:
+    """What an operator types to set properties of a topic."""
     wanted = ",".join(f"{name}={value}" for name, value in properties.items())
     return (
         f"kafka-configs.sh --bootstrap-server {settings.bootstrap_servers} --alter --entity-type topics "
         f"--entity-name {topic} --add-config {wanted}"
     )
+
+
+def set_on_topic(properties: Described) -> dict[str, str]:
+    """The properties that are set on the topic itself; none if they may not be read."""
+    if isinstance(properties, KafkaSetupError):
+        return {}
+    of_topic = ConfigSource.DYNAMIC_TOPIC_CONFIG.value
+    return {name: entry.value for name, entry in sorted(properties.items()) if entry.source == of_topic}
 
 
 def _values(properties: Mapping[str, Any]) -> Mapping[str, str]:

@@ -8,7 +8,7 @@ Rules for whoever edits this file:
 """
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -41,6 +41,7 @@ _INSTEAD = (
     _TIMES_BY_BROKER,
     {**_SIZES_BY_BROKER, **_TIMES_BY_BROKER},
 )
+_NOTHING: Mapping[str, str] = {}
 _NOT_ALLOWED = (KafkaError.POLICY_VIOLATION, KafkaError.INVALID_CONFIG)
 
 _POLICY_ADVICE = (
@@ -128,75 +129,105 @@ def orphans(application_id: str, existing: Iterable[str], plans: Iterable[TopicP
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """All topics of a topology, and how many partitions those have that exist."""
+
+    plans: Sequence[TopicPlan]
+    existing: Mapping[str, int]
+    orphaned: Sequence[str]
+
+    @property
+    def missing(self) -> list[TopicPlan]:
+        return [p for p in self.plans if p.name not in self.existing]
+
+    @property
+    def own(self) -> list[TopicPlan]:
+        """Those that are there, and are nobody else's."""
+        return [p for p in self.plans if p.name in self.existing and p.purpose not in _OF_OTHERS]
+
+    def too_few(self) -> list[TopicPlan]:
+        """Those that get more partitions."""
+        return [p for p in self.own if p.purpose == "positions" and self.existing[p.name] < p.partitions]
+
+    def wrong_partitions(self) -> dict[str, str]:
+        """Why the numbers of partitions do not do, by topic."""
+        return {
+            p.name: f"the {p.purpose} topic {p.name} has {self.existing[p.name]} partitions, but its input "
+            f"has {p.partitions}: state would go to the wrong place; give the input its old number of "
+            "partitions, or start under a new application_id"
+            for p in self.own
+            if p.exact and self.existing[p.name] != p.partitions
+        }
+
+    def wrong_policies(self, described: Mapping[str, Described]) -> dict[str, str]:
+        """Why what is described of topics does not do, by topic."""
+        found = {p.name: _wrong_policy(p, described[p.name]) for p in self.own if p.name in described}
+        return {name: text for name, text in found.items() if text}
+
+
+def _wrong_policy(p: TopicPlan, properties: Described) -> str:
+    compacted = p.config.get("cleanup.policy") == "compact"
+    if isinstance(properties, KafkaSetupError):
+        return str(properties) if compacted else ""
+    policy = properties["cleanup.policy"].value
+    if compacted and "compact" not in policy:
+        return (
+            f"the {p.purpose} topic {p.name} has cleanup.policy={policy}: state would be deleted; "
+            "set cleanup.policy=compact on it"
+        )
+    if p.purpose in _READ_ONCE and "compact" in policy:
+        return (
+            f"the {p.purpose} topic {p.name} has cleanup.policy={policy}: records would be lost before "
+            "they are read; set cleanup.policy=delete on it"
+        )
+    return ""
+
+
 def ensure_topics(admin: AdminClient, topology: Topology, settings: Settings) -> dict[str, int]:
     """Create what is missing and check the rest; returns the number of partitions of every topic.
 
     Raises KafkaSetupError if a topic cannot be used or created, and KafkaException if the cluster
     cannot be reached or cannot answer at this moment.
     """
+    found = survey(admin, topology, settings)
+    if found.orphaned:
+        what = "no stage uses them: delete them once you are sure, or bring the names of the stages back"
+        _log.info("topics left behind", extra={"topics": found.orphaned, "what": what})
+    if settings.embedded_broker:
+        return _let_the_broker_create(admin, found.plans)
+    if found.missing and not settings.create_topics:
+        raise KafkaSetupError(missing_text(found.missing))
+    for problem in found.wrong_partitions().values():
+        raise KafkaSetupError(problem)
+    for p in found.too_few():
+        add_partitions(admin, p.name, p.partitions)
+    described = describe(admin, [p.name for p in found.own])
+    for problem in found.wrong_policies(described).values():
+        raise KafkaSetupError(problem)
+    take_every_time(admin, described, settings)
+    create_topics(admin, found.missing, settings)
+    return {p.name: p.partitions for p in found.plans}
+
+
+def survey(admin: AdminClient, topology: Topology, settings: Settings) -> Survey:
+    """What is there of what a topology needs; KafkaException if the cluster does not answer."""
     found = admin.list_topics(timeout=_REACH_SECONDS).topics
     existing = {name: len(topic.partitions) for name, topic in found.items() if topic.partitions}
     plans = plan(topology, existing, settings.partitions)
-    orphaned = orphans(topology.application_id, existing, plans)
-    if orphaned:
-        what = "no stage uses them: delete them once you are sure, or bring the names of the stages back"
-        _log.info("topics left behind", extra={"topics": orphaned, "what": what})
-    if settings.embedded_broker:
-        return _let_the_broker_create(admin, plans)
-    missing = [p for p in plans if p.name not in existing]
-    if missing and not settings.create_topics:
-        names = ", ".join(f"{p.name} ({p.partitions} partitions, {dict(p.config)})" for p in missing)
-        hidden = "".join(_hidden(p) for p in missing)
-        raise KafkaSetupError(
-            f"these topics are missing: {names}; create them, or set create_topics=true{hidden}"
-        )
-    present = [p for p in plans if p.name in existing]
-    _check_partitions(present, existing)
-    for p in present:
-        if p.purpose == "positions" and existing[p.name] < p.partitions:
-            add_partitions(admin, p.name, p.partitions)
-    own = {p.name: p for p in present if p.purpose not in _OF_OTHERS}
-    described = describe(admin, list(own))
-    _check_policies(own, described)
-    take_every_time(admin, described, settings)
-    create_topics(admin, missing, settings)
-    return {p.name: p.partitions for p in plans}
+    return Survey(plans, existing, orphans(topology.application_id, existing, plans))
+
+
+def missing_text(plans: Sequence[TopicPlan]) -> str:
+    """What an operator is told of topics that are not there."""
+    names = ", ".join(f"{p.name} ({p.partitions} partitions, {dict(p.config)})" for p in plans)
+    hidden = "".join(_hidden(p) for p in plans)
+    return f"these topics are missing: {names}; create them, or set create_topics=true{hidden}"
 
 
 def _let_the_broker_create(admin: AdminClient, plans: Iterable[TopicPlan]) -> dict[str, int]:
     """The embedded broker has no admin requests; asking about a topic creates it."""
     return {p.name: len(admin.list_topics(p.name, _REQUEST_SECONDS).topics[p.name].partitions) for p in plans}
-
-
-def _check_partitions(plans: list[TopicPlan], existing: Mapping[str, int]) -> None:
-    for p in plans:
-        if p.exact and existing[p.name] != p.partitions:
-            raise KafkaSetupError(
-                f"the {p.purpose} topic {p.name} has {existing[p.name]} partitions, but its input has "
-                f"{p.partitions}: state would go to the wrong place; give the input its old number of "
-                "partitions, or start under a new application_id"
-            )
-
-
-def _check_policies(plans: Mapping[str, TopicPlan], described: Mapping[str, Described]) -> None:
-    for name, properties in described.items():
-        p = plans[name]
-        compacted = p.config.get("cleanup.policy") == "compact"
-        if isinstance(properties, KafkaSetupError):
-            if compacted:
-                raise properties
-            continue
-        policy = properties["cleanup.policy"].value
-        if compacted and "compact" not in policy:
-            raise KafkaSetupError(
-                f"the {p.purpose} topic {name} has cleanup.policy={policy}: state would be deleted; "
-                "set cleanup.policy=compact on it"
-            )
-        if p.purpose in _READ_ONCE and "compact" in policy:
-            raise KafkaSetupError(
-                f"the {p.purpose} topic {name} has cleanup.policy={policy}: records would be lost before "
-                "they are read; set cleanup.policy=delete on it"
-            )
 
 
 def add_partitions(admin: AdminClient, topic: str, partitions: int) -> None:
@@ -253,7 +284,7 @@ def _try_to_create(
     if not plans:
         return {}
     factor = settings.replication_factor
-    new = [NewTopic(p.name, p.partitions, factor, config=_config(p, settings, instead)) for p in plans]
+    new = [NewTopic(p.name, p.partitions, factor, config=config_of(p, settings, instead)) for p in plans]
     created = admin.create_topics(new, request_timeout=_REQUEST_SECONDS)
     refused = {}
     for p in plans:
@@ -270,7 +301,7 @@ def _try_to_create(
     return refused
 
 
-def _config(p: TopicPlan, settings: Settings, instead: Mapping[str, str]) -> dict[str, str]:
+def config_of(p: TopicPlan, settings: Settings, instead: Mapping[str, str] = _NOTHING) -> dict[str, str]:
     """The properties of a new topic: an empty value leaves one to the broker, `instead` replaces ours."""
     reasons = DEAD_LETTER_BYTES if p.purpose == "dead letters" else 0
     ours = {"max.message.bytes": str(settings.max_message_bytes + reasons), **p.config}

@@ -17,6 +17,7 @@ from urllib.parse import quote
 
 from wallaroo.observability.answers import NoSuchKey, StateAnswer, StateFound, StateUnavailable
 from wallaroo.observability.http import INSTANCE, OWN
+from wallaroo.observability.metrics import RESTORE_REMAINING
 from wallaroo.observability.token import SIGNATURE, Question, Token
 
 _MOST_BYTES = 64 * 1024 * 1024
@@ -48,7 +49,7 @@ def ask_instance(
     question = token.question(url, page) if token else None
     who = f"instance {instance!r} at {url}"
     try:
-        status, headers, body = _get(f"{url}{page}", question)
+        status, headers, body = _get(f"{url}{page}", question, _SECONDS)
     except (OSError, ValueError, HTTPException) as error:
         return StateUnavailable(f"{who} owns the key, but does not answer: {getattr(error, 'reason', error)}")
     if problem := _disbelief(headers.get(INSTANCE, ""), instance, status):
@@ -73,11 +74,26 @@ def _disbelief(found: str, instance: str, status: int) -> str:
     return ""
 
 
-def _get(page: str, question: Question | None) -> tuple[int, Message, bytes]:
+def ask_progress(url: str, timeout_seconds: float) -> list[str]:
+    """What an instance says of itself: whether it is ready, why not, and how much is left to restore."""
+    base = url.rstrip("/")
+    try:
+        _, _, ready = _get(f"{base}/readyz", None, timeout_seconds)
+        _, _, metrics = _get(f"{base}/metrics", None, timeout_seconds)
+        report = json.loads(ready)
+        said = [str(report["status"]), *map(str, report["reasons"])]
+    except (OSError, ValueError, KeyError, TypeError, HTTPException) as error:
+        return [f"does not answer: {getattr(error, 'reason', error)}"]
+    series = [line.rsplit(" ", 1) for line in metrics.decode("utf-8", "replace").splitlines()]
+    left = sum(float(value) for name, value in series if name.startswith(f"{RESTORE_REMAINING.name}{{"))
+    return [*said, f"{left:,.0f} records to restore"] if left else said
+
+
+def _get(page: str, question: Question | None, timeout_seconds: float) -> tuple[int, Message, bytes]:
     headers = {"Authorization": question.header} if question else {}
     asked = urllib.request.Request(page, headers=headers)  # noqa: S310 - an http address, see `owner_of`
     try:
-        with _opener.open(asked, timeout=_SECONDS) as answer:
+        with _opener.open(asked, timeout=timeout_seconds) as answer:
             return answer.status, answer.headers, answer.read(_MOST_BYTES)
     except urllib.error.HTTPError as error:
         with error:

@@ -11,14 +11,15 @@ from typing import Any
 from confluent_kafka import KafkaException
 
 from wallaroo.clock import Clock
+from wallaroo.engine.group_offsets import Cluster, GroupInput, inputs_of
 from wallaroo.engine.lag import LagBook
+from wallaroo.engine.lag_meter import lags
 from wallaroo.kafka.sample import Sampler
 from wallaroo.observability import metrics
 from wallaroo.observability.health import WorkerStatus
 from wallaroo.observability.measurements import Measurements, Snapshot
 from wallaroo.record import Place
-from wallaroo.service.group_offsets import Cluster, GroupInput, inputs_of
-from wallaroo.task.record_batch import records_in
+from wallaroo.task.record_batch import one_record, records_in
 from wallaroo.topology.model import Topology
 
 _log = logging.getLogger(__name__)
@@ -116,14 +117,9 @@ class LagWatch:
         if not places:
             return {}
         book, reached = self._books[read.name], self._cluster.reached(read, places)
-        ends, now = self._cluster.ends(list(reached)), self._clock.monotonic()
-        book.update(now, reached, ends)
-        count: Callable[[Any], int] = records_in if read.has_batches else _one
-        for place, start, end in book.to_sample(now, reached):
-            density = self._sampler.records_per_offset(place, start, end, count)
-            after = self._clock.monotonic()
-            book.sampled(place, after, density, after - now)
-        return book.update(self._clock.monotonic(), reached, ends)
+        count: Callable[[Any], int] = records_in if read.has_batches else one_record
+        ends = self._cluster.ends(list(reached))
+        return lags(book, reached, ends, self._sampler, count, self._clock)
 
 
 def reported_by(workers: Sequence[tuple[WorkerStatus, Snapshot]], now: float) -> set[tuple[str, ...]]:
@@ -135,10 +131,6 @@ def reported_by(workers: Sequence[tuple[WorkerStatus, Snapshot]], now: float) ->
         for name, labels in measured
         if name == metrics.CONSUMER_LAG.name
     }
-
-
-def _one(_message: Any) -> int:
-    return 1
 
 
 def lag_watch(topology: Topology, partitions: Mapping[str, int], cluster: Cluster, clock: Clock) -> LagWatch:

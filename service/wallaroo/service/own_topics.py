@@ -14,6 +14,7 @@ from contextlib import closing
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
 from wallaroo.clock import Clock
+from wallaroo.engine.group_offsets import Cluster
 from wallaroo.kafka.check import check_clients
 from wallaroo.kafka.clients import admin_client, offsets_consumer
 from wallaroo.kafka.cluster_watch import ClusterWatch, cluster_watch
@@ -21,7 +22,6 @@ from wallaroo.kafka.errors import OWN_CONNECTIONS
 from wallaroo.kafka.members import GroupMembers
 from wallaroo.kafka.topic_ids import ask_topic_ids
 from wallaroo.kafka.topics import ensure_topics
-from wallaroo.service.group_offsets import Cluster
 from wallaroo.settings import Settings
 from wallaroo.task.position import OffsetMetadata
 from wallaroo.topology.model import Topology

@@ -4,15 +4,12 @@ Kafka knows who owns what: the members of the group, with their client ids. Thes
 where its pages are if the setting `advertised_http` says so. Otherwise whoever asks is told whom to ask.
 """
 
-import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
 from confluent_kafka import KafkaException
 
-from wallaroo.kafka.clients import ADVERTISED
-from wallaroo.kafka.members import Member, reason_of
+from wallaroo.kafka.members import Member, Owner, owner_of, reason_of
 from wallaroo.observability.answers import NoSuchKey, StateAnswer, StateUnavailable
 from wallaroo.observability.forward import ask_instance
 from wallaroo.observability.token import Token
@@ -20,25 +17,6 @@ from wallaroo.service.queries import Question
 
 Members = Callable[[str], Iterable[Member]]
 """From a group to its members."""
-
-_WEB_ADDRESS = re.compile(r"https?://[^\s/?#@]+(/[^\s?#]*)?")
-
-
-@dataclass(frozen=True, slots=True)
-class Owner:
-    """Who owns a partition; `url` is where its pages are, empty if it does not say so."""
-
-    instance: str
-    worker: str
-    host: str
-    url: str
-
-
-def owner_of(member: Member, prefix: str) -> Owner:
-    """Read a member's client id, `<prefix><instance>-<worker>`, with or without an address behind it."""
-    name, _, url = member.client_id.partition(ADVERTISED)
-    instance, _, worker = name.removeprefix(prefix).rpartition("-")
-    return Owner(instance or name, worker, member.host, url if _WEB_ADDRESS.fullmatch(url) else "")
 
 
 class OtherInstances:

@@ -9,12 +9,12 @@ from contextlib import contextmanager
 from confluent_kafka import KafkaException
 
 from wallaroo.clock import Clock
+from wallaroo.engine.group_offsets import Cluster
 from wallaroo.kafka.cluster_watch import ClusterWatch
 from wallaroo.kafka.errors import OWN_CONNECTIONS
 from wallaroo.observability import logging as log_setup
 from wallaroo.observability.health import HealthReport, health, readiness
 from wallaroo.observability.measurements import Snapshot
-from wallaroo.service.group_offsets import Cluster
 from wallaroo.service.handle import ANSWER_SECONDS, WorkerHandle
 from wallaroo.service.lag_watch import LagWatch, lag_watch, reported_by, reports_lags, without_lags
 from wallaroo.service.outage import Outages, Seen

@@ -185,6 +185,11 @@ def decode_batch(value: bytes, offset: int, arrival: bytes | None = None) -> Seq
     return records
 
 
+def one_record(_message: RawRecord) -> int:
+    """How many records a message of any other topic holds."""
+    return 1
+
+
 def records_in(message: RawRecord) -> int:
     """How many records a message of a repartition topic announces; a control record is none."""
     key, value = message.key(), message.value()

@@ -7,7 +7,7 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
 from wallaroo.clock import ManualClock
-from wallaroo.kafka.members import GroupMembers, Member, Membership, reason_of
+from wallaroo.kafka.members import Group, GroupMembers, Member, Membership, Owner, owner_of, reason_of
 
 
 class Admin:
@@ -107,3 +107,49 @@ def test_a_group_that_refuses_again_and_again_is_logged_twice_a_minute(membershi
         membership.refused(KafkaError(KafkaError.GROUP_MAX_SIZE_REACHED, "no room"))
         clock.advance(1_000)
     assert [record.message for record in caplog.records] == ["group refuses"] * 2
+
+
+@pytest.mark.parametrize(
+    ("client_id", "owner"),
+    [
+        ("app-add-i2-0", Owner("i2", "0", "h", "")),
+        ("app-add-my-host-2-13", Owner("my-host-2", "13", "h", "")),
+        ("app-add-i2-0@http://10.0.0.3:8080", Owner("i2", "0", "h", "http://10.0.0.3:8080")),
+        ("app-add-i2-0@https://h/i2", Owner("i2", "0", "h", "https://h/i2")),
+        ("app-add-i2-0@file:///etc/passwd", Owner("i2", "0", "h", "")),
+        ("app-add-i2-0@http://user@h:1", Owner("i2", "0", "h", "")),
+        ("chosen", Owner("chosen", "chosen", "h", "")),
+    ],
+)
+def test_an_owner_is_read_from_its_client_id(client_id, owner):
+    assert owner_of(Member(client_id, "h", frozenset()), "app-add-") == owner
+
+
+STATES = [("STABLE", "stable"), ("PREPARING_REBALANCE", "preparing rebalance")]
+
+
+@pytest.mark.parametrize(("state", "text"), STATES)
+def test_a_group_has_a_state_in_words(admin, state, text):
+    found = described("i1")
+    found.state = SimpleNamespace(name=state)
+    assert describe(admin, found).state == text
+
+
+def test_a_group_that_there_is_not_has_no_members(admin):
+    found = described()
+    found.state = SimpleNamespace(name="DEAD")
+    assert describe(admin, found) == Group("none")
+
+
+def test_a_broker_that_knows_no_such_group_is_understood(admin):
+    members = GroupMembers(admin, 1.0)
+    members._ask("group").set_exception(KafkaException(KafkaError(KafkaError.GROUP_ID_NOT_FOUND)))
+    admin.describe_consumer_groups = lambda groups, request_timeout: dict.fromkeys(groups, admin.asked[0])
+    assert members.describe("group") == Group("none")
+
+
+def describe(admin, found):
+    answer = Future()
+    answer.set_result(found)
+    admin.describe_consumer_groups = lambda groups, request_timeout: dict.fromkeys(groups, answer)
+    return GroupMembers(admin, 1.0).describe("group")

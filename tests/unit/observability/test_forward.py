@@ -3,12 +3,16 @@
 import pytest
 
 from wallaroo.observability.answers import NoSuchKey, StateFound, StateHidden, StateUnavailable
-from wallaroo.observability.forward import ask_instance
+from wallaroo.observability.forward import ask_instance, ask_progress
 from wallaroo.observability.health import HealthReport
 from wallaroo.observability.http import PageSources, build_app
 from wallaroo.observability.server import HttpServer
 
-STAGE, KEY = "add up/合計", b"a/\n%\xff"
+METRICS = b"""# HELP wallaroo_restore_remaining_records left
+wallaroo_restore_remaining_records{store="add",partition="0"} 1200.0
+wallaroo_restore_remaining_records{store="add",partition="1"} 34.0
+"""
+STAGE, KEY, SECONDS = "add up/合計", b"a/\n%\xff", 5.0
 ANSWERS = {
     frozenset({1}): StateFound(1, 3, {"total": [5, None]}, "i2"),
     frozenset({2}): NoSuchKey(),
@@ -27,9 +31,9 @@ def url():
         raise AssertionError("an instance that is asked asks nobody else")
 
     pages = PageSources(
-        lambda _: ("", b""),
+        lambda _: ("", METRICS),
         lambda: HealthReport(True),
-        lambda: HealthReport(True),
+        lambda: HealthReport(False, ("worker 0: restoring",)),
         str,
         must_not_be_asked,
         own_state,
@@ -77,3 +81,13 @@ def test_an_address_at_which_nobody_answers_is_named(nowhere):
 
 def test_a_page_that_is_not_ours_is_not_believed(url):
     assert isinstance(ask(f"{url}/elsewhere", 2), StateUnavailable)
+
+
+def test_an_instance_says_whether_it_is_ready_and_how_much_is_left_to_restore(url):
+    assert ask_progress(url, SECONDS) == ["not ready", "worker 0: restoring", "1,234 records to restore"]
+
+
+@pytest.mark.parametrize("nowhere", ["http://127.0.0.1:1", "http://[", "no address", "file:///etc/hostname"])
+def test_an_instance_that_does_not_answer_is_said_not_to(nowhere):
+    [said] = ask_progress(nowhere, SECONDS)
+    assert said.startswith("does not answer: ")

@@ -5,11 +5,11 @@ from types import SimpleNamespace
 import pytest
 
 from wallaroo.clock import ManualClock
+from wallaroo.engine.group_offsets import GroupInput
 from wallaroo.engine.lag import Density, Reached
 from wallaroo.observability import metrics
 from wallaroo.observability.health import LoopStatus, WorkerStatus
 from wallaroo.observability.measurements import Measurements
-from wallaroo.service.group_offsets import GroupInput
 from wallaroo.service.lag_watch import LagWatch, is_settled, reports_lags, unreported, without_lags
 
 HOP = GroupInput("by-user", "app-by-user", "hop", has_batches=True, from_start=True)

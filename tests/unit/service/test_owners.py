@@ -8,7 +8,7 @@ from wallaroo.clock import ManualClock
 from wallaroo.kafka.members import Member
 from wallaroo.observability.answers import NoSuchKey, StateFound, StateUnavailable
 from wallaroo.observability.token import Token
-from wallaroo.service.owners import OtherInstances, Owner, owner_of
+from wallaroo.service.owners import OtherInstances
 from wallaroo.service.queries import Question
 
 [SUB] = AT_THE_SOURCE.sub_topologies
@@ -29,22 +29,6 @@ def answer_of(members, *numbers, ask=None):
 
     others = OtherInstances(members_of, "app", "i1", TOKEN, ask)
     return others.state(Question(SUB, "add-up", KEY, frozenset(numbers)))
-
-
-@pytest.mark.parametrize(
-    ("client_id", "owner"),
-    [
-        ("app-add-i2-0", Owner("i2", "0", "h", "")),
-        ("app-add-my-host-2-13", Owner("my-host-2", "13", "h", "")),
-        ("app-add-i2-0@http://10.0.0.3:8080", Owner("i2", "0", "h", "http://10.0.0.3:8080")),
-        ("app-add-i2-0@https://h/i2", Owner("i2", "0", "h", "https://h/i2")),
-        ("app-add-i2-0@file:///etc/passwd", Owner("i2", "0", "h", "")),
-        ("app-add-i2-0@http://user@h:1", Owner("i2", "0", "h", "")),
-        ("chosen", Owner("chosen", "chosen", "h", "")),
-    ],
-)
-def test_an_owner_is_read_from_its_client_id(client_id, owner):
-    assert owner_of(Member(client_id, "h", frozenset()), "app-add-") == owner
 
 
 def test_an_owner_without_an_address_is_named_with_its_host_and_what_to_do():

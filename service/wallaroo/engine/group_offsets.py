@@ -1,6 +1,6 @@
 """What the groups of an application read, how far they have committed, and who else owns partitions."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
@@ -12,11 +12,10 @@ from wallaroo.clock import Clock
 from wallaroo.engine.lag import Density, Reached
 from wallaroo.engine.lag_meter import ends_of
 from wallaroo.kafka.clients import offsets_consumer, sample_consumer
-from wallaroo.kafka.members import Member
+from wallaroo.kafka.members import GroupMembers, owner_of
 from wallaroo.kafka.offsets import log_starts
 from wallaroo.kafka.sample import Sampler
 from wallaroo.record import Place
-from wallaroo.service.owners import owner_of
 from wallaroo.settings import Settings
 from wallaroo.topology.model import Topology
 
@@ -59,7 +58,7 @@ class Cluster:
 
     settings: Settings
     admin: AdminClient
-    members: Callable[[str], Iterable[Member]]
+    members: GroupMembers
     application_id: str
     instance: str
 
@@ -69,13 +68,23 @@ class Cluster:
         members = [(owner_of(member, prefix), member.partitions) for member in self.members(read.group)]
         return [places for owner, places in members if owner.instance != self.instance]
 
-    def reached(self, read: GroupInput, places: Sequence[Place]) -> dict[Place, Reached]:
-        """Where the group has committed; partitions without an offset from where it would begin."""
+    def committed(self, group: str, places: Sequence[Place]) -> dict[Place, int]:
+        """Where the group has committed; KafkaException if these offsets are part of an open transaction."""
         wanted = [TopicPartition(*place) for place in places]
         client_id = f"{self.application_id}-{self.instance}-lag"
-        with closing(offsets_consumer(self.settings, read.group, client_id)) as consumer:
+        with closing(offsets_consumer(self.settings, group, client_id)) as consumer:
             found = consumer.committed(wanted, timeout=_REQUEST_SECONDS)
-        done = {(tp.topic, tp.partition): tp.offset for tp in found if tp.error is None and tp.offset >= 0}
+        return {(tp.topic, tp.partition): tp.offset for tp in found if tp.error is None and tp.offset >= 0}
+
+    def reached(self, read: GroupInput, places: Sequence[Place]) -> dict[Place, Reached]:
+        """Where the group has committed; partitions without an offset from where it would begin."""
+        return self.reached_by(read, places, self.committed(read.group, places))
+
+    def reached_by(
+        self, read: GroupInput, places: Sequence[Place], committed: Mapping[Place, int]
+    ) -> dict[Place, Reached]:
+        """The same, where it is known what the group has committed."""
+        done = dict(committed)
         fresh = [place for place in places if place not in done]
         if fresh and read.from_start:
             done |= log_starts(self.admin, fresh, _REQUEST_SECONDS)

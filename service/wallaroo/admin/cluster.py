@@ -1,0 +1,74 @@
+"""The cluster of an application as a command asks it: an answer within seconds, or one line of text."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
+
+from wallaroo.engine.group_offsets import Cluster
+from wallaroo.errors import KafkaSetupError, SettingsError
+from wallaroo.kafka.clients import admin_client
+from wallaroo.kafka.errors import OWN_CONNECTIONS, missing_permission
+from wallaroo.kafka.members import GroupMembers
+from wallaroo.kafka.retry import may_pass
+from wallaroo.settings import Settings
+from wallaroo.topology.model import Topology
+
+# Behind the application id, so that rights with that prefix hold: who asks, beside the instances.
+CLIENT_ID = "command"
+_REACH_SECONDS = 5.0
+_REQUEST_SECONDS = 10.0
+
+
+@contextmanager
+def asking(settings: Settings) -> Iterator[AdminClient]:
+    """A client of a cluster that answers; whatever Kafka says no to inside becomes a KafkaSetupError.
+
+    Raises SettingsError for the embedded broker, which has no admin requests.
+    """
+    if settings.embedded_broker:
+        raise SettingsError(
+            "the embedded broker answers no such questions; leave out embedded_broker, and name a cluster "
+            "with --bootstrap-servers"
+        )
+    with answered(settings):
+        admin = admin_client(settings, f"wallaroo-{CLIENT_ID}")
+        admin.list_topics(timeout=_REACH_SECONDS)
+        yield admin
+
+
+@contextmanager
+def answered(settings: Settings) -> Iterator[None]:
+    """Whatever Kafka says no to inside, or does not answer, becomes a KafkaSetupError."""
+    try:
+        yield
+    except KafkaException as error:
+        raise _refusal(settings, error) from error
+    except TimeoutError as error:
+        raise KafkaSetupError(f"Kafka at {settings.bootstrap_servers}: {error}; try again") from error
+
+
+def cluster_of(topology: Topology, settings: Settings, admin: AdminClient) -> Cluster:
+    """The groups of an application, as one sees them who is none of its instances."""
+    members = GroupMembers(admin, _REQUEST_SECONDS)
+    return Cluster(settings, admin, members, topology.application_id, CLIENT_ID)
+
+
+def _refusal(settings: Settings, error: KafkaException) -> KafkaSetupError:
+    missing = missing_permission(error)
+    if missing is not None:
+        return missing
+    reason, servers = error.args[0].str(), settings.bootstrap_servers
+    if not may_pass(error.args[0]):
+        return KafkaSetupError(f"Kafka at {servers} refuses: {reason}; see the broker's log")
+    troubles = OWN_CONNECTIONS.troubles(time.monotonic())
+    cause = f"; {troubles[0].text}" if troubles else ""
+    return KafkaSetupError(f"Kafka cannot be reached at {servers}: {reason}; see bootstrap_servers{cause}")
+
+
+def partitions_of(admin: AdminClient, topic: str) -> int:
+    """How many partitions a topic has; 0 if it is not there."""
+    found = admin.list_topics(timeout=_REACH_SECONDS).topics.get(topic)
+    return 0 if found is None or found.error is not None else len(found.partitions)
