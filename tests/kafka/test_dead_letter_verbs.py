@@ -11,9 +11,9 @@ from tests.kafka.cluster import TIMEOUT_SECONDS, Sent, create_topic, produce, re
 from tests.kafka.model import totals_in
 from tests.kafka.scenario import Scenario
 from wallaroo.admin import replay as replaying
+from wallaroo.admin.cluster import reach
 from wallaroo.admin.dead_letter_topic import read_letters
 from wallaroo.admin.dead_letters import REPLAY_COUNT, REPLAY_OF, Wanted
-from wallaroo.admin.reach import reach
 from wallaroo.cli import main
 from wallaroo.cli.options import parse
 from wallaroo.errors import KafkaSetupError

@@ -12,7 +12,7 @@ from functools import partial
 
 from confluent_kafka.admin import AdminClient
 
-from wallaroo.admin.cluster import CLIENT_ID, partitions_of
+from wallaroo.admin.cluster import CLIENT_ID, topics_of
 from wallaroo.admin.states import Entry, Kept, entry_of
 from wallaroo.clock import Clock, SystemClock
 from wallaroo.engine.restore import Restoration, Restorer
@@ -47,7 +47,7 @@ class ChangelogReader:
 
     def partitions(self, topic: str) -> int:
         """How many partitions a topic of the application has; KafkaSetupError if it is not there."""
-        count = partitions_of(self.admin, topic)
+        count = topics_of(self.admin).get(topic, 0)
         if not count:
             raise KafkaSetupError(
                 f"the topic {topic} is not there at {self.settings.bootstrap_servers}: the application has "

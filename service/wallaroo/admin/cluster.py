@@ -1,16 +1,18 @@
 """The cluster of an application as a command asks it: an answer within seconds, or one line of text."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
 
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from wallaroo.engine.group_offsets import Cluster
-from wallaroo.errors import KafkaSetupError, SettingsError
+from wallaroo.errors import CommitError, KafkaSetupError, SettingsError
 from wallaroo.kafka.clients import admin_client
-from wallaroo.kafka.errors import OWN_CONNECTIONS, missing_permission
+from wallaroo.kafka.errors import CLIENT_LOG, OWN_CONNECTIONS, missing_permission
 from wallaroo.kafka.members import GroupMembers
 from wallaroo.kafka.retry import may_pass
 from wallaroo.settings import Settings
@@ -22,11 +24,31 @@ _REACH_SECONDS = 5.0
 _REQUEST_SECONDS = 10.0
 
 
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """A cluster that answers, and the topics that it had then: how many partitions each."""
+
+    settings: Settings
+    admin: AdminClient
+    topics: Mapping[str, int]
+    client_id: str
+
+
 @contextmanager
 def asking(settings: Settings) -> Iterator[AdminClient]:
     """A client of a cluster that answers; whatever Kafka says no to inside becomes a KafkaSetupError.
 
     Raises SettingsError for the embedded broker, which has no admin requests.
+    """
+    with answered(settings):
+        yield reach(settings, f"wallaroo-{CLIENT_ID}").admin
+
+
+def reach(settings: Settings, client_id: str) -> Reached:
+    """Ask a cluster for its topics.
+
+    Raises SettingsError for the embedded broker, which has no admin requests, and KafkaSetupError if the
+    cluster does not answer.
     """
     if settings.embedded_broker:
         raise SettingsError(
@@ -34,20 +56,23 @@ def asking(settings: Settings) -> Iterator[AdminClient]:
             "with --bootstrap-servers"
         )
     with answered(settings):
-        admin = admin_client(settings, f"wallaroo-{CLIENT_ID}")
-        admin.list_topics(timeout=_REACH_SECONDS)
-        yield admin
+        admin = admin_client(settings, client_id)
+        return Reached(settings, admin, topics_of(admin), client_id)
 
 
 @contextmanager
 def answered(settings: Settings) -> Iterator[None]:
-    """Whatever Kafka says no to inside, or does not answer, becomes a KafkaSetupError."""
+    """Whatever Kafka says no to inside, or does not answer, is a KafkaSetupError; clients log nothing."""
+    was_disabled = CLIENT_LOG.disabled
+    CLIENT_LOG.disabled = True
     try:
         yield
     except KafkaException as error:
         raise _refusal(settings, error) from error
-    except TimeoutError as error:
-        raise KafkaSetupError(f"Kafka at {settings.bootstrap_servers}: {error}; try again") from error
+    except (TimeoutError, CommitError) as error:
+        raise KafkaSetupError(f"Kafka at {settings.bootstrap_servers}: {error}; do the same again") from error
+    finally:
+        CLIENT_LOG.disabled = was_disabled
 
 
 def cluster_of(topology: Topology, settings: Settings, admin: AdminClient) -> Cluster:
@@ -68,7 +93,7 @@ def _refusal(settings: Settings, error: KafkaException) -> KafkaSetupError:
     return KafkaSetupError(f"Kafka cannot be reached at {servers}: {reason}; see bootstrap_servers{cause}")
 
 
-def partitions_of(admin: AdminClient, topic: str) -> int:
-    """How many partitions a topic has; 0 if it is not there."""
-    found = admin.list_topics(timeout=_REACH_SECONDS).topics.get(topic)
-    return 0 if found is None or found.error is not None else len(found.partitions)
+def topics_of(admin: AdminClient) -> dict[str, int]:
+    """The topics that a cluster has now, each with its number of partitions."""
+    found: Mapping[str, Any] = admin.list_topics(timeout=_REACH_SECONDS).topics
+    return {name: len(topic.partitions) for name, topic in found.items() if topic.partitions}

@@ -1,7 +1,7 @@
 """Reading the dead letters of an application, and what became of them."""
 
+from wallaroo.admin.cluster import Reached
 from wallaroo.admin.dead_letters import Letter, Register, Wanted, letter_of
-from wallaroo.admin.reach import Cluster
 from wallaroo.admin.records import read_topic
 from wallaroo.errors import KafkaSetupError
 from wallaroo.kafka.topic_ids import ask_topic_ids
@@ -9,7 +9,7 @@ from wallaroo.kafka.topics import handled_topic
 from wallaroo.topology.model import Topology
 
 
-def read_letters(cluster: Cluster, topology: Topology, wanted: Wanted) -> list[Letter]:
+def read_letters(cluster: Reached, topology: Topology, wanted: Wanted) -> list[Letter]:
     """The dead letters that are wanted, the oldest first.
 
     Raises KafkaSetupError if there is no topic of them.
@@ -24,7 +24,7 @@ def read_letters(cluster: Cluster, topology: Topology, wanted: Wanted) -> list[L
     return sorted((each for each in found if wanted.takes(each)), key=lambda each: (each.time_ms, each.place))
 
 
-def read_register(cluster: Cluster, topology: Topology) -> Register:
+def read_register(cluster: Reached, topology: Topology) -> Register:
     """What has become of the dead letters of an application."""
     topics = [topology.dead_letters, *(read.topic for read in topology.sources)]
     register = Register(

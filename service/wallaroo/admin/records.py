@@ -7,7 +7,7 @@ from typing import Any
 
 from confluent_kafka import Consumer, TopicPartition
 
-from wallaroo.admin.reach import Cluster
+from wallaroo.admin.cluster import Reached
 from wallaroo.errors import KafkaSetupError
 from wallaroo.kafka.clients import restore_consumer
 from wallaroo.kafka.errors import Event, classify_event
@@ -23,7 +23,7 @@ _MOST = 1_000
 _NEAR = 1_000
 
 
-def read_topic(cluster: Cluster, topic: str) -> Iterator[Any]:
+def read_topic(cluster: Reached, topic: str) -> Iterator[Any]:
     """Every committed record of a topic, each partition in order, up to its present end."""
     places = [(topic, number) for number in range(cluster.topics[topic])]
     starts = log_starts(cluster.admin, places, _REQUEST_SECONDS)
@@ -31,7 +31,7 @@ def read_topic(cluster: Cluster, topic: str) -> Iterator[Any]:
     return read_between(cluster, starts, ends)
 
 
-def read_between(cluster: Cluster, starts: Mapping[Place, int], ends: Mapping[Place, int]) -> Iterator[Any]:
+def read_between(cluster: Reached, starts: Mapping[Place, int], ends: Mapping[Place, int]) -> Iterator[Any]:
     """Every committed record from one offset of each partition to another one."""
     with closing(restore_consumer(cluster.settings, cluster.client_id)) as consumer:
         reader = EndReader(consumer, starts, ends, _POLL_SECONDS)
@@ -44,7 +44,7 @@ def read_between(cluster: Cluster, starts: Mapping[Place, int], ends: Mapping[Pl
             _check_moves(still_since, reader.unread, cluster)
 
 
-def fetch(cluster: Cluster, wanted: Iterable[Source]) -> dict[Source, Any]:
+def fetch(cluster: Reached, wanted: Iterable[Source]) -> dict[Source, Any]:
     """The records at these places, those that are there."""
     places = sorted(place for place in set(wanted) if place.partition < cluster.topics.get(place.topic, 0))
     partitions = sorted({(place.topic, place.partition) for place in places})
@@ -70,7 +70,7 @@ def _runs(places: Iterable[Source]) -> list[list[Source]]:
     return runs
 
 
-def _fetch_run(cluster: Cluster, consumer: Consumer, run: list[Source]) -> dict[Source, Any]:
+def _fetch_run(cluster: Reached, consumer: Consumer, run: list[Source]) -> dict[Source, Any]:
     first, last = run[0], run[-1]
     at: Place = (first.topic, first.partition)
     wanted, found = set(run), {}
@@ -94,7 +94,7 @@ def _fetch_run(cluster: Cluster, consumer: Consumer, run: list[Source]) -> dict[
     return found
 
 
-def _check_moves(still_since: float, unread: Mapping[Place, int], cluster: Cluster) -> None:
+def _check_moves(still_since: float, unread: Mapping[Place, int], cluster: Reached) -> None:
     if time.monotonic() - still_since > _STILL_SECONDS:
         (topic, number), end = next(iter(unread.items()))
         raise KafkaSetupError(

@@ -17,6 +17,7 @@ from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 
+from wallaroo.admin.cluster import Reached, topics_of
 from wallaroo.admin.dead_letter_topic import read_register
 from wallaroo.admin.dead_letters import (
     Handled,
@@ -29,7 +30,6 @@ from wallaroo.admin.dead_letters import (
     plan_replay,
     read_record,
 )
-from wallaroo.admin.reach import Cluster, topics_of
 from wallaroo.admin.records import fetch
 from wallaroo.errors import KafkaSetupError
 from wallaroo.kafka.clients import replay_transactions
@@ -58,7 +58,7 @@ class Outcome:
 
 
 def replay(
-    cluster: Cluster,
+    cluster: Reached,
     topology: Topology,
     letters: Sequence[Letter],
     now_ms: Callable[[], int],
@@ -87,7 +87,7 @@ def replay(
 
 
 def drop(
-    cluster: Cluster, topology: Topology, letters: Sequence[Letter], now_ms: Callable[[], int]
+    cluster: Reached, topology: Topology, letters: Sequence[Letter], now_ms: Callable[[], int]
 ) -> list[Letter]:
     """Note that nothing is to become of these dead letters; returns those of which nothing had."""
     notes = Notes(cluster, topology)
@@ -103,7 +103,7 @@ def drop(
 
 
 def preview(
-    cluster: Cluster, topology: Topology, letters: Iterable[Letter], most: int | None = None
+    cluster: Reached, topology: Topology, letters: Iterable[Letter], most: int | None = None
 ) -> ReplayPlan:
     """What `replay` would do now, and what it would not."""
     planned = plan_replay(letters, read_register(cluster, topology), topology)
@@ -118,7 +118,7 @@ def preview(
 
 
 def find_records(
-    cluster: Cluster, topology: Topology, sendings: Sequence[Sending]
+    cluster: Reached, topology: Topology, sendings: Sequence[Sending]
 ) -> tuple[list[tuple[Sending, Record]], list[tuple[Letter, str]]]:
     """The record of each, out of the dead letter or of its source; and those that cannot be had."""
     inputs = {read.topic: read for read in topology.sources}
@@ -172,7 +172,7 @@ class Notes:
     is read first.
     """
 
-    def __init__(self, cluster: Cluster, topology: Topology) -> None:
+    def __init__(self, cluster: Reached, topology: Topology) -> None:
         """Create the topic if it is missing; fences whoever has opened a producer before."""
         self._topic = handled_topic(topology).name
         self._topology = topology
@@ -277,7 +277,7 @@ def _is_fenced(producer: Producer, error: BaseException) -> bool:
     return any(isinstance(each, KafkaException) and each.args[0].fatal() for each in found)
 
 
-def _with_topic(cluster: Cluster, topology: Topology) -> Cluster:
+def _with_topic(cluster: Reached, topology: Topology) -> Reached:
     """The cluster with the topic of notes, made if it is missing."""
     noted = handled_topic(topology)
     topics = dict(cluster.topics)

@@ -19,7 +19,7 @@ from functools import partial
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import OffsetSpec  # type: ignore[attr-defined]
 
-from wallaroo.admin.reach import Cluster, topics_of
+from wallaroo.admin.cluster import Reached, topics_of
 from wallaroo.admin.records import read_between
 from wallaroo.admin.reset import Goal, ResetPlan, check_offsets, plan_reset
 from wallaroo.errors import KafkaSetupError
@@ -62,7 +62,7 @@ class Survey:
     undelivered: Mapping[str, int]
 
 
-def survey(cluster: Cluster, topology: Topology, goal: Goal) -> Survey:
+def survey(cluster: Reached, topology: Topology, goal: Goal) -> Survey:
     """What a reset would do now.
 
     Raises KafkaSetupError while a group has members or a source is missing, SettingsError for offsets that
@@ -92,7 +92,7 @@ def survey(cluster: Cluster, topology: Topology, goal: Goal) -> Survey:
     return Survey(plan, offsets, _targets(cluster, plan, goal), spans, undelivered)
 
 
-def reset(cluster: Cluster, topology: Topology, found: Survey) -> None:
+def reset(cluster: Reached, topology: Topology, found: Survey) -> None:
     """Do what the survey says. Raises KafkaSetupError if it cannot be done to the end; see the rules."""
     plan = found.plan
     for group, topic in {**plan.moved, **plan.forgotten}.items():
@@ -106,7 +106,7 @@ def reset(cluster: Cluster, topology: Topology, found: Survey) -> None:
     _move_groups(cluster, f"{topology.application_id}-reset", plan.moved, found.targets)
 
 
-def _check_stopped(cluster: Cluster, plan: ResetPlan) -> None:
+def _check_stopped(cluster: Reached, plan: ResetPlan) -> None:
     ask = GroupMembers(cluster.admin, _REQUEST_SECONDS)
     for group in plan.groups:
         try:
@@ -125,7 +125,7 @@ def _check_stopped(cluster: Cluster, plan: ResetPlan) -> None:
             )
 
 
-def _targets(cluster: Cluster, plan: ResetPlan, goal: Goal) -> Offsets:
+def _targets(cluster: Reached, plan: ResetPlan, goal: Goal) -> Offsets:
     """Where each partition of a source is to be read from."""
     places = _places(cluster, plan.moved.values())
     starts, ends = _ends(cluster, places)
@@ -144,16 +144,16 @@ def _targets(cluster: Cluster, plan: ResetPlan, goal: Goal) -> Offsets:
     return {place: ends[place] if later[place] < 0 else later[place] for place in places}
 
 
-def _places(cluster: Cluster, topics: Iterable[str]) -> list[Place]:
+def _places(cluster: Reached, topics: Iterable[str]) -> list[Place]:
     return [(topic, n) for topic in dict.fromkeys(topics) for n in range(cluster.topics.get(topic, 0))]
 
 
-def _ends(cluster: Cluster, places: list[Place]) -> tuple[dict[Place, int], dict[Place, int]]:
+def _ends(cluster: Reached, places: list[Place]) -> tuple[dict[Place, int], dict[Place, int]]:
     starts = log_starts(cluster.admin, places, _REQUEST_SECONDS)
     return starts, committed_ends(cluster.admin, places, _REQUEST_SECONDS)
 
 
-def _committed(cluster: Cluster, group: str, topic: str) -> dict[Place, int | None]:
+def _committed(cluster: Reached, group: str, topic: str) -> dict[Place, int | None]:
     """Where a group is, once no transaction may change it any more."""
     wanted = [TopicPartition(*place) for place in _places(cluster, [topic])]
 
@@ -169,20 +169,20 @@ def _committed(cluster: Cluster, group: str, topic: str) -> dict[Place, int | No
     return {(tp.topic, tp.partition): tp.offset if tp.offset >= 0 else None for tp in found}
 
 
-def _undelivered(cluster: Cluster, outbox: str, offsets: Mapping[Place, int | None]) -> int:
+def _undelivered(cluster: Reached, outbox: str, offsets: Mapping[Place, int | None]) -> int:
     """How many records are in an outbox; the ends of transactions are none."""
     starts, ends = _ends(cluster, _places(cluster, [outbox]))
     reached = {place: max(offsets.get(place) or 0, starts[place]) for place in starts}
     return sum(1 for _ in read_between(cluster, reached, ends))
 
 
-def _mark(cluster: Cluster, group: str, topic: str, offsets: Mapping[Place, int | None]) -> None:
+def _mark(cluster: Reached, group: str, topic: str, offsets: Mapping[Place, int | None]) -> None:
     """Let every start refuse the offsets of a group, which stay as they are."""
     kept = {place: offsets.get(place) or 0 for place in _places(cluster, [topic])}
     _commit(cluster, group, kept, encode_reset())
 
 
-def _commit(cluster: Cluster, group: str, offsets: Offsets, metadata: str) -> None:
+def _commit(cluster: Reached, group: str, offsets: Offsets, metadata: str) -> None:
     if not offsets:
         return
     moved = [TopicPartition(*place, offset, metadata) for place, offset in offsets.items()]
@@ -206,7 +206,7 @@ def _has_members(group: str, error: KafkaException) -> KafkaSetupError | None:
     )
 
 
-def _delete_topics(cluster: Cluster, topics: Iterable[str]) -> None:
+def _delete_topics(cluster: Reached, topics: Iterable[str]) -> None:
     """Return when they are gone."""
     there = [topic for topic in topics if topic in cluster.topics]
     if not there:
@@ -231,7 +231,7 @@ def _delete_topics(cluster: Cluster, topics: Iterable[str]) -> None:
         time.sleep(_PAUSE_SECONDS)
 
 
-def _delete_groups(cluster: Cluster, groups: Iterable[str]) -> None:
+def _delete_groups(cluster: Reached, groups: Iterable[str]) -> None:
     wanted = list(groups)
     if not wanted:
         return
@@ -248,7 +248,7 @@ def _delete_groups(cluster: Cluster, groups: Iterable[str]) -> None:
                 ) from error
 
 
-def _move_groups(cluster: Cluster, transactional_id: str, moved: Mapping[str, str], targets: Offsets) -> None:
+def _move_groups(cluster: Reached, transactional_id: str, moved: Mapping[str, str], targets: Offsets) -> None:
     """Give all groups their new offsets at once."""
     if not moved:
         return

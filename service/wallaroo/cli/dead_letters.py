@@ -10,9 +10,9 @@ from typing import Annotated, Any
 
 import typer
 
+from wallaroo.admin.cluster import answered, reach
 from wallaroo.admin.dead_letter_topic import read_letters, read_register
 from wallaroo.admin.dead_letters import Letter, Register, Sending, Wanted
-from wallaroo.admin.reach import in_one_line, reach
 from wallaroo.admin.records import fetch
 from wallaroo.admin.replay import drop as drop_letters
 from wallaroo.admin.replay import preview
@@ -80,7 +80,7 @@ def show_list(
     topology = command.load().topology
     settings = with_own_cluster(command.settings, topology)
     wanted = filters.wanted(topology.dead_letters)
-    with in_one_line(settings):
+    with answered(settings):
         cluster = reach(settings, f"{topology.application_id}-dead-letters")
         register = read_register(cluster, topology)
         found = read_letters(cluster, topology, wanted)
@@ -111,7 +111,7 @@ def show(
     topology = command.load().topology
     settings = with_own_cluster(command.settings, topology)
     wanted = Wanted(places=frozenset([_place(place, topology.dead_letters)]))
-    with in_one_line(settings):
+    with answered(settings):
         cluster = reach(settings, f"{topology.application_id}-dead-letters")
         found = read_letters(cluster, topology, wanted)
         _check_all_found(wanted, found, topology.dead_letters)
@@ -145,7 +145,7 @@ def replay(
     topology = command.load().topology
     settings = with_own_cluster(command.settings, topology)
     wanted = filters.wanted(topology.dead_letters)
-    with in_one_line(settings):
+    with answered(settings):
         cluster = reach(settings, f"{topology.application_id}-dead-letters")
         letters = read_letters(cluster, topology, wanted)
         _check_all_found(wanted, letters, topology.dead_letters)
@@ -157,7 +157,7 @@ def replay(
         print("nothing was sent" if dry_run else "there is nothing to send")
         return 0
     confirm(f"Send {_number(count, 'record')} to {_topics(planned.sendings)}?", yes=yes)
-    with in_one_line(settings):
+    with answered(settings):
         outcome = replay_letters(cluster, topology, letters, _now_ms, limit, _progress(count))
     print(f"{_number(len(outcome.sent), 'record')} sent to {_topics(outcome.sent) or 'no topic'}")
     return 0
@@ -173,7 +173,7 @@ def drop(command: Command, filters: Filters, dry_run: _DryRun = False, yes: _Yes
     topology = command.load().topology
     settings = with_own_cluster(command.settings, topology)
     wanted = filters.wanted(topology.dead_letters)
-    with in_one_line(settings):
+    with answered(settings):
         cluster = reach(settings, f"{topology.application_id}-dead-letters")
         letters = read_letters(cluster, topology, wanted)
         _check_all_found(wanted, letters, topology.dead_letters)
@@ -183,7 +183,7 @@ def drop(command: Command, filters: Filters, dry_run: _DryRun = False, yes: _Yes
     if not count or dry_run:
         return 0
     confirm(f"Drop {_number(count, 'dead letter')}?", yes=yes)
-    with in_one_line(settings):
+    with answered(settings):
         dropped = drop_letters(cluster, topology, letters, _now_ms)
     print(f"{_number(len(dropped), 'dead letter')} dropped")
     return 0

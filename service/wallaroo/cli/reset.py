@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from wallaroo.admin.reach import in_one_line, reach
+from wallaroo.admin.cluster import answered, reach
 from wallaroo.admin.reset import Goal, given_offsets
 from wallaroo.admin.resetting import Survey, survey
 from wallaroo.admin.resetting import reset as reset_application
@@ -62,7 +62,7 @@ def reset(
     goal = target.goal()
     topology = command.load().topology
     settings = with_own_cluster(command.settings, topology)
-    with in_one_line(settings):
+    with answered(settings):
         cluster = reach(settings, f"{topology.application_id}-reset")
         found = survey(cluster, topology, goal)
     _show(found)
@@ -72,7 +72,7 @@ def reset(
         print("nothing was done")
         return 0
     confirm(f"Reset the application {topology.application_id}?", yes=yes)
-    with in_one_line(settings):
+    with answered(settings):
         reset_application(cluster, topology, found)
     print(f"the application {topology.application_id} begins anew at its next start")
     return 0
