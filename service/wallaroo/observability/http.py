@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal, TypeAlias, assert_never, get_args
+from typing import Any, Literal, TypeAlias, assert_never, get_args
 from urllib.parse import unquote_to_bytes
 
 from starlette.applications import Starlette
@@ -22,6 +22,7 @@ from wallaroo.observability.answers import (
     StateHidden,
     StateUnavailable,
 )
+from wallaroo.observability.console import files
 from wallaroo.observability.health import HealthReport
 from wallaroo.observability.jsonable import to_json
 from wallaroo.observability.token import OPEN_PAGES, Access, guarded
@@ -31,15 +32,19 @@ TOPOLOGY_FORMATS: tuple[TopologyFormat, ...] = get_args(TopologyFormat)
 
 # An instance asks another one about partitions that it owns, and learns from a header whether it is the one.
 OWN = "own"
+_NOT_KEPT = {"cache-control": "no-store"}
 _PARTITIONS = re.compile(r"[0-9]{1,9}(,[0-9]{1,9})*")
 INSTANCE = "wallaroo-instance"
 
 ENDPOINTS = {
+    "/": "the console, for a browser; this list for everybody else",
     "/metrics": "metrics of all workers, for Prometheus",
     "/healthz": "200 while every worker lives and works, otherwise 503 and the reasons",
     "/readyz": "200 once every worker is assigned, restored and connected, otherwise 503 and the reasons",
     "/topology": "the compiled topology; ?format=json, text or mermaid",
     "/state/{stage}/{key}": "the committed state of one key, where WALLAROO_EXPOSE_STATE=true",
+    "/console/snapshot": "what the console shows now, as JSON",
+    "/console/instances": "the instances of this application and what they own, as JSON",
 }
 
 
@@ -58,6 +63,10 @@ class PageSources:
     """The same in some partitions of this instance, asked by another one; None if there is no other."""
     instance: str = ""
     """Who answers: the header that tells another instance whether it has asked the right one."""
+    console: Callable[[], bytes] = lambda: b"{}"
+    """What the console shows now, as JSON; it never waits."""
+    instances: Callable[[], Mapping[str, Any]] = dict
+    """The instances of the application, as Kafka knows them."""
 
 
 class _Anything(Convertor[str]):
@@ -81,15 +90,21 @@ _EVERYBODY = Access()
 def build_app(sources: PageSources, access: Access = _EVERYBODY) -> ASGIApp:
     """Return the application that serves the endpoints to those who may read them."""
 
-    # Not in a thread of their own, which slow pages could leave none of: these two never wait.
+    # Not in a thread of their own, which slow pages could leave none of: these three never wait.
     async def healthy(_: Request) -> Response:
         return _verdict(sources.health(), "healthy", "not healthy")
 
     async def ready(_: Request) -> Response:
         return _verdict(sources.readiness(), "ready", "not ready")
 
+    async def snapshot(_: Request) -> Response:
+        return Response(sources.console(), headers=_NOT_KEPT, media_type="application/json")
+
     routes = [
         Route("/", _index),
+        Route("/console/snapshot", snapshot),
+        Route("/console/instances", lambda _: _json(sources.instances(), 200, _NOT_KEPT)),
+        Route("/console/{name}", files.file),
         Route("/metrics", lambda request: _metrics(sources, request)),
         Route("/healthz", healthy),
         Route("/readyz", ready),
@@ -102,8 +117,11 @@ def build_app(sources: PageSources, access: Access = _EVERYBODY) -> ASGIApp:
     return guarded(app, access, _refusal)
 
 
-def _index(_: Request) -> Response:
-    return PlainTextResponse("".join(f"{path:22}{meaning}\n" for path, meaning in ENDPOINTS.items()))
+def _index(request: Request) -> Response:
+    if "text/html" in request.headers.get("accept", ""):
+        return files.page(request)
+    text = "".join(f"{path:22}{meaning}\n" for path, meaning in ENDPOINTS.items())
+    return PlainTextResponse(text, headers={"vary": "accept"})
 
 
 def _metrics(sources: PageSources, request: Request) -> Response:

@@ -138,6 +138,11 @@ class WorkerHandle:
         return self._clock.monotonic() - self._last_answer
 
     @property
+    def uptime_seconds(self) -> float:
+        """How long ago its process was started last."""
+        return self._clock.monotonic() - self._started
+
+    @property
     def is_silent(self) -> bool:
         """Whether it owes an answer for so long that nobody else needs to wait for it."""
         answer = self._status_answer

@@ -4,20 +4,18 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-import confluent_kafka
-
 from wallaroo.observability.answers import StateAnswer, StateFound, StateHidden, StateUnavailable
 from wallaroo.observability.exposition import SnapshotCollector
 from wallaroo.observability.http import PageSources, build_app
 from wallaroo.observability.server import HttpServer
 from wallaroo.observability.token import access_of
+from wallaroo.service.console import Console
 from wallaroo.service.owners import Members, OtherInstances
 from wallaroo.service.queries import Elsewhere, ask_for_state, nowhere
 from wallaroo.service.supervisor import Supervisor
 from wallaroo.settings import Settings
 from wallaroo.topology.describe import describe
 from wallaroo.topology.model import Topology
-from wallaroo.version import installed_version
 
 
 def http_server(
@@ -31,6 +29,7 @@ def http_server(
     """The server of a service's pages; it does not listen before it is started."""
     access = access_of(settings, now_ms)
     others = OtherInstances(members, topology.application_id, instance, access.token)
+    console = Console(settings, topology, supervisor, instance, members, now_ms)
 
     def ask(stage: str, key: bytes, elsewhere: Elsewhere, among: frozenset[int] | None) -> StateAnswer:
         if not settings.shows_state:
@@ -43,22 +42,23 @@ def http_server(
         return answer
 
     pages = PageSources(
-        _metrics_of(supervisor, topology.application_id),
+        _metrics_of(supervisor, console),
         supervisor.health,
         supervisor.readiness,
         partial(describe, topology),
         state=lambda stage, key: ask(stage, key, others.state, None),
         own_state=lambda stage, key, among: ask(stage, key, nowhere, among),
         instance=instance,
+        console=console.snapshot,
+        instances=console.instances,
     )
     return HttpServer(build_app(pages, access), settings.http_host, settings.http_port)
 
 
-def _metrics_of(supervisor: Supervisor, application_id: str) -> Callable[[str], tuple[str, bytes]]:
+def _metrics_of(supervisor: Supervisor, console: Console) -> Callable[[str], tuple[str, bytes]]:
+    identity = console.identity
     collector = SnapshotCollector(
-        application=application_id,
-        version=installed_version(),
-        librdkafka=confluent_kafka.libversion()[0],
+        application=identity.application, version=identity.version, librdkafka=identity.librdkafka
     )
 
     def metrics(accept: str) -> tuple[str, bytes]:
