@@ -14,7 +14,7 @@ SIDE_BY_SIDE := --numprocesses=auto --dist=load --maxschedchunk=1 --durations=20
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test containers lint schemas reference check bench kafka kafka-stop fuzz faults faults-long \
+.PHONY: help setup demo test console-test containers lint schemas reference check bench kafka kafka-stop fuzz faults faults-long \
 	faults-short simulate lock audit sbom wheel image pin-image
 
 help: ## this list
@@ -28,6 +28,12 @@ demo: $(INSTALLED) ## transactions in, alerts out, in a minute, with nothing but
 test: $(INSTALLED_DEV) ## every test this machine can run, on a real Kafka (ARGS="-k name" for some, -n0 to debug)
 	$(PYTHON_IN_VENV) -m pytest --ignore=tests/containers $(SIDE_BY_SIDE) $(ARGS)
 	@if [ -z "$(ARGS)" ] && docker info >/dev/null 2>&1; then $(MAKE) containers; fi
+
+console-test: $(INSTALLED_DEV) ## the console in a browser (Chromium, from apt; Playwright and axe-core are fetched)
+	@$(PYTHON_IN_VENV) $(LOCKED) -r requirements/browser.txt
+	@mkdir -p build/console
+	@cd build/console && npm pack --silent axe-core@4 >/dev/null && tar xzf axe-core-*.tgz package/axe.min.js
+	$(PYTHON_IN_VENV) -m pytest -n0 tests/console $(ARGS)
 
 containers: $(INSTALLED_DEV) ## the tests in containers alone: Docker, or root on a Debian, which installs it
 	scripts/docker/with-daemon.sh $(PYTHON_IN_VENV) -m pytest tests/containers $(ARGS)

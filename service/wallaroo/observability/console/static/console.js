@@ -171,20 +171,24 @@ document.addEventListener("visibilitychange", () => { if (!document.hidden && wa
 function stateOf(name) {
   const raw = history.now.raw;
   const loops = raw.workers.flatMap((worker) => worker.loops.filter((loop) => loop.name === name).map((loop) => ({ ...loop, worker })));
-  const stopped = loops.find((loop) => loop.problem);
-  if (stopped) return { level: "bad", text: stopped.problem };
-  const stuck = loops.find((loop) => loop.uncommitted_since !== null);
-  if (stuck) return { level: "bad", text: `nothing could be committed since ${clock(stuck.uncommitted_since)}` };
-  const down = raw.workers.find((worker) => !worker.alive);
-  if (down) return { level: "bad", text: `worker ${down.index} is not running` };
-  const restoring = loops.reduce((all, loop) => all + loop.restoring, 0);
-  if (restoring) return { level: "warn", text: `restoring ${plural(restoring, "partition")}` };
-  if (!loops.length || loops.some((loop) => !loop.assigned)) return { level: "warn", text: "waiting for its partitions" };
-  if (history.isFallingBehind(name)) return { level: "warn", text: "falls behind: its lag grows" };
   const sub = topology.sub_topologies.find((each) => each.name === name);
-  const failed = sub ? history.failedOf(rowsOf(sub).map((row) => row.name), 300) : 0;
-  if (failed && history.moments.length > 1) return { level: "warn", text: `${count(failed)} failed in the last minutes` };
-  return { level: "good", text: "works" };
+  const stopped = loops.find((loop) => loop.problem);
+  const stuck = loops.find((loop) => loop.uncommitted_since !== null);
+  const down = raw.workers.filter((worker) => !worker.alive).map((worker) => worker.index);
+  const restoring = loops.reduce((all, loop) => all + loop.restoring, 0);
+  const failed = sub && history.moments.length > 1 ? history.failedOf(rowsOf(sub).map((row) => row.name), 300) : 0;
+  const bad = [
+    stopped && stopped.problem,
+    stuck && `nothing could be committed since ${clock(stuck.uncommitted_since)}`,
+  ].filter(Boolean);
+  const warn = [
+    history.isFallingBehind(name) && "falls behind: its lag grows",
+    failed && `${count(failed)} failed in the last minutes`,
+    down.length && `${down.length === 1 ? "worker" : "workers"} ${down.join(", ")} not running`,
+    restoring && `restoring ${plural(restoring, "partition")}`,
+    (!loops.length || loops.some((loop) => !loop.assigned && loop.worker.alive)) && "waits for its partitions",
+  ].filter(Boolean);
+  return { level: bad.length ? "bad" : warn.length ? "warn" : "good", text: [...bad, ...warn].join(" · ") || "works" };
 }
 
 function show() {
@@ -231,15 +235,36 @@ function notes() {
   ];
 }
 
+const SHOWN_REASONS = 8;
+// What passes by itself comes after what does not.
+const PASSES = /: restoring |: no partitions assigned|is starting/;
+
+/** The reasons why the service is not ready, one for all loops of a worker that say the same. */
+function told(reasons) {
+  const groups = new Map();
+  for (const reason of reasons) {
+    const [what, ...advice] = reason.split("; ");
+    const [, worker, loop, rest] = /^(worker \d+), loop '(.*?)':? (.*)$/.exec(what) ?? [];
+    const key = loop === undefined ? what : `${worker} ${rest}`;
+    const group = groups.get(key) ?? { key, what, worker, rest, loops: [], advice: advice.join("; "), at: history.since(reason) };
+    if (loop !== undefined) group.loops.push(loop);
+    group.at = Math.min(group.at, history.since(reason));
+    groups.set(key, group);
+  }
+  const all = [...groups.values()].map((each) => (each.loops.length < 2 ? each : {
+    ...each, what: `${each.worker}, ${each.loops.length} loops: ${each.rest}`,
+    advice: `${each.loops.slice(0, 4).join(", ")}${each.loops.length > 4 ? ` and ${each.loops.length - 4} more` : ""}; ${each.advice}`,
+  }));
+  all.sort((a, b) => PASSES.test(a.what) - PASSES.test(b.what));
+  const more = all.length - SHOWN_REASONS;
+  return more > 0 ? [...all.slice(0, SHOWN_REASONS), { key: "more", what: `and ${more} more`, advice: "see /readyz", at: null }] : all;
+}
+
 function showVerdict() {
   const { ready, healthy, workers } = history.now.raw;
-  const reasons = [...new Set([...ready.reasons, ...healthy.reasons])];
   const isGood = ready.ok && healthy.ok;
-  const told = isGood ? notes() : reasons.map((reason) => {
-    const [what, ...advice] = reason.split("; ");
-    return { what, advice: advice.join("; "), at: history.since(reason) };
-  });
-  const level = isGood ? (told.length ? "warn" : "good") : "bad";
+  const lines = isGood ? notes() : [...told(new Set([...ready.reasons, ...healthy.reasons])), ...notes()];
+  const level = isGood ? (lines.length ? "warn" : "good") : "bad";
   const node = byId("verdict");
   for (const each of ["good", "warn", "bad"]) setClass(node, each, each === level);
   setText(byId("verdict-title"), { good: "All is well", warn: "Works, with something to look at", bad: ready.ok ? "Not healthy" : "Not ready" }[level]);
@@ -247,12 +272,12 @@ function showVerdict() {
   const point = history.series.at(-1);
   const flow = point.rate === null ? "" : ` · ${rate(point.rate).replace("/s", "")} records a second`;
   setText(byId("verdict-text"), `${alive} of ${plural(workers.length, "worker")} alive${flow} · lag ${count(point.lag)}`);
-  keep(byId("reasons"), told, (each) => each.what.replace(/\d+/g, "#"), () => element("li", {}, element("strong"), element("span", { class: "muted" }), element("span", { class: "since muted" })), (li, each) => {
+  keep(byId("reasons"), lines, (each) => (each.key ?? each.what).replace(/\d+(?= s)|^\d+/g, "#"), () => element("li", {}, element("strong"), element("span", { class: "muted" }), element("span", { class: "since muted" })), (li, each) => {
     const [what, advice, since] = li.children;
     setText(what, each.what);
     setText(advice, each.advice);
     const isOlder = each.at === history.opened;
-    setText(since, each.at === null ? "" : isOlder ? `since before this page was opened (${clock(each.at)})` : `since ${clock(each.at)}, for ${duration((history.now.at - each.at) / 1000)}`);
+    setText(since, each.at === null ? "" : isOlder ? `since before ${clock(each.at)}, when this page was opened` : `since ${clock(each.at)}, for ${duration((history.now.at - each.at) / 1000)}`);
   });
 }
 
@@ -280,9 +305,10 @@ function showFacts() {
     { name: "Keys in state", value: count(add([...stores.values()], (store) => store.entries)) },
     { name: "Failed records", value: count(failed), warn: failed > 0 },
     { name: "Aborted commits", value: count(add([...subs.values()], (sub) => sub.commits?.aborted)) },
-    ...(restoring ? [{ name: "Restoring", value: `${plural(restoring, "partition")}, ${count(remaining)} records to go`, warn: true }] : []),
+    ...(restoring ? [{ name: `Restoring, ${count(remaining)} records to go`, key: "restoring", value: plural(restoring, "partition"), warn: true }] : []),
   ];
-  keep(byId("facts"), facts, (each) => each.name, (each) => element("div", {}, element("dt", {}, each.name), element("dd")), (node, each) => {
+  keep(byId("facts"), facts, (each) => each.key ?? each.name, (each) => element("div", {}, element("dt", {}, each.name), element("dd")), (node, each) => {
+    setText(node.firstChild, each.name);
     setText(node.lastChild, each.value);
     setClass(node.lastChild, "bad-text", each.bad);
     setClass(node.lastChild, "warn-text", each.warn);
@@ -330,7 +356,7 @@ function showWorkers() {
       ...(each.alive ? [plural(partitions, "partition")] : []),
       ...(each.restarts ? [plural(each.restarts, "restart")] : []),
       ...(each.alive && each.answer_age > 2 ? [`silent for ${duration(each.answer_age)}`] : []),
-      ...(each.last_death ? [`ended last by ${each.last_death}`] : []),
+      ...(each.last_death ? [`last end: ${each.last_death}`] : []),
     ];
     setText(li.lastChild, words.join(" · "));
   });

@@ -99,24 +99,53 @@ const heightOf = (node) => (node.kind === "sub" ? HEAD + node.rows.length * ROW 
 const widthOf = (node) => (node.kind === "sub" ? BOX.sub : BOX.topic);
 
 /** Where each node is: `x`, `y`, `width`, `height`; and how large the whole is. */
-export function placed(rows, isNarrow) {
-  const [along, across] = isNarrow ? [heightOf, widthOf] : [widthOf, heightOf];
-  const breadth = (row) => row.reduce((all, node) => all + across(node) + GAP.across, -GAP.across);
-  const most = Math.max(...rows.map(breadth));
+export function placed(rows, edges, isNarrow) {
+  const [along, across, gap] = isNarrow ? [heightOf, widthOf, 46] : [widthOf, heightOf, GAP.along];
+  const middles = aligned(rows, edges, across);
+  const least = Math.min(...rows.flat().map((node) => middles.get(node.id) - across(node) / 2));
+  const most = Math.max(...rows.flat().map((node) => middles.get(node.id) + across(node) / 2));
   const boxes = new Map();
   let at = 0;
   for (const row of rows) {
     const size = Math.max(...row.map(along));
-    let side = (most - breadth(row)) / 2;
     for (const node of row) {
-      const [a, b] = [at + (size - along(node)) / 2, side];
+      const [a, b] = [at + (size - along(node)) / 2, middles.get(node.id) - across(node) / 2 - least];
       boxes.set(node.id, { x: isNarrow ? b : a, y: isNarrow ? a : b, width: widthOf(node), height: heightOf(node) });
-      side += across(node) + GAP.across;
     }
-    at += size + (isNarrow ? 46 : GAP.along);
+    at += size + gap;
   }
-  const length = at - (isNarrow ? 46 : GAP.along);
-  return { boxes, width: isNarrow ? most : length, height: isNarrow ? length : most };
+  const [length, breadth] = [at - gap, most - least];
+  return { boxes, width: isNarrow ? breadth : length, height: isNarrow ? length : breadth };
+}
+
+/** The middle of each node across: the broadest row is packed, all others follow what they are connected with. */
+function aligned(rows, edges, across) {
+  const breadth = (row) => row.reduce((all, node) => all + across(node) + GAP.across, -GAP.across);
+  const anchor = rows.reduce((best, row, at) => (breadth(row) > breadth(rows[best]) ? at : best), 0);
+  const middles = new Map();
+  const put = (row) => {
+    const wanted = row.map((node) => {
+      const near = edges.flatMap((each) => (each.from === node.id ? [each.to] : each.to === node.id ? [each.from] : []))
+        .map((id) => middles.get(id)).filter((each) => each !== undefined);
+      return near.length ? near.reduce((a, b) => a + b, 0) / near.length : null;
+    });
+    let end = -Infinity;
+    const found = row.map((node, at) => {
+      const half = across(node) / 2;
+      const free = end === -Infinity ? wanted[at] ?? 0 : end + GAP.across + half;
+      const middle = Math.max(free, wanted[at] ?? free);
+      end = middle + half;
+      return middle;
+    });
+    // What was pushed on is brought back by the half of it.
+    const pushed = found.map((each, at) => each - (wanted[at] ?? each));
+    const back = (Math.max(...pushed) + Math.min(...pushed)) / 2;
+    row.forEach((node, at) => middles.set(node.id, found[at] - back));
+  };
+  put(rows[anchor]);
+  for (let at = anchor - 1; at >= 0; at -= 1) put(rows[at]);
+  for (let at = anchor + 1; at < rows.length; at += 1) put(rows[at]);
+  return middles;
 }
 
 /** The picture of one topology in `parent`; it is laid out again when the place gets another size. */
@@ -125,6 +154,8 @@ export class Graph {
     this.parent = parent;
     Object.assign(this, parts(topology));
     this.rows = layers(this.nodes, this.edges);
+    this.writers = new Map();
+    for (const edge of this.edges) this.writers.set(edge.to, (this.writers.get(edge.to) ?? 0) + 1);
     this.views = new Map(this.nodes.map((node) => [node.id, view(node, open)]));
     this.lines = this.edges.map(() => shape("path", { class: "edge" }));
     this.labels = this.edges.map(() => element("span", { class: "edge-label" }));
@@ -143,7 +174,7 @@ export class Graph {
   layOut() {
     const room = this.parent.clientWidth - 32;
     const isNarrow = room < NARROW;
-    const { boxes, width, height } = placed(this.rows, isNarrow);
+    const { boxes, width, height } = placed(this.rows, this.edges, isNarrow);
     const scale = Math.max(LEAST_SCALE, Math.min(1, room / width));
     for (const [id, box] of boxes) {
       const { style } = this.views.get(id).box;
@@ -185,7 +216,10 @@ export class Graph {
         source: () => history.counterRate("sources", name, "ingested"),
         sink: () => history.counterRate("sinks", name, "delivered"),
       }[kind]();
-      setText(this.labels[at], flow === null ? "" : rate(flow));
+      // Of a topic that several write it is only known what comes together.
+      const isShared = kind === "topic" && this.writers.get(edge.to) > 1;
+      const shown = isShared ? this.views.get(edge.to).detail : this.labels[at];
+      setText(shown, flow === null ? "" : rate(flow) + (isShared ? " in all" : ""));
       setClass(this.lines[at], "flows", flow > 0);
       setClass(this.labels[at], "still", !(flow > 0));
       this.lines[at].style.strokeWidth = String(flow > 0 ? Math.min(5, 1.5 + Math.log10(1 + flow) * 0.6) : 1.5);

@@ -113,7 +113,7 @@ export class History {
   /** Whether the lag of a sub-topology has grown for a minute. */
   isFallingBehind(name) {
     const points = this.series.filter((each) => this.now.at - each.at <= 60_000);
-    if (points.length < 20 || this.now.at - points[0].at < 30_000) return false;
+    if (points.length < 8 || this.now.at - points[0].at < 30_000) return false;
     const lags = points.map((each) => each.subs.get(name)?.lag ?? 0);
     const half = Math.floor(lags.length / 2);
     const [first, second] = [sum(lags.slice(0, half)) / half, sum(lags.slice(half)) / (lags.length - half)];
@@ -175,7 +175,7 @@ export class History {
   #noteEvents(before, now) {
     if (!before) {
       for (const worker of now.raw.workers) {
-        const last = worker.last_death ? `; it ended by ${worker.last_death}` : "";
+        const last = worker.last_death ? `; last end: ${worker.last_death}` : "";
         if (worker.restarts) this.#event(now.at - worker.uptime * 1000, "warn", `worker ${worker.index} was started again (restart ${worker.restarts})${last}`);
       }
       return;
@@ -188,7 +188,7 @@ export class History {
     for (const worker of now.raw.workers) {
       const was = before.raw.workers.find((each) => each.index === worker.index);
       if (!was) continue;
-      if (was.alive && !worker.alive) this.#event(now.at, "bad", `worker ${worker.index} ended by ${worker.last_death || "an unknown cause"}`);
+      if (was.alive && !worker.alive) this.#event(now.at, "bad", `worker ${worker.index} ended: ${worker.last_death || "why is not known yet"}`);
       if (worker.restarts > was.restarts) this.#event(now.at, "warn", `worker ${worker.index} was started again (restart ${worker.restarts})`);
     }
     for (const [name, sub] of now.subs) {

@@ -45,7 +45,7 @@ function sections(sub, deadLetters) {
   const bars = element("div", { class: "bars" });
   const stages = element("ul", { class: "list" });
   const partitions = element("ul", { class: "tiles" });
-  const legend = element("p", { class: "muted" });
+  const legend = element("p", { class: "muted note" });
   const rows = rowsOf(sub).filter((row) => row.kind !== "key by");
   const title = (text) => element("h3", {}, text);
   const nodes = [
@@ -165,7 +165,7 @@ const tile = () => element("li", {}, element("span", { class: "tile-number" }), 
 function updateTile(node, each) {
   const [number, owner, lag] = node.children;
   setText(number, each.number);
-  setText(owner, each.where === "here" ? each.owner.replace("worker ", "w") : each.owner);
+  setText(owner, each.where === "here" ? each.owner.replace("worker ", "w") : each.where === "nowhere" ? "–" : each.owner);
   setText(lag, each.lag === undefined ? "" : count(each.lag));
   setClass(node, "bad", each.where === "nowhere");
   setClass(node, "warn", each.where !== "nowhere" && each.lag > 1000);
