@@ -7,6 +7,9 @@ LOCKED := -m pip install --quiet --disable-pip-version-check --require-hashes
 # What works on the project and is no part of it, each in an environment of its own.
 TOOLS := build/tools
 SBOM_TOOL := build/sbom-tool
+# What looks for pages that somebody cannot read or use.
+AXE := 4.14.1
+AXE_SHA256 := e6b0ce02b84d892e2e33e403485e7f3d6c29e2be6df65daf44d89ba564139745
 # Tests are handed to several processes one at a time, the slow ones first. A test that hangs ends its process, and
 # the others go on; handed out by files, it would be given to the next one.
 SIDE_BY_SIDE := --numprocesses=auto --dist=load --maxschedchunk=1 --durations=20
@@ -32,7 +35,9 @@ test: $(INSTALLED_DEV) ## every test this machine can run, on a real Kafka (ARGS
 console-test: $(INSTALLED_DEV) ## the console in a browser (Chromium, from apt; Playwright and axe-core are fetched)
 	@$(PYTHON_IN_VENV) $(LOCKED) -r requirements/browser.txt
 	@mkdir -p build/console
-	@cd build/console && npm pack --silent axe-core@4 >/dev/null && tar xzf axe-core-*.tgz package/axe.min.js
+	@cd build/console && npm pack --silent axe-core@$(AXE) >/dev/null \
+		&& echo "$(AXE_SHA256)  axe-core-$(AXE).tgz" | sha256sum --check --quiet \
+		&& tar xzf axe-core-$(AXE).tgz package/axe.min.js
 	$(PYTHON_IN_VENV) -m pytest -n0 tests/console $(ARGS)
 
 containers: $(INSTALLED_DEV) ## the tests in containers alone: Docker, or root on a Debian, which installs it

@@ -46,5 +46,5 @@ def test_a_service_shows_itself_and_what_it_keeps(chromium, opened, running):
     page.get_by_role("button", name="Look up").click()
     page.locator("#state-value", has_text='"amount"').wait_for()
     assert page.evaluate("window.executed") is None
-    service.kill_worker(Random(1))
+    service.kill_worker(Random(1))  # noqa: S311 - repeatable, not secret
     page.locator("#events li", has_text="worker").first.wait_for()
