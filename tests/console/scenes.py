@@ -103,7 +103,7 @@ class Scene:
             done = 1000 + max(0, math.floor(seconds * (9 + at) + 60 * math.sin(seconds / 45 + at)))
             for number in numbers:
                 values.count(metrics.RECORDS_PROCESSED, done, sub.name, number)
-                lag = self.plan.behind * seconds if at == 1 else (number + self.turn) % 3
+                lag = self.plan.behind * seconds if at == 1 else (number * 7 + self.turn * self.turn) % 11 % 4
                 values.set(metrics.CONSUMER_LAG, round(lag), sub.name, sub.input.topic, number)
             self._observe(values, sub.name, seconds)
             values.set(metrics.ASSIGNED_PARTITIONS, len(numbers), sub.name)

@@ -1,7 +1,7 @@
 // The console: asks once a second what is going on, and shows it. While nobody looks, it asks less.
 
 import { Chart, sparkline } from "./charts.js";
-import { Graph, rowsOf } from "./graph.js";
+import { Graph } from "./graph.js";
 import { History } from "./history.js";
 import { Panel } from "./panel.js";
 import { byId, clock, count, duration, element, indented, keep, plural, rate, seconds, setClass, setText, time } from "./shown.js";
@@ -21,6 +21,8 @@ let instancesAsked = 0;
 let lostSince = null;
 let answeredAt = null;
 let waiting = null;
+let turns = 0;
+let started = null;
 
 const charts = {
   rate: new Chart(byId("chart-rate"), "Records a second", (value) => count(value), [{ of: (each) => each.rate, style: "strong" }]),
@@ -62,20 +64,33 @@ async function askJson(path) {
   return answer.json();
 }
 
+/** Ask, show, and come back in a second; a turn that is begun meanwhile takes the place of this one. */
 async function turn() {
+  const mine = (turns += 1);
+  const raw = await newest();
+  if (mine !== turns) return;
+  waiting = setTimeout(turn, document.hidden ? HIDDEN_EVERY_MS : EVERY_MS);
+  if (raw === null) return;
+  found();
+  history.add(raw, sources());
+  show();
+  askForInstances();
+}
+
+/** The newest snapshot, and before it the topology where that may be another one; null, which is told, if there is none. */
+async function newest() {
   try {
     const raw = await askJson("console/snapshot");
-    const isAnew = topology === null || raw.identity.started_ms !== history.now?.raw.identity.started_ms;
-    if (isAnew) useTopology(await askJson("topology?format=json"));
-    history.add(raw, sources());
-    found();
-    show();
-    if (!panel.node.hidden || Date.now() - instancesAsked > INSTANCES_EVERY_MS) askForInstances();
+    if (raw.identity.started_ms !== started) {
+      useTopology(await askJson("topology?format=json"));
+      started = raw.identity.started_ms;
+    }
+    return raw;
   } catch (error) {
     if (error instanceof Refused) askForToken(error);
     else lost();
+    return null;
   }
-  waiting = setTimeout(turn, document.hidden ? HIDDEN_EVERY_MS : EVERY_MS);
 }
 
 function askForInstances() {
@@ -94,6 +109,7 @@ function useTopology(found) {
   const isSame = topology !== null && JSON.stringify(topology) === JSON.stringify(found);
   topology = found;
   if (isSame) return;
+  panel.close();
   graph?.remove();
   graph = new Graph(byId("graph"), topology, openPanel);
   const stages = topology.sub_topologies.flatMap((sub) => sub.stores).filter((store) => store.stage);
@@ -176,7 +192,7 @@ function stateOf(name) {
   const stuck = loops.find((loop) => loop.uncommitted_since !== null);
   const down = raw.workers.filter((worker) => !worker.alive).map((worker) => worker.index);
   const restoring = loops.reduce((all, loop) => all + loop.restoring, 0);
-  const failed = sub && history.moments.length > 1 ? history.failedOf(rowsOf(sub).map((row) => row.name), 300) : 0;
+  const failed = sub && history.moments.length > 1 ? history.failedIn(sub, 300) : 0;
   const bad = [
     stopped && stopped.problem,
     stuck && `nothing could be committed since ${clock(stuck.uncommitted_since)}`,
@@ -328,7 +344,7 @@ function showSubs() {
     setText(speed, count(history.rateOf(row.name)));
     setText(lag, count(row.lag));
     setText(p99, latency ? seconds(latency[2]) : "–");
-    setText(failed, row.sub ? count(history.failedOf(rowsOf(row.sub).map((each) => each.name))) : "–");
+    setText(failed, row.sub ? count(history.failedIn(row.sub)) : "–");
     for (const level of ["good", "warn", "bad"]) setClass(tr, level, row.state.level === level);
     setText(tr.querySelector(".why"), row.state.level === "good" ? "" : row.state.text);
     spark.firstChild.update(history.series, (point) => point.subs.get(row.name)?.rate ?? null);
@@ -346,7 +362,6 @@ function makeRow(row) {
 
 function showWorkers() {
   const { workers } = history.now.raw;
-  if (!workers.length) byId("workers").replaceChildren();
   keep(byId("workers"), workers, (each) => each.index, (each) => element("li", {}, element("p", { class: "item-name" }, element("span", { class: "dot", "aria-hidden": "true" }), `Worker ${each.index}`), element("p", { class: "muted" })), (li, each) => {
     const level = !each.alive ? "bad" : !each.ready || each.answer_age > 2 ? "warn" : "good";
     for (const name of ["good", "warn", "bad"]) setClass(li, name, name === level);

@@ -57,23 +57,38 @@ export function rowsOf(sub) {
   return [...stages, ...keys];
 }
 
-/** How far each node is from a source: edges that lead back do not count. */
+/** The nodes by how far they are from a source; an edge that leads back to where it came from does not count. */
 export function layers(nodes, edges) {
+  const ahead = forward(nodes, edges);
   const into = new Map(nodes.map((node) => [node.id, []]));
-  for (const edge of edges) into.get(edge.to).push(edge.from);
+  for (const edge of ahead) into.get(edge.to).push(edge.from);
   const depth = new Map();
-  const depthOf = (id, open) => {
-    if (depth.has(id)) return depth.get(id);
-    if (open.has(id)) return -1;
-    open.add(id);
-    const found = Math.max(-1, ...into.get(id).map((from) => depthOf(from, open))) + 1;
-    open.delete(id);
-    depth.set(id, found);
-    return found;
+  const depthOf = (id) => {
+    if (!depth.has(id)) depth.set(id, Math.max(-1, ...into.get(id).map(depthOf)) + 1);
+    return depth.get(id);
   };
   const rows = [];
-  for (const node of nodes) (rows[depthOf(node.id, new Set())] ??= []).push(node);
-  return order(rows.filter(Boolean), into, edges);
+  for (const node of nodes) (rows[depthOf(node.id)] ??= []).push(node);
+  return order(rows, into, ahead);
+}
+
+/** The edges without those that close a circle, as a topic does that its own application reads. */
+function forward(nodes, edges) {
+  const written = new Set(edges.map((edge) => edge.to));
+  const [open, done, found] = [new Set(), new Set(), []];
+  const visit = (id) => {
+    if (done.has(id)) return;
+    done.add(id);
+    open.add(id);
+    for (const edge of edges) {
+      if (edge.from !== id || open.has(edge.to)) continue;
+      found.push(edge);
+      visit(edge.to);
+    }
+    open.delete(id);
+  };
+  for (const node of [...nodes].sort((one, other) => written.has(one.id) - written.has(other.id))) visit(node.id);
+  return found;
 }
 
 /** Put what is connected at the same height, so that fewer edges cross. */

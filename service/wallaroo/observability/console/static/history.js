@@ -100,6 +100,12 @@ export class History {
     }));
   }
 
+  /** What failed in a sub-topology: in its stages, its encoders and keys, and what it could not decode, told by its input. */
+  failedIn(sub, seconds = null) {
+    const input = [...this.now.stages.keys()].filter((name) => slug(name) === sub.name);
+    return this.failedOf([...new Set([...sub.stages.map((each) => each.name), ...sub.writes.map((each) => each.by), ...input])], seconds);
+  }
+
   /** Failures of the last minutes: stage, class of the error, and how many. */
   get recentFailures() {
     const before = this.#ago(FAILED_RECENTLY_SECONDS);
@@ -206,6 +212,9 @@ export class History {
     }
   }
 }
+
+/** A name as the cluster has it. */
+const slug = (name) => name.toLowerCase().replace(/[^a-z0-9]+/g, "-").replace(/^-+|-+$/g, "");
 
 // What changes each second in a sentence that stays the same.
 const withoutNumbers = (reason) => reason.replace(/\d+/g, "#");

@@ -56,7 +56,7 @@ function sections(sub, deadLetters) {
   return { nodes, update: (history, name, state, owners) => {
     setText(verdict, state.text);
     for (const level of ["good", "warn", "bad"]) setClass(verdict, `${level}-text`, state.level === level);
-    keep(facts, factsOf(history, name, rows), (each) => each.name, fact, (node, each) => setText(node.lastChild, each.value));
+    keep(facts, factsOf(history, name, sub), (each) => each.name, fact, (node, each) => setText(node.lastChild, each.value));
     keep(bars, histogramsOf(history, name), (each) => each.title, histogram, updateHistogram);
     keep(stages, rows.map((row) => stageOf(history, row)), (each) => each.name, stage, updateStage);
     const shown = partitionsOf(history, name, owners);
@@ -65,14 +65,14 @@ function sections(sub, deadLetters) {
   } };
 }
 
-function factsOf(history, name, rows) {
+function factsOf(history, name, of) {
   const sub = history.now.subs.get(name) ?? {};
   const behind = history.behindOf(name);
   const aborted = sub.commits?.aborted ?? 0;
   return [
     { name: "Records/s", value: rate(history.rateOf(name)) },
     { name: "Lag", value: count(history.lagOf(name)) },
-    { name: "Failed", value: count(history.failedOf(rows.map((row) => row.name))) },
+    { name: "Failed", value: count(history.failedIn(of)) },
     { name: "Commits aborted", value: count(aborted) },
     { name: "Rebalances", value: count(sub.rebalances ?? 0) },
     ...(behind === null ? [] : [{ name: "Watermark behind", value: seconds(behind) }]),
