@@ -111,6 +111,34 @@ def test_an_instance_that_says_where_it_is_is_asked_for_its_keys(scenario):
     assert set(nobody) == {404}
 
 
+def test_the_console_knows_every_partition_with_its_owner_in_all_instances(scenario):
+    one = scenario.launch(instance="i1")
+    two = scenario.launch(instance="i2", advertised_http="http://127.0.0.1:1/i2")
+    both_own_partitions([one, two])
+    scenario.send([transaction(user, 10) for user in USERS])
+    scenario.settle()
+    wait_until(lambda: {*owned(one).values()} == {"i1", "i2"} and len(owned(one)) == PARTITIONS)
+    here = {each["name"]: each for each in one.get_json("/console/instances")["instances"]}
+    assert (here["i1"]["is_this"], here["i1"]["url"]) == (True, "")
+    assert (here["i2"]["is_this"], here["i2"]["url"]) == (False, "http://127.0.0.1:1/i2")
+    assert owned(two) == owned(one)
+    subs = {each["name"]: each for each in one.get_json("/console/snapshot")["sub_topologies"]}
+    mine = {each["number"] for each in subs["extract-user"]["partitions"] if each["worker"] == "0"}
+    assert mine == {number for number, instance in owned(one).items() if instance == "i1"}
+
+
+def owned(service):
+    """Who owns each partition of a sub-topology, as the console of one instance knows it."""
+    instances = service.get_json("/console/instances")["instances"]
+    return {
+        number: each["name"]
+        for each in instances
+        for own in each["owns"]
+        if own["sub_topology"] == "extract-user"
+        for number in own["partitions"]
+    }
+
+
 def test_a_state_is_never_denied_while_its_partition_moves(scenario, rng):
     first = scenario.start(instance="i1", workers=2)
     scenario.send([transaction(user, 10) for user in USERS])

@@ -89,6 +89,16 @@ def test_the_package_says_its_version_and_where_it_is(wallaroo, installed):
     assert (version, Path(file).is_relative_to(installed.parent)) == (VERSION, True)
 
 
+def test_the_console_is_in_it(wallaroo):
+    code = """
+from importlib.resources import files
+print(*sorted(each.name for each in (files("wallaroo.observability.console") / "static").iterdir()))
+"""
+    found = wallaroo("-c", code, command=("python",)).stdout.split()
+    static = ROOT / "service" / "wallaroo" / "observability" / "console" / "static"
+    assert found == sorted(each.name for each in static.iterdir())
+
+
 def test_who_does_not_ask_for_the_version_does_not_wait_for_it(wallaroo):
     code = "import sys, wallaroo; print('importlib.metadata' in sys.modules)"
     assert wallaroo("-c", code, command=("python",)).stdout == "False\n"
