@@ -25,7 +25,7 @@ let turns = 0;
 let started = null;
 
 const charts = {
-  rate: new Chart(byId("chart-rate"), "Records a second", (value) => count(value), [{ of: (each) => each.rate, style: "strong" }]),
+  rate: new Chart(byId("chart-rate"), "Records/s", (value) => count(value), [{ of: (each) => each.rate, style: "strong" }]),
   lag: new Chart(byId("chart-lag"), "Lag", (value) => count(value), [{ of: (each) => each.lag, style: "strong" }]),
   latency: new Chart(byId("chart-latency"), "Latency, p99", (value) => seconds(value), [
     { of: (each) => each.slowest?.latency[0] ?? null, style: "faint" },
@@ -247,7 +247,7 @@ function notes() {
   const behind = topology.sub_topologies.filter((sub) => history.isFallingBehind(sub.name));
   return [
     ...behind.map((sub) => ({ what: `${sub.name} falls behind`, advice: `its lag is ${count(history.lagOf(sub.name))} and grows`, at: null })),
-    ...(isNew ? failures : []).map((each) => ({ what: `${plural(each.n, "dead letter")} of stage ${each.stage}`, advice: `by ${each.error}; see ${topology.dead_letters}`, at: null })),
+    ...(isNew ? failures : []).map((each) => ({ what: `${plural(each.n, "dead letter")} of stage ${each.stage}`, advice: `by ${each.error}; wallaroo dead-letters list shows them`, at: null })),
   ];
 }
 
@@ -408,7 +408,7 @@ function showLetters() {
     ...Object.entries(stage.dead_letters ?? {}).map(([why, n]) => ({ stage: stage.name, why, n })),
     ...Object.entries(stage.dropped ?? {}).map(([why, n]) => ({ stage: stage.name, why: `dropped: ${why}`, n })),
   ]).filter((each) => each.n > 0).sort((a, b) => b.n - a.n);
-  setText(byId("letters-topic"), rows.length ? `Since the start of each worker; they are in ${topology.dead_letters}.` : `None since the start of the workers. They would be in ${topology.dead_letters}.`);
+  setText(byId("letters-topic"), rows.length ? `Since the start of each worker. wallaroo dead-letters list shows them, and replay sends them once more (${topology.dead_letters}).` : `None since the start of the workers. They would be in ${topology.dead_letters}.`);
   keep(byId("letters"), rows, (each) => `${each.stage} ${each.why}`, (each) => element("li", { class: "pair" }, element("span", { class: "item-name" }, each.stage, element("span", { class: "muted block" }, each.why)), element("span", { class: "number" })), (li, each) => setText(li.lastChild, count(each.n)));
 }
 
