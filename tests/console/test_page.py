@@ -1,13 +1,12 @@
 """The console in a browser, fed with moments that a test chooses."""
 
 import pytest
-from starlette.responses import JSONResponse
 
 from tests.console import many, shop
 from tests.console.conftest import ROOT, served
 from tests.console.scenes import Plan, Scene
-from wallaroo.observability.console import files
 from wallaroo.observability.http import build_app
+from wallaroo.observability.token import Access, Token
 
 PICTURES = ROOT / "build" / "console"
 TROUBLE = Plan(seconds_a_turn=5, dead_worker=1, restoring=2, failing="count 2", behind=90)
@@ -142,28 +141,17 @@ def test_a_service_that_does_not_answer_is_told_with_the_time_and_asked_again(op
     opened.complaints.clear()
 
 
-def guarded(app, token):
-    """The pages behind a token, but for the files of the console."""
-
-    async def checked(scope, receive, send):
-        given = dict(scope["headers"]).get(b"authorization", b"")
-        is_open = scope["path"] in files.PATHS or given == b"Bearer " + token
-        answer = app if is_open else JSONResponse({"error": "send the token"}, 401)
-        await answer(scope, receive, send)
-
-    return checked
-
-
 def test_a_service_with_a_token_asks_for_it_and_the_tab_keeps_it(opened):
-    with served(guarded(build_app(scene(shop, Plan(partitions=4)).sources()), b"open sesame")) as url:
+    access = Access(Token("open sesame", lambda: 0), is_local=False)
+    with served(build_app(scene(shop, Plan(partitions=4)).sources(), access)) as url:
         page = opened(url)
         asked = []
         page.on("request", lambda request: asked.append(request.url))
-        wait_for(page, "#token-reason", "send the token")
+        wait_for(page, "#token-reason", "send the token of the setting http_token")
         assert page.locator("#content").is_hidden()
         page.locator("#token").fill("wrong")
         page.keyboard.press("Enter")
-        wait_for(page, "#token-reason", "send the token")
+        wait_for(page, "#token-reason", "that is not the token")
         page.locator("#token").fill("open sesame")
         page.keyboard.press("Enter")
         wait_for(page, "#verdict-title", "All is well")

@@ -15,8 +15,18 @@ from wallaroo.observability.server import HttpServer
 from wallaroo.observability.token import SIGNATURE, Access, Token
 
 SECRET = "0123456789abcdef-token"  # noqa: S105 - of these tests
-OPEN = ("/healthz", "/readyz", "/metrics")
-GUARDED = ("/", "/topology", "/state/add/rex", "/state/add/rex?own=1", "/nothing", "//metrics", "/metrics/")
+OPEN = ("/healthz", "/readyz", "/metrics", "/", "/console/console.js", "/console/console.css")
+GUARDED = (
+    "/console/snapshot",
+    "/console/instances",
+    "/console/",
+    "/topology",
+    "/state/add/rex",
+    "/state/add/rex?own=1",
+    "/nothing",
+    "/nothing//metrics",
+    "/metrics/",
+)
 FOUND = StateFound(1, 0, {"total": 5}, "i2")
 PAGES = PageSources(
     metrics=lambda _: ("text/plain", b""),
@@ -44,7 +54,7 @@ def get(path, access, *authorization, method="GET"):
 
 
 @pytest.mark.parametrize("path", OPEN)
-def test_what_watches_over_the_service_needs_no_token(path):
+def test_what_watches_over_the_service_and_the_files_of_the_console_need_no_token(path):
     assert get(path, Access(token(), is_local=False)).status_code == 200
     assert get(path, Access(None, is_local=False)).status_code == 200
 
@@ -203,7 +213,13 @@ def test_a_signed_question_opens_the_page_that_it_names_and_no_other():
     access = Access(token(), False, "http://h:1")
     header = token().question("http://h:1", "/state/add/rex?own=1").header
     assert get("/state/add/rex?own=1", access, header).status_code == 200
-    for page in ("/state/add/rex", "/state/add/rexi?own=1", "/state/add/rex?own=2", "/", "/topology"):
+    for page in (
+        "/state/add/rex",
+        "/state/add/rexi?own=1",
+        "/state/add/rex?own=2",
+        "/console/snapshot",
+        "/topology",
+    ):
         assert get(page, access, header).status_code == 401
 
 
