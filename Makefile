@@ -17,7 +17,7 @@ SIDE_BY_SIDE := --numprocesses=auto --dist=load --maxschedchunk=1 --durations=20
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test console-test containers lint schemas reference check bench kafka kafka-stop fuzz faults faults-long \
+.PHONY: help setup demo test console-test console-tools containers lint schemas reference check bench kafka kafka-stop fuzz faults faults-long \
 	faults-short simulate lock audit sbom wheel image pin-image
 
 help: ## this list
@@ -32,13 +32,15 @@ test: $(INSTALLED_DEV) ## every test this machine can run, on a real Kafka (ARGS
 	$(PYTHON_IN_VENV) -m pytest --ignore=tests/containers $(SIDE_BY_SIDE) $(ARGS)
 	@if [ -z "$(ARGS)" ] && docker info >/dev/null 2>&1; then $(MAKE) containers; fi
 
-console-test: $(INSTALLED_DEV) ## the console in a browser (Chromium, from apt; Playwright and axe-core are fetched)
+console-test: console-tools ## the console in a browser (Chromium, from apt; Playwright and axe-core are fetched)
+	$(PYTHON_IN_VENV) -m pytest -n0 tests/console $(ARGS)
+
+console-tools: $(INSTALLED_DEV)
 	@$(PYTHON_IN_VENV) $(LOCKED) -r requirements/browser.txt
 	@mkdir -p build/console
 	@cd build/console && npm pack --silent axe-core@$(AXE) >/dev/null \
 		&& echo "$(AXE_SHA256)  axe-core-$(AXE).tgz" | sha256sum --check --quiet \
 		&& tar xzf axe-core-$(AXE).tgz package/axe.min.js
-	$(PYTHON_IN_VENV) -m pytest -n0 tests/console $(ARGS)
 
 containers: $(INSTALLED_DEV) ## the tests in containers alone: Docker, or root on a Debian, which installs it
 	scripts/docker/with-daemon.sh $(PYTHON_IN_VENV) -m pytest tests/containers $(ARGS)
