@@ -96,7 +96,14 @@ def test_sigterm_ends_the_service_cleanly_and_it_comes_back(stack, traffic):
     traffic.check()
 
 
-@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics", "/topology"])
-def test_the_pages_of_the_service_can_be_read_on_this_machine(stack, path):
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])
+def test_the_open_pages_of_the_service_can_be_read_on_this_machine(stack, path):
     status, body = stack.page(stack.container("service"), path)
     assert (status, bool(body)) == (200, True)
+
+
+@pytest.mark.parametrize("path", ["/topology", "/state/check-transaction-total/rex"])
+def test_pages_of_a_container_that_has_no_token_say_which_setting_gives_it_one(stack, path):
+    status, body = stack.page(stack.container("service"), path)
+    assert status == 403
+    assert "WALLAROO_HTTP_TOKEN" in body
