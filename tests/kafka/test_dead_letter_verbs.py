@@ -289,5 +289,5 @@ def test_while_kafka_is_away_a_verb_says_so_within_ten_seconds(verb, capfd):
     assert main([first, *word, "tests.kafka.apps", *options, *topics]) == 2
     assert time.monotonic() - began < 10
     said = capfd.readouterr().err
-    assert said.startswith("wallaroo: Kafka at 127.0.0.1:9 does not answer")
+    assert said.startswith("wallaroo: Kafka cannot be reached at 127.0.0.1:9: ")
     assert said.count("\n") == 1

@@ -89,8 +89,8 @@ def _refusal(settings: Settings, error: KafkaException) -> KafkaSetupError:
     if not may_pass(error.args[0]):
         return KafkaSetupError(f"Kafka at {servers} refuses: {reason}; see the broker's log")
     troubles = OWN_CONNECTIONS.troubles(time.monotonic())
-    cause = f"; {troubles[0].text}" if troubles else ""
-    return KafkaSetupError(f"Kafka cannot be reached at {servers}: {reason}; see bootstrap_servers{cause}")
+    advice = troubles[0].text if troubles else "see bootstrap_servers, and whether the brokers run"
+    return KafkaSetupError(f"Kafka cannot be reached at {servers}: {reason}; {advice}")
 
 
 def topics_of(admin: AdminClient) -> dict[str, int]:
