@@ -58,8 +58,8 @@ def test_a_refused_start_shows_no_secret(name, way, tmp_path):
 
 
 def test_describe_shows_no_secret():
-    options = [word for name, value in SECRETS.items() for word in ("--kafka", f"{name}={value}")]
-    ended = run(*options, verb="describe")
+    variables = {f"WALLAROO_KAFKA__{name.upper().replace('.', '_')}": SECRETS[name] for name in SECRETS}
+    ended = run(environment=variables, verb="describe")
     assert ended.returncode == 0
     assert "s3cret" not in ended.stdout + ended.stderr
 

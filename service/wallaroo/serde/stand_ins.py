@@ -190,11 +190,14 @@ def _noting(kind: type) -> Callable[[Any, Any], None]:
     listed = listed_fields(kind)
 
     def note(stand_in: Any, state: Any) -> None:
-        stand_in.is_filled = True
         if type(state) is tuple and len(state) == 2 and type(state[1]) is dict:  # noqa: PLR2004 - what pickle makes
             for name, held in state[1].items():
                 setattr(stand_in, name, held)
+            stand_in.is_filled = True
         elif type(state) is dict:
+            # What is given to an object may be a method that pickle calls: then the stand-in refuses it.
+            stand_in.__dict__.update(state)
+            stand_in.is_filled = True
             names = tuple(state)
             if names in known:
                 return
@@ -202,6 +205,7 @@ def _noting(kind: type) -> Callable[[Any, Any], None]:
                 known.add(names)
             return
         elif type(state) is list:
+            stand_in.is_filled = True
             misfits.found = misfits.found or listed is None or len(listed) != len(state)
             return
         else:
