@@ -129,13 +129,14 @@ def _shown(found: ApplicationStatus, urls: Iterable[str]) -> RenderableType:
     ]
     partitions = [row for group in found.groups for row in _partition_rows(group)]
     parts: list[RenderableType] = [table(_GROUPS, map(_group_row, found.groups), found.application_id)]
-    parts.append(table(_MEMBERS, members) if members else Text("no members\n"))
-    if partitions:
-        parts.append(table(_PARTITIONS, partitions))
+    # What is long comes last: a watch cuts it off where the terminal ends.
     parts += [Text(f"{group.group}: {group.problem}") for group in found.groups if group.problem]
     parts += [Text(f"missing topic: {name}") for name in found.missing_topics]
     parts.append(Text(f"dead letters in {found.dead_letters_topic}: {found.dead_letters:,}"))
     parts += [Text(f"{url}: {'; '.join(ask_progress(url, _URL_SECONDS))}") for url in urls]
+    parts.append(table(_MEMBERS, members) if members else Text("no members\n"))
+    if partitions:
+        parts.append(table(_PARTITIONS, partitions))
     return Group(*parts)
 
 
