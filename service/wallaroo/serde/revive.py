@@ -101,6 +101,8 @@ def slots_in(kind: type) -> frozenset[str]:
     return frozenset(
         name
         for parent in kind.__mro__
+        # A complex number, too, has such members, which cannot be set.
+        if "__slots__" in vars(parent)
         for name, member in vars(parent).items()
         if type(member) is MemberDescriptorType and inspect.getattr_static(kind, name) is member
     )

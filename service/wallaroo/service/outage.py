@@ -13,6 +13,8 @@ from wallaroo.kafka.connections import Trouble, worst
 _SILENT_SECONDS = 3.0
 # What is over for a moment only is not over.
 _OVER_SECONDS = 2.0
+# Clients come back one after the other, and workers report once a second.
+_COMING_BACK_SECONDS = 5.0
 _UNKNOWN = Trouble("", "no answer", "look at the brokers and the network; see bootstrap_servers", 0.0)
 
 
@@ -54,6 +56,8 @@ class Outages:
         self._cluster = cluster
         self._outage: _Outage | None = None
         self._brokers: dict[str, _Outage] = {}
+        # When the last outage of the cluster was over.
+        self._back = -_COMING_BACK_SECONDS
 
     @property
     def is_open(self) -> bool:
@@ -74,7 +78,7 @@ class Outages:
         if found is None:
             if before is None or not _is_over(before, now):
                 return []
-            self._outage = None
+            self._outage, self._back = None, now
             return [_end("Kafka can be reached again", before, now)]
         if before is None:
             self._outage = found
@@ -100,8 +104,9 @@ class Outages:
         return _Outage(who, cause, brokers, now - ago, now_ms - round(ago * 1000))
 
     def _update_brokers(self, seen: Seen, now: float, now_ms: int) -> list[Event]:
-        if self._outage is not None or seen.silent_seconds >= 1:
-            # It is all of them, or will be.
+        is_coming_back = now - self._back < _COMING_BACK_SECONDS
+        if self._outage is not None or seen.silent_seconds >= 1 or is_coming_back:
+            # It is all of them, or will be, or was.
             self._brokers.clear()
             return []
         troubles = [trouble for each in seen.troubles.values() for trouble in each]

@@ -84,3 +84,21 @@ def test_one_broker_of_several_is_said_too_and_does_not_count_against_readiness(
 
 def test_a_broker_that_restarts_quickly_is_not_worth_a_line(names):
     assert names(Seen(0.0, {"worker 0": [AWAY]}), QUIET, QUIET) == []
+
+
+LASTING = Trouble("kafka:9092", "Connect failed: Connection refused", "see bootstrap_servers", 12.0)
+
+
+def test_a_client_that_comes_back_later_than_the_others_is_not_another_outage(names):
+    away = [silent(3 + second, worker=[LASTING]) for second in range(10)]
+    late = [silent(0, worker=[LASTING])] * 5
+    assert names(*away, *late, *[QUIET] * 9) == ["Kafka cannot be reached", "Kafka can be reached again"]
+
+
+def test_a_broker_that_stays_away_after_an_outage_is_said(names):
+    away = [silent(3 + second, worker=[LASTING]) for second in range(10)]
+    assert names(*away, *[silent(0, worker=[LASTING])] * 20) == [
+        "Kafka cannot be reached",
+        "Kafka can be reached again",
+        "a broker cannot be reached",
+    ]
