@@ -97,13 +97,12 @@ def is_generated(method: Any) -> bool:
 
 
 def slots_in(kind: type) -> frozenset[str]:
-    """The names of the slots of a class that can be reached."""
+    """The names of the slots of a class that can be reached; members of a complex number cannot be set."""
+    slotted = (vars(parent) for parent in kind.__mro__ if "__slots__" in vars(parent))
     return frozenset(
         name
-        for parent in kind.__mro__
-        # A complex number, too, has such members, which cannot be set.
-        if "__slots__" in vars(parent)
-        for name, member in vars(parent).items()
+        for members in slotted
+        for name, member in members.items()
         if type(member) is MemberDescriptorType and inspect.getattr_static(kind, name) is member
     )
 
@@ -181,7 +180,7 @@ class Fields:
 
     def _fill_new(self, made: Any, attributes: dict[str, Any]) -> None:
         """`fill`, where what is stored has to be all that the object is."""
-        if not self.has_dict and not self.slots and attributes and self.kind.__basicsize__ > _EMPTY_BYTES:
+        if not self.has_dict and not self.slots and attributes and self.kind.__basicsize__ > object.__basicsize__:
             raise StoredValueError(
                 f"a {self.kind.__qualname__} cannot be made of fields: {sorted(attributes)}"
             )
@@ -399,4 +398,3 @@ def _methods(kind: type) -> frozenset[str]:
 
 
 _NOTHING = object()
-_EMPTY_BYTES = object.__basicsize__
