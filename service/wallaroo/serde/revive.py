@@ -180,7 +180,7 @@ class Fields:
 
     def _fill_new(self, made: Any, attributes: dict[str, Any]) -> None:
         """`fill`, where what is stored has to be all that the object is."""
-        if not self.has_dict and not self.slots and attributes and self.kind.__basicsize__ > object.__basicsize__:
+        if not self.has_dict and not self.slots and attributes and self.kind.__basicsize__ > _EMPTY_BYTES:
             raise StoredValueError(
                 f"a {self.kind.__qualname__} cannot be made of fields: {sorted(attributes)}"
             )
@@ -397,4 +397,4 @@ def _methods(kind: type) -> frozenset[str]:
     return frozenset(name for name in names if isinstance(inspect.getattr_static(kind, name), kinds))
 
 
-_NOTHING = object()
+_NOTHING, _EMPTY_BYTES = object(), object.__basicsize__
