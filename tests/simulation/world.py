@@ -16,7 +16,8 @@ from wallaroo.testing.topology_lookup import partition_counts
 # At which call Kafka refuses a transaction: mostly at none.
 _REFUSED_AT = ("", "", "", "", "", "offsets", "flush", "commit")
 _MOST_ROUNDS = 80
-_CLOSINGS = 3
+# How often the clock moves on for windows that are open: one behind a hop whose clock was kept needs four.
+_CLOSINGS = 8
 _settings = lru_cache(maxsize=None)(lambda every: new_settings(commit_every=every))
 
 
