@@ -59,3 +59,12 @@ def test_a_topic_that_there_is_not_is_named(verb, on, application_id, payments, 
     file = [payments] if verb == "produce" else []
     assert main([verb, *file, "--topic", application_id, *on]) == 2
     assert f"there is no topic {application_id!r}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("verb", ["produce", "receive"])
+def test_a_broker_that_is_away_is_told_in_one_line(verb, payments, capfd):
+    file = [payments] if verb == "produce" else []
+    assert main([verb, *file, "--topic", "t", "--bootstrap-servers", "127.0.0.1:9"]) == 2
+    said = capfd.readouterr().err
+    assert said.startswith("wallaroo: Kafka cannot be reached at 127.0.0.1:9: ")
+    assert said.count("\n") == 1

@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterable, Iterator
 from enum import StrEnum
 from typing import Any, BinaryIO
 
-from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, KafkaException, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, TopicPartition
 
+from wallaroo.admin.cluster import answered
 from wallaroo.clock import Clock
 from wallaroo.errors import KafkaSetupError, SettingsError
 from wallaroo.kafka.clients import ingest_producer, restore_consumer
@@ -17,8 +18,9 @@ from wallaroo.kafka.errors import Event, classify_event
 from wallaroo.settings import Settings
 
 HEADER_BYTES = 4
-_REQUEST_SECONDS = 10.0
+_REQUEST_SECONDS = 5.0
 _POLL_SECONDS = 0.1
+_FLUSH_SECONDS = 30.0
 
 
 class Framing(StrEnum):
@@ -80,7 +82,7 @@ def produce(settings: Settings, topic: str, records: Iterable[bytes], key_field:
     """
     failures: list[Any] = []
     producer = ingest_producer(settings, "wallaroo-produce", failures)
-    _partitions(producer, topic)
+    _partitions(settings, producer, topic)
     sent = 0
     for record in records:
         key = None if key_field is None else key_of(record, key_field)
@@ -93,7 +95,7 @@ def produce(settings: Settings, topic: str, records: Iterable[bytes], key_field:
         producer.poll(0)
         sent += 1
         _check(failures, topic)
-    left = producer.flush(_REQUEST_SECONDS * 3)
+    left = producer.flush(_FLUSH_SECONDS)
     _check(failures, topic)
     if left:
         raise KafkaSetupError(f"{left} records for {topic!r} are not confirmed; are the brokers there?")
@@ -107,7 +109,7 @@ def receive(settings: Settings, topic: str, *, new: bool, until_end: bool) -> It
     """
     consumer = restore_consumer(settings, "wallaroo-receive")
     try:
-        open_ends = set(_partitions(consumer, topic))
+        open_ends = set(_partitions(settings, consumer, topic))
         begin = OFFSET_END if new else OFFSET_BEGINNING
         consumer.assign([TopicPartition(topic, number, begin) for number in open_ends])
         while open_ends or not until_end:
@@ -122,11 +124,9 @@ def receive(settings: Settings, topic: str, *, new: bool, until_end: bool) -> It
         consumer.close()
 
 
-def _partitions(client: Any, topic: str) -> list[int]:
-    try:
+def _partitions(settings: Settings, client: Any, topic: str) -> list[int]:
+    with answered(settings):
         found = client.list_topics(topic, _REQUEST_SECONDS).topics[topic]
-    except KafkaException as error:
-        raise KafkaSetupError(f"the brokers cannot be reached: {error.args[0].str()}") from error
     if found.error is not None:
         raise KafkaSetupError(f"there is no topic {topic!r}: {found.error.str()}; create it first")
     return list(found.partitions)
