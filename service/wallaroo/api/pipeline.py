@@ -124,6 +124,8 @@ class Application:
     pipeline: Pipeline
     # The module whose application_setup has made it: a service is given its name, a driver is not.
     module: str | None = field(default=None, compare=False, repr=False)
+    # What that one was given; None if it was no list of texts.
+    args: list[str] | None = field(default=None, compare=False, repr=False)
 
 
 def source(name: str, source_config: SourceConfig) -> Pipeline:
@@ -168,11 +170,20 @@ def build_application(app_name: str, pipeline: Pipeline) -> Application:
             f"application {app_name!r}: An application must end with to_sink/s; "
             f"add .to_sink(...) to {misuse.location(pipeline)}"
         )
-    return Application(app_name, pipeline, _module_of_setup())
+    return Application(app_name, pipeline, *_setup())
 
 
-def _module_of_setup() -> str | None:
+def _setup() -> tuple[str | None, list[str] | None]:
+    """The module whose `application_setup` calls, and what that was given."""
     frame = inspect.currentframe()
     while frame is not None and frame.f_code.co_name != "application_setup":
         frame = frame.f_back
-    return None if frame is None else frame.f_globals.get("__name__")
+    if frame is None:
+        return None, None
+    module, given = (
+        frame.f_globals.get("__name__"),
+        frame.f_locals.get(next(iter(frame.f_code.co_varnames), "")),
+    )
+    if isinstance(given, list | tuple) and all(isinstance(each, str) for each in given):
+        return module, list(given)
+    return module, None

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 _LONGEST_SLICE_SECONDS = 1.0
 
 _FIRST_WAIT_SECONDS = 0.2
-_LONGEST_WAIT_SECONDS = 30.0
+# Where workers are killed again and again, what they leave undone waits no longer than this and a session.
+_LONGEST_WAIT_SECONDS = 5.0
 # Enough for the longest wait: after a night of failures, the power itself would overflow.
 _MOST_DOUBLINGS = 10
 # Whoever has lived this long has recovered.

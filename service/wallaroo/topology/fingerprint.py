@@ -15,15 +15,19 @@ def fingerprint(topology: Any) -> tuple[str, ...]:
     return tuple(_lines("", topology))
 
 
-def check_same(supervisors: Sequence[str], workers: Sequence[str]) -> None:
-    """Raise TopologyError with the first difference, if there is one."""
-    if not supervisors:
+def check_same(
+    ones: Sequence[str],
+    others: Sequence[str],
+    where: tuple[str, str] = ("in the supervisor", "in this worker"),
+) -> None:
+    """Raise TopologyError with the first difference, if there is one; `where` says whose they are."""
+    if not ones:
         return
-    for theirs, own in zip_longest(supervisors, workers, fillvalue="nothing more"):
-        if theirs != own:
+    for one, other in zip_longest(ones, others, fillvalue="nothing more"):
+        if one != other:
             raise TopologyError(
-                f"the application differs from one process to the next: {theirs} in the supervisor, {own} "
-                "in this worker; the names and numbers that application_setup gives must be the same "
+                f"the application differs from one process to the next: {one} {where[0]}, {other} "
+                f"{where[1]}; the names and numbers that application_setup gives must be the same "
                 "whenever and wherever it is called: no time, no chance, no process id"
             )
 
