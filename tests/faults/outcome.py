@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 SETTLED = "settled"
-# What a busy machine can do to a run; whatever else is wrong is wrong for good.
-MACHINES_FAULT = ("hung", "no broker")
+# What a busy machine or Kafka can do to a run; whatever else is wrong is wrong for good.
+MACHINES_FAULT = ("hung", "no broker", "not judged")
 
 
 @dataclass(frozen=True, slots=True)

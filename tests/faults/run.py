@@ -21,7 +21,8 @@ from tests.faults.judge import judge
 from tests.faults.outcome import SETTLED, Outcome
 from tests.faults.plan import Kind, Plan
 from tests.faults.shapes import SHAPES, Shape, closers
-from tests.kafka.cluster import Sent, create_topic, end_offsets, produce, wait_until
+from tests.faults.witness import Witness
+from tests.kafka.cluster import Sent, create_topic, end_offsets, produce, read_topic, wait_until
 from tests.kafka.delivering import Receiver
 from tests.kafka.load import Feed, feeding
 from tests.kafka.lost_ends import feed_until_ended, skipped
@@ -36,8 +37,9 @@ STOP_SECONDS = 60
 MORE = 400
 # Windows that hours-old records fill must not be closed by the clock; those of records that are new may.
 IDLE_MS = {"windows": 3_600_000, "clock": 5_000}
+# Their last windows wait for the clock, a minute and more, as they should.
+WAITING = ("windows", "clock")
 SETTINGS = {"session_timeout_ms": 6_000}
-# A topic that was just made is not known to every node at once.
 TOO_LONG = {
     KafkaError._TIMED_OUT,
     KafkaError._TRANSPORT,
@@ -71,6 +73,8 @@ class Run:
         self.receiver = Receiver()
         self._log_begins = [len(broker.log()) for broker in self.brokers]
         self._arrivals: list[float] = []
+        # When the last record of the load was written.
+        self._fed = float("inf")
         self.scenario = self._scenario(f"{plan.kind}-{plan.seed}")
         # Kept: an admin client that is garbage drops its requests.
         self.admin = AdminClient({"bootstrap.servers": site.servers, "log_level": 0})
@@ -83,11 +87,18 @@ class Run:
         ended, forgiven, verdict, records, alerts = SETTLED, 0, Verdict(), 0, 0
         try:
             self._create_topics()
-            with self._watching():
+            witness = Witness(self.scenario.servers, self.scenario.in_topic)
+            with self._watching(), witness.reading():
                 self._torment()
                 forgiven = self._settle()
             verdict, records, alerts = judge(self)
-            if verdict.wrong:
+            changed = witness.changed(read_topic(self.scenario.servers, self.scenario.in_topic))
+            if changed:
+                verdict = Verdict()
+                ended = (
+                    f"not judged: Kafka has changed {len(changed)} records of the input, {changed[:3]} first"
+                )
+            elif verdict.wrong:
                 ended = f"wrong: {'; '.join(verdict.wrong)}"
         except (TimeoutError, TimeoutExpired) as error:
             ended = f"hung: {error}"
@@ -97,7 +108,8 @@ class Run:
             ended = f"{_kind_of(error)}: {type(error).__name__}: {str(error)[:300]}"
         finally:
             self._dispose()
-        stall = round(longest_stall(self._arrivals, self.away), 1)
+        arrivals = [at for at in self._arrivals if at <= self._fed or self.shape.name not in WAITING]
+        stall = round(longest_stall(arrivals, self.away), 1)
         return Outcome(
             seed=self.plan.seed,
             kind=self.plan.kind,
@@ -200,6 +212,7 @@ class Run:
                 time.sleep(max(0.0, begin + fault.at_seconds - time.monotonic()))
                 self.faults += 1
                 self.kind.inject(self, fault)
+        self._fed = time.monotonic()
         self._quiet()
         if self.shape.name == "windows":
             produce(self.scenario.servers, self.scenario.in_topic, closers(PARTITIONS))

@@ -23,10 +23,12 @@ from confluent_kafka.admin import (
     ConfigResource,
     NewTopic,
     OffsetSpec,
+    TopicMetadata,
 )
 
 T = TypeVar("T")
 TIMEOUT_SECONDS = 30
+KNOWN_SECONDS = 10
 SETTLING = {
     KafkaError.LEADER_NOT_AVAILABLE,
     KafkaError.NOT_LEADER_FOR_PARTITION,
@@ -164,9 +166,15 @@ def end_offsets(bootstrap: str, topic: str, isolation: IsolationLevel) -> dict[i
     admin = _admin(bootstrap)
     found = admin.list_topics(topic, TIMEOUT_SECONDS).topics[topic]
     if found.error is not None:
-        raise KafkaException(found.error)
+        # A topic that was just made is not known to every node of a cluster yet.
+        found = wait_until(lambda: _known(admin, topic), KNOWN_SECONDS)
     partitions = [TopicPartition(topic, partition) for partition in found.partitions]
     return wait_until(lambda: _settled_end_offsets(admin, partitions, isolation))
+
+
+def _known(admin: AdminClient, topic: str) -> TopicMetadata | None:
+    found = admin.list_topics(topic, TIMEOUT_SECONDS).topics[topic]
+    return found if found.error is None else None
 
 
 def _settled_end_offsets(

@@ -33,6 +33,8 @@ class Receiver:
 
     def __init__(self):
         self.connections = []
+        # What has come, in that order: the number of its connection, and the bytes.
+        self._blocks = []
         self.port = 0
         self.reading = threading.Event()
         self.reading.set()
@@ -59,8 +61,12 @@ class Receiver:
         return sum(_unread_bytes(sock) for sock in self._open)
 
     def lines(self):
-        """Whole lines, connection by connection."""
-        return [line for brought in list(self.connections) for line in bytes(brought).split(b"\n")[:-1]]
+        """Whole lines in the order of their arrival: a partition may move to another connection and back."""
+        begun, whole = defaultdict(bytes), []
+        for connection, block in list(self._blocks):
+            *lines, begun[connection] = (begun[connection] + block).split(b"\n")
+            whole += lines
+        return whole
 
     def _start_thread(self, work, *args):
         threading.Thread(target=work, args=args, daemon=True).start()
@@ -73,9 +79,9 @@ class Receiver:
                 return
             self._open.append(connection)
             self.connections.append(bytearray())
-            self._start_thread(self._read, connection, self.connections[-1])
+            self._start_thread(self._read, connection, len(self.connections) - 1)
 
-    def _read(self, connection, brought):
+    def _read(self, connection, number):
         with connection:
             while True:
                 self.reading.wait()
@@ -85,7 +91,8 @@ class Receiver:
                     return
                 if not block:
                     return
-                brought += block
+                self.connections[number] += block
+                self._blocks.append((number, block))
 
 
 def _unread_bytes(sock):

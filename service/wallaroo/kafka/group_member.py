@@ -111,7 +111,7 @@ class GroupMember:
         self._log_fields = {**log_fields, "topic": topic}
         self._owned: set[int] = set()
         self._is_refused = False
-        self._is_leaving = False
+        self._is_leaving = self._is_closing = False
 
     @property
     def answered(self) -> bool:
@@ -208,6 +208,8 @@ class GroupMember:
             if not self._owned:
                 break
             self.consumer.poll(_LEAVE_SECONDS)
+        # A client that closes does not know its group any more: nothing can be committed for it.
+        self._is_closing = True
         self.consumer.close()
 
     @contextmanager
@@ -252,7 +254,9 @@ class GroupMember:
 
     def _revoke(self, consumer: Consumer, partitions: Partitions) -> None:
         self._log("partitions revoked", partitions)
-        if not self._is_refused:
+        if self._is_closing:
+            self._owner.on_lost(partitions)
+        elif not self._is_refused:
             self._owner.on_revoked(partitions)
         self._unassign(consumer, partitions)
 

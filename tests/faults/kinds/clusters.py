@@ -23,17 +23,21 @@ def _kill_coordinator(run: Run, fault: Fault) -> None:
     if run.plan.variant.guarantee != "exactly_once":
         topic = COORDINATED["group"]
     node = run.brokers[leader_of(run.scenario.servers, topic, fault.number) - 1]
-    node.kill()
-    time.sleep(fault.number % 4)
-    node.start()
+    with run.nothing_can_arrive():
+        node.kill()
+        time.sleep(fault.number % 4)
+        node.start()
+        await_whole(run.scenario.servers)
 
 
 def _roll(run: Run, fault: Fault) -> None:
     """Restart one node after the other, each when the cluster is whole again."""
     await_whole(run.scenario.servers)
     node = run.brokers[(run.faults + run.plan.seed) % NODES]
-    node.stop() if fault.action == "stop" else node.kill()
-    node.start()
+    with run.nothing_can_arrive():
+        node.stop() if fault.action == "stop" else node.kill()
+        node.start()
+        await_whole(run.scenario.servers)
 
 
 KINDS = (

@@ -82,7 +82,7 @@ def _truncate(run: Run, number: int) -> None:
     """Delete records: where a topic is compacted, the broker refuses that."""
     servers, topic = run.scenario.servers, _changelog(run)
     ends = end_offsets(servers, topic, IsolationLevel.READ_COMMITTED)
-    chosen = number % PARTITIONS
+    chosen = max(ends, key=lambda partition: (ends[partition] > 0, (partition + number) % PARTITIONS))
     alter_topic(servers, topic, {"cleanup.policy": "delete"})
     place = TopicPartition(topic, chosen, max(1, ends[chosen] // 2))
     run.admin.delete_records([place])[place].result(TIMEOUT_SECONDS)

@@ -26,6 +26,9 @@ RESTORE = ProbePoint.DURING_RESTORE
 
 
 def _kill_worker(run: Run, fault: Fault) -> None:
+    """One of those that work, or at once, while one may still be starting."""
+    if fault.action == "working":
+        run.living()[0].wait_ready(READY_SECONDS)
     run.kill_a_worker(fault.number)
 
 
@@ -35,7 +38,8 @@ def _kill_supervisor(run: Run, fault: Fault) -> None:
     service.kill_supervisor()
     if fault.action == "later":
         wait_until(lambda: not service.session_lives(), READY_SECONDS)
-    run.launch(workers=2)
+    # One that has not begun to work cannot show what it loses.
+    run.launch(workers=2).wait_ready(READY_SECONDS)
 
 
 def _start_two_services(run: Run) -> None:
@@ -91,7 +95,12 @@ def _come_or_go(run: Run, fault: Fault) -> None:
 
 
 KINDS = (
-    Kind("worker-kill", SHAPES, lambda rng, s: now_and_then(rng, s, ["kill"], (2, 5)), _kill_worker),
+    Kind(
+        "worker-kill",
+        SHAPES,
+        lambda rng, s: now_and_then(rng, s, ["working", "working", "at once"], (2, 5)),
+        _kill_worker,
+    ),
     Kind(
         "supervisor-kill",
         SHAPES,

@@ -15,11 +15,11 @@ def _trouble(run: Run, fault: Fault) -> None:
     with run.nothing_can_arrive():
         match fault.action:
             case "away":
-                run.receiver.stop()
+                _stop(run)
                 time.sleep(1 + fault.number % 4)
                 run.receiver.start()
             case "reset":
-                run.receiver.stop()
+                _stop(run)
                 run.receiver.start()
             case "deaf":
                 run.receiver.reading.clear()
@@ -28,6 +28,12 @@ def _trouble(run: Run, fault: Fault) -> None:
             case "slow":
                 _read_slowly(run)
                 _catch_up(run)
+
+
+def _stop(run: Run) -> None:
+    """At a moment at which everything has been read: on a busy machine it may be a second behind."""
+    wait_until(lambda: not run.receiver.unread_bytes())
+    run.receiver.stop()
 
 
 def _read_slowly(run: Run) -> None:
