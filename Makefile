@@ -7,6 +7,10 @@ LOCKED := -m pip install --quiet --disable-pip-version-check --require-hashes
 # What works on the project and is no part of it, each in an environment of its own.
 TOOLS := build/tools
 SBOM_TOOL := build/sbom-tool
+KUBERNETES_TOOL := build/kubernetes-tool
+# The second checker of types, beside mypy.
+PYRIGHT := 1.1.414
+PYRIGHT_SHA256 := bf5f473f6167c0d14175492c3263d783b4489a6956e1c06c18e15228e3a3fa42
 # What looks for pages that somebody cannot read or use.
 AXE := 4.14.1
 AXE_SHA256 := e6b0ce02b84d892e2e33e403485e7f3d6c29e2be6df65daf44d89ba564139745
@@ -17,7 +21,7 @@ SIDE_BY_SIDE := --numprocesses=auto --dist=load --maxschedchunk=1 --durations=20
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test console-test console-tools containers lint schemas reference check bench kafka kafka-stop fuzz faults faults-long \
+.PHONY: help setup demo test check-tools console-test console-tools containers lint schemas reference check bench kafka kafka-stop fuzz faults faults-long \
 	faults-short simulate lock audit sbom wheel image pin-image
 
 help: ## this list
@@ -31,6 +35,20 @@ demo: $(INSTALLED) ## transactions in, alerts out, in a minute, with nothing but
 test: $(INSTALLED_DEV) ## every test this machine can run, on a real Kafka (ARGS="-k name" for some, -n0 to debug)
 	$(PYTHON_IN_VENV) -m pytest --ignore=tests/containers $(SIDE_BY_SIDE) $(ARGS)
 	@if [ -z "$(ARGS)" ] && docker info >/dev/null 2>&1; then $(MAKE) containers; fi
+
+check-tools: build/promtool/usr/bin/promtool build/pyright/package/index.js $(KUBERNETES_TOOL)/.installed ## fetch promtool, pyright and Kubernetes' schemas: without, some tests are skipped
+
+# promtool alone: the package's own dependencies are for the server.
+build/promtool/usr/bin/promtool:
+	@mkdir -p build/promtool
+	@cd build/promtool && apt-get download -qq prometheus 2>/dev/null \
+		&& dpkg-deb --fsys-tarfile prometheus_*.deb | tar x ./usr/bin/promtool && rm prometheus_*.deb
+
+build/pyright/package/index.js:
+	@mkdir -p build/pyright
+	@cd build/pyright && npm pack --silent pyright@$(PYRIGHT) >/dev/null \
+		&& echo "$(PYRIGHT_SHA256)  pyright-$(PYRIGHT).tgz" | sha256sum --check --quiet \
+		&& tar xzf pyright-$(PYRIGHT).tgz
 
 console-test: console-tools ## the console in a browser (Chromium, from apt; Playwright and axe-core are fetched)
 	$(PYTHON_IN_VENV) -m pytest -n0 tests/console $(ARGS)
@@ -131,6 +149,11 @@ $(PYTHON_IN_VENV):
 $(TOOLS)/.installed: requirements/tools.txt | $(PYTHON_IN_VENV)
 	@$(PYTHON_IN_VENV) -m venv --clear $(TOOLS)
 	@$(TOOLS)/bin/python $(LOCKED) --requirement $<
+	@touch $@
+
+$(KUBERNETES_TOOL)/.installed: requirements/kubernetes.txt | $(PYTHON_IN_VENV)
+	@$(PYTHON_IN_VENV) -m venv --clear $(KUBERNETES_TOOL)
+	@$(KUBERNETES_TOOL)/bin/python $(LOCKED) --requirement $<
 	@touch $@
 
 $(SBOM_TOOL)/.installed: requirements/sbom.txt | $(PYTHON_IN_VENV)
