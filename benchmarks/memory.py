@@ -18,9 +18,10 @@ Total = alerts_stateful.TransactionTotal
 
 
 def measure() -> dict[str, float]:
-    """Bytes a key: of the objects alone, of the store with the objects in it, and the difference."""
-    objects, store = (_in_a_process(of) for of in ("objects", "store"))
+    """Bytes a key: of the objects alone, of the store with the objects in it, the difference, and after a restore."""
+    objects, store, restored = (_in_a_process(of) for of in ("objects", "store", "restored"))
     return {
+        "restored_bytes": round(restored),
         "object_bytes": round(objects),
         "with_store_bytes": round(store),
         "beyond_object_bytes": round(store - objects),
@@ -53,9 +54,20 @@ def _store() -> float:
     return (_resident_bytes() - before) / KEYS
 
 
+def _restored() -> float:
+    """Of a store whose objects nobody has asked for yet."""
+    codec = codecs_of(alerts_stateful).state(Total)
+    store, total = MemoryStore("totals", Total, codec), Total()
+    before = _resident_bytes()
+    for number in range(KEYS):
+        total.total = number + 0.5
+        store.restore(b"user-%06d" % number, codec.encode(total))
+    return (_resident_bytes() - before) / KEYS
+
+
 def _resident_bytes() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * _PAGE_BYTES
 
 
 if __name__ == "__main__":
-    print(_objects() if sys.argv[1] == "objects" else _store())
+    print({"objects": _objects, "store": _store, "restored": _restored}[sys.argv[1]]())

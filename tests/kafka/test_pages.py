@@ -67,6 +67,16 @@ def test_pages_wait_once_for_all_workers_that_stand_still_and_say_who_they_are(s
     wait_until(lambda: service.status("/state/add-up/rex") == 200)
 
 
+def test_the_memory_of_every_process_and_of_the_state_is_measured(scenario):
+    service = scenario.start(workers=2)
+    scenario.send([transaction("rex", 10), transaction("bello", 20)])
+    scenario.settle()
+    processes = [service.metric("wallaroo_resident_memory_bytes", worker=w) for w in ("0", "1", "supervisor")]
+    assert min(processes) > 1_000_000
+    assert service.metric("wallaroo_memory_limit_bytes") > sum(processes)
+    wait_until(lambda: service.metric("wallaroo_state_bytes", store="add-up") > 10)
+
+
 def seconds_of(service, path):
     began = time.monotonic()
     service.get(path)

@@ -3,6 +3,8 @@
 import itertools
 import json
 import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,10 @@ from wallaroo.observability.metrics import BY_NAME, METRICS
 
 ROOT = Path(__file__).parents[2]
 DASHBOARD = json.loads((ROOT / "deploy/grafana/dashboards/wallaroo.json").read_text())
-RULES = (ROOT / "deploy/prometheus/alerts.yml").read_text()
+RULES_FILE = ROOT / "deploy/prometheus/alerts.yml"
+RULES = RULES_FILE.read_text()
+# What promtool holds the rules against: series, and the alerts that they make.
+RULES_TEST = ROOT / "tests/packaging/alerts.test.yml"
 COMPOSE = (ROOT / "docker-compose.yml").read_text()
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 
@@ -96,6 +101,25 @@ def test_the_rules_of_the_documentation_are_those_of_the_file_and_no_others():
     documented = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs/metrics.md").read_text(), re.DOTALL)
     assert documented == [RULES[RULES.index("groups:") :]]
     assert len(rules()) >= 8
+
+
+@pytest.fixture(scope="module")
+def promtool():
+    fetched = ROOT / "build/promtool/usr/bin/promtool"
+    path = shutil.which("promtool") or (str(fetched) if fetched.exists() else None)
+    return path or pytest.skip("no promtool: make check-tools, or apt-get install prometheus")
+
+
+@pytest.mark.parametrize("check", [("check", "rules", RULES_FILE), ("test", "rules", RULES_TEST)])
+def test_promtool_finds_the_rules_right_and_firing_when_they_should(promtool, check):
+    result = subprocess.run([promtool, *check], capture_output=True, text=True, timeout=60, check=False)
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+@pytest.mark.parametrize(("name", "text"), rules())
+def test_a_rule_has_a_case_in_which_it_fires_and_one_in_which_it_does_not(name, text):
+    cases = re.findall(rf"alertname: {name}\n +exp_alerts:(.*)", RULES_TEST.read_text())
+    assert {case.strip() for case in cases} == {"", "[]"}
 
 
 def test_no_port_is_published_beyond_this_machine():

@@ -154,6 +154,7 @@ class LoopMetrics:
         number = task.partition.number
         for store in task.stores.values():
             self.values.set(metrics.STATE_ENTRIES, len(store), store.name, number)
+            self.values.set(metrics.STATE_BYTES, store.size_bytes(), store.name, number)
         if task.timeline.watermark is not None:
             behind = now_ms / 1000 - task.timeline.watermark / NANOSECONDS_PER_SECOND
             self.values.set(metrics.WATERMARK_LAG, behind, self._name, number)

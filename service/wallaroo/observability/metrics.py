@@ -115,6 +115,9 @@ REBALANCES: Final = _counter(
 
 # State
 STATE_ENTRIES: Final = _gauge("wallaroo_state_entries", "Keys in a store.", "store", "partition")
+STATE_BYTES: Final = _gauge(
+    "wallaroo_state_bytes", "Bytes of the keys and values in a store, by a sample.", "store", "partition"
+)
 CHANGELOG_RECORDS: Final = _counter(
     "wallaroo_changelog_records_total", "Records committed to the changelog of a store.", "store"
 )
@@ -170,6 +173,10 @@ SINK_RECONNECTS: Final = _counter(
 
 # Kept by the supervisor
 WORKER_RESTARTS: Final = _counter("wallaroo_worker_restarts_total", "Restarts of a worker that had died.")
+RESIDENT_MEMORY: Final = _gauge("wallaroo_resident_memory_bytes", "Resident memory of a process.")
+MEMORY_LIMIT: Final = _gauge(
+    "wallaroo_memory_limit_bytes", "Memory that all processes of a service may use together."
+)
 WORKER_ANSWER_AGE: Final = _gauge(
     "wallaroo_worker_answer_age_seconds",
     "Time since a worker answered last; its other series are as old as that.",

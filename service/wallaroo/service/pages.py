@@ -1,5 +1,6 @@
 """The HTTP pages of a service: what they show is asked of the supervisor and its workers."""
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -10,9 +11,10 @@ from wallaroo.observability.http import PageSources, build_app
 from wallaroo.observability.server import HttpServer
 from wallaroo.observability.token import access_of
 from wallaroo.service.console import Console
+from wallaroo.service.memory import memory_limit, memory_of
 from wallaroo.service.owners import Members, OtherInstances
 from wallaroo.service.queries import Elsewhere, ask_for_state, nowhere
-from wallaroo.service.supervisor import Supervisor
+from wallaroo.service.supervisor import SUPERVISOR, Supervisor
 from wallaroo.settings import Settings
 from wallaroo.topology.describe import describe
 from wallaroo.topology.model import Topology
@@ -66,8 +68,10 @@ def _metrics_of(supervisor: Supervisor, console: Console) -> Callable[[str], tup
         for worker in supervisor.workers:
             collector.set_restarts(worker.spec.index, worker.restarts)
             collector.set_answer_age(worker.spec.index, worker.answer_age_seconds)
+        memory = {str(worker.spec.index): memory_of(worker.process.pid) for worker in supervisor.workers}
+        memory[SUPERVISOR] = {**memory_of(os.getpid()), **memory_limit()}
         for name, measured in supervisor.measured():
-            collector.update(name, measured)
+            collector.update(name, {**measured, **memory.get(name, {})})
         return collector.render(accept)
 
     return metrics

@@ -11,11 +11,15 @@ Rules for whoever edits this file:
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from itertools import chain, islice
 from typing import Any
 
 from wallaroo.errors import Interrupt, StateError, StoredValueError, text_of
 from wallaroo.serde.object_codec import Codec
 from wallaroo.state.store import POSITION_KEY, PutAside
+
+# Of the oldest keys, and of the newest ones, so many are weighed to say how large a store is.
+_SAMPLE = 500
 
 
 class MemoryStore:
@@ -83,6 +87,14 @@ class MemoryStore:
 
     def items(self) -> Iterable[tuple[bytes, bytes]]:
         return self._committed.items()
+
+    def size_bytes(self) -> int:
+        items = self._committed.items()
+        if len(items) <= 2 * _SAMPLE:
+            return sum(len(key) + len(value) for key, value in items)
+        # A dictionary is in the order in which its keys came.
+        sampled = chain(islice(items, _SAMPLE), islice(reversed(items), _SAMPLE))
+        return round(sum(len(key) + len(value) for key, value in sampled) / (2 * _SAMPLE) * len(items))
 
     def restore(self, key: bytes, data: bytes | None) -> None:
         if data is None:

@@ -57,6 +57,9 @@ class KeyedStore(Protocol):
     def items(self) -> Iterable[tuple[bytes, bytes]]:
         """Every committed key and its bytes."""
 
+    def size_bytes(self) -> int:
+        """The bytes of all committed keys and values, by a sample where there are many."""
+
     def restore(self, key: bytes, data: bytes | None) -> None:
         """Take over one record of the changelog; None removes the key."""
 

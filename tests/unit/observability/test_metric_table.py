@@ -11,7 +11,7 @@ from wallaroo.observability.metrics import BY_NAME, METRICS, Metric
 
 DOCS = Path(__file__).parents[3] / "docs" / "metrics.md"
 DOCUMENTED = {line.split("`")[1]: line for line in DOCS.read_text().splitlines() if line.startswith("| `")}
-BASE_UNITS = ("_seconds", "_records")
+BASE_UNITS = ("_seconds", "_records", "_bytes")
 ABBREVIATED_OR_DERIVED_UNITS = ("_ms", "_milliseconds", "_us", "_minutes", "_kb", "_percent")
 COUNTED_THINGS = ("_partitions", "_entries", "_connected", "_info")
 UNBOUNDED_LABELS = {"key", "user", "offset", "message", "value", "id"}

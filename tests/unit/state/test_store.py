@@ -301,3 +301,29 @@ def test_touched_are_the_keys_of_one_record(store):
     add_saving(made, b"rex", 1)
     made.undo()
     assert set(made.touched) == set()
+
+
+def test_the_size_of_a_store_is_that_of_its_committed_keys_and_values(store):
+    made = store(rex=10, bello=5)
+    add(made, b"rex", 1_000_000)
+    assert made.size_bytes() == len(b'rex1J{"total":10}bello1J{"total":5}')
+    made.collect()
+    made.commit()
+    assert made.size_bytes() == len(b'rex1J{"total":1000010}bello1J{"total":5}')
+
+
+def test_an_empty_store_has_no_size(store):
+    assert store().size_bytes() == 0
+
+
+def test_the_size_of_a_large_store_is_reckoned_from_its_oldest_and_newest_keys(store):
+    made = store()
+    for number in range(10_000):
+        made.restore(b"%05d" % number, b"x" * (100 if number < 5_000 else 300))
+    assert made.size_bytes() == 10_000 * 205
+
+
+def test_a_store_of_keys_that_are_alike_is_reckoned_to_a_twentieth(store):
+    made = store(**{f"user-{number}": number for number in range(20_000)})
+    exact = sum(len(key) + len(value) for key, value in made.items())
+    assert made.size_bytes() == pytest.approx(exact, rel=0.05)
