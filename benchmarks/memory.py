@@ -18,7 +18,7 @@ Total = alerts_stateful.TransactionTotal
 
 
 def measure() -> dict[str, float]:
-    """Bytes a key: after a restore, of the objects alone, of the store with the objects in it, and the rest."""
+    """Bytes a key: after a restore, of the objects alone, of the store with the objects in it, the rest."""
     objects, store, restored = (_in_a_process(of) for of in ("objects", "store", "restored"))
     return {
         "restored_bytes": round(restored),

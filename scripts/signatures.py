@@ -66,7 +66,24 @@ def _parameter(p: inspect.Parameter) -> str:
 def _type(annotation: Any) -> str:
     """The type without the modules in which its names live."""
     text = annotation if isinstance(annotation, str) else inspect.formatannotation(annotation)
-    return re.sub(r"\b[a-z_]+\.(?=\w)", "", text)
+    # A type variable is shown with its variance.
+    return _unions(re.sub(r"\b[a-z_]+\.(?=\w)|[~+-](?=[A-Z])", "", text))
+
+
+def _unions(text: str) -> str:
+    """`Union[A, B]` and `Optional[A]` as they are written today."""
+    found = re.search(r"\b(Union|Optional)\[", text)
+    if found is None:
+        return text
+    depth, parts, begin, end = 1, [], found.end(), found.end()
+    while depth:
+        depth += {"[": 1, "]": -1}.get(text[end], 0)
+        if not depth or (depth == 1 and text[end] == ","):
+            parts.append(text[begin:end].strip())
+            begin = end + 1
+        end += 1
+    none = ["None"] if found[1] == "Optional" else []
+    return _unions(text[: found.start()] + " | ".join([*parts, *none]) + text[end:])
 
 
 def _default(value: Any) -> str:

@@ -4,7 +4,7 @@ import pickle
 from collections.abc import Callable, Hashable
 from datetime import UTC, datetime
 from functools import cache
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import msgspec
 from pydantic import PydanticUndefinedAnnotation, PydanticUserError, TypeAdapter
@@ -13,11 +13,13 @@ from wallaroo.api.decorators import encoder
 from wallaroo.api.stages import Decoder
 from wallaroo.errors import WallarooParameterError
 
+Model = TypeVar("Model")
 
-class JsonDecoder(Decoder):
+
+class JsonDecoder(Decoder[Model]):
     """A decoder of JSON into new instances of a class, which is pickled as this class."""
 
-    def __init__(self, model: type[Any], decode: Callable[[bytes], Any]) -> None:
+    def __init__(self, model: type[Model], decode: Callable[[bytes], Model]) -> None:
         super().__init__(decode, f"json_decoder({model.__name__})")
         self.__module__, self.__qualname__ = __name__, self.name()
         self.model = model
@@ -26,7 +28,7 @@ class JsonDecoder(Decoder):
         return json_decoder, (self.model,)
 
 
-def json_decoder(model: type[Any]) -> Decoder:
+def json_decoder(model: type[Model]) -> Decoder[Model]:
     """Return a decoder of JSON into a `msgspec.Struct`, a pydantic model, a dataclass or a `TypedDict`.
 
     msgspec reads a Struct, in a quarter of the time; pydantic reads everything else. msgspec accepts neither

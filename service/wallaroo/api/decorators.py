@@ -2,7 +2,7 @@
 
 import struct
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast, overload
 
 from wallaroo.api.checks import check_factory, check_function, check_name, check_whole
 from wallaroo.api.stages import (
@@ -10,20 +10,27 @@ from wallaroo.api.stages import (
     ComputationMulti,
     Decoder,
     Encoder,
+    In,
     KeyExtractor,
+    State,
     StateComputation,
     StateComputationMulti,
+)
+from wallaroo.api.typed import (
+    ComputationDecorator,
+    ComputationMultiDecorator,
+    DecoderDecorator,
+    Key,
+    StateComputationDecorator,
+    StateComputationMultiDecorator,
 )
 from wallaroo.errors import WallarooParameterError
 
 # Bytes of the largest integer that struct can unpack.
 _LONGEST_HEADER = 8
 
-OneArgument = Callable[[Any], Any]
-TwoArguments = Callable[[Any, Any], Any]
 
-
-def computation(name: str) -> Callable[[OneArgument], Computation]:
+def computation(name: str) -> ComputationDecorator:
     """Decorate `f(data)`, a stateless stage that returns one message, or None to drop its input.
 
     `name` is unique in the application; topics, metrics and dead letters carry it. As in Wallaroo, a list or
@@ -41,10 +48,10 @@ def computation(name: str) -> Callable[[OneArgument], Computation]:
     212.0
     """
     label = _named("@computation", name)
-    return lambda func: Computation(check_function(label, func, "data"), name)
+    return cast(ComputationDecorator, lambda func: Computation(check_function(label, func, "data"), name))
 
 
-def computation_multi(name: str) -> Callable[[OneArgument], ComputationMulti]:
+def computation_multi(name: str) -> ComputationMultiDecorator:
     """Decorate `f(data)`, a stateless stage that returns a list of messages, or None for none.
 
     As in Wallaroo, the messages go on one by one, in order, without those that are None.
@@ -60,10 +67,13 @@ def computation_multi(name: str) -> Callable[[OneArgument], ComputationMulti]:
     ['to', 'be', 'or', 'not']
     """
     label = _named("@computation_multi", name)
-    return lambda func: ComputationMulti(check_function(label, func, "data"), name)
+    return cast(
+        ComputationMultiDecorator,
+        lambda func: ComputationMulti(check_function(label, func, "data"), name),
+    )
 
 
-def state_computation(name: str, state: Callable[[], Any]) -> Callable[[TwoArguments], StateComputation]:
+def state_computation(name: str, state: Callable[[], State]) -> StateComputationDecorator[State]:
     """Decorate `f(data, state)`, which changes the key's state and returns one message, or None.
 
     Each key has a state of its own, made by `state`: a class or function without parameters. As in Wallaroo,
@@ -87,12 +97,13 @@ def state_computation(name: str, state: Callable[[], Any]) -> Callable[[TwoArgum
     """
     label = _named("@state_computation", name)
     check_factory(f"{label}: state", state)
-    return lambda func: StateComputation(check_function(label, func, "data", "state"), name, state)
+    return cast(
+        StateComputationDecorator[State],
+        lambda func: StateComputation(check_function(label, func, "data", "state"), name, state),
+    )
 
 
-def state_computation_multi(
-    name: str, state: Callable[[], Any]
-) -> Callable[[TwoArguments], StateComputationMulti]:
+def state_computation_multi(name: str, state: Callable[[], State]) -> StateComputationMultiDecorator[State]:
     """Decorate `f(data, state)`, which changes the key's state and returns a list of messages, or None.
 
     The state is that of `state_computation`, the list that of `computation_multi`.
@@ -114,10 +125,17 @@ def state_computation_multi(
     """
     label = _named("@state_computation_multi", name)
     check_factory(f"{label}: state", state)
-    return lambda func: StateComputationMulti(check_function(label, func, "data", "state"), name, state)
+    return cast(
+        StateComputationMultiDecorator[State],
+        lambda func: StateComputationMulti(check_function(label, func, "data", "state"), name, state),
+    )
 
 
-def key_extractor(func: OneArgument) -> KeyExtractor:
+@overload
+def key_extractor(func: Callable[[In], Key]) -> KeyExtractor[In]: ...
+@overload
+def key_extractor(func: Callable[[In, Any], Key]) -> KeyExtractor[In]: ...
+def key_extractor(func: Callable[..., Any]) -> KeyExtractor[Any]:
     """Decorate `f(data)`, which returns the key of a message: a str, bytes or an int.
 
     An int becomes decimal text; Wallaroo made `chr(n)` of it. The function's name is part of the name of the
@@ -136,7 +154,11 @@ def key_extractor(func: OneArgument) -> KeyExtractor:
     return KeyExtractor(check_function("@key_extractor", func, "data"), func.__name__)
 
 
-def encoder(func: OneArgument) -> Encoder:
+@overload
+def encoder(func: Callable[[In], Any]) -> Encoder[In]: ...
+@overload
+def encoder(func: Callable[[In, Any], Any]) -> Encoder[In]: ...
+def encoder(func: Callable[..., Any]) -> Encoder[Any]:
     """Decorate `f(data)`, which returns what a sink writes.
 
     That is bytes, a str (written as UTF-8), or None to write nothing; for Kafka also `(value, key)` or
@@ -155,7 +177,7 @@ def encoder(func: OneArgument) -> Encoder:
     return Encoder(check_function("@encoder", func, "data"), func.__name__)
 
 
-def decoder(header_length: int = 4, length_fmt: str = ">I") -> Callable[[OneArgument], Decoder]:
+def decoder(header_length: int = 4, length_fmt: str = ">I") -> DecoderDecorator:
     """Decorate `f(bs)`, which turns the bytes of a payload into a message, or returns None to drop it.
 
     On TCP, a header of `header_length` bytes (1 to 8) precedes each payload and gives its length in bytes,
@@ -176,8 +198,11 @@ def decoder(header_length: int = 4, length_fmt: str = ">I") -> Callable[[OneArgu
     if callable(header_length):
         raise WallarooParameterError(f"@decoder needs parentheses: write @decoder() above {header_length!r}")
     _check_framing(header_length, length_fmt)
-    return lambda func: Decoder(
-        check_function("@decoder", func, "bs"), func.__name__, header_length, length_fmt
+    return cast(
+        DecoderDecorator,
+        lambda func: Decoder(
+            check_function("@decoder", func, "bs"), func.__name__, header_length, length_fmt
+        ),
     )
 
 

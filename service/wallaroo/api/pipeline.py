@@ -3,18 +3,36 @@
 import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any, Generic, TypeVar
 
 from wallaroo.api import misuse
 from wallaroo.api.checks import check_instance, check_name
-from wallaroo.api.sinks import SinkConfig
-from wallaroo.api.sources import SourceConfig
-from wallaroo.api.stages import KeyExtractor
-from wallaroo.api.steps import Collect, KeyBy, Merge, Source, Stage, Step, To, ToSinks, is_closed
+from wallaroo.api.sinks import DefaultKafkaSinkCLIParser, KafkaSinkConfig, TCPSinkConfig
+from wallaroo.api.sources import (
+    DefaultKafkaSourceCLIParser,
+    GenSourceConfig,
+    KafkaSourceConfig,
+    TCPSourceConfig,
+)
+from wallaroo.api.stages import Computation, KeyExtractor, Out
+from wallaroo.api.steps import Collect, KeyBy, Merge, Source, Step, To, ToSinks, is_closed
+from wallaroo.api.windows import Windows
 from wallaroo.errors import WallarooParameterError
+
+Before = TypeVar("Before")
+Next = TypeVar("Next")
+AnySource = (
+    TCPSourceConfig[Next]
+    | GenSourceConfig[Next]
+    | KafkaSourceConfig[Next]
+    | DefaultKafkaSourceCLIParser[Next]
+)
+AnySink = TCPSinkConfig[Next] | KafkaSinkConfig[Next] | DefaultKafkaSinkCLIParser[Next]
+AnyStage = Computation[Before, Next] | Windows[Before, Next]
 
 
 @dataclass(frozen=True, slots=True)
-class Pipeline:
+class Pipeline(Generic[Out]):
     """A source, or two merged pipelines, and the steps behind it; begun with `wallaroo.source`.
 
     As in Wallaroo, every method returns a new pipeline. A step that cannot run raises WallarooParameterError
@@ -38,21 +56,22 @@ class Pipeline:
     steps: tuple[Step, ...] = ()
 
     @classmethod
-    def from_source(cls, name: str, source_config: SourceConfig) -> "Pipeline":
+    def from_source(cls, name: str, source_config: AnySource[Next]) -> "Pipeline[Next]":
         """Return a pipeline that begins at a source, as `wallaroo.source` does.
 
         Raises WallarooParameterError if the name is missing or `source_config` is no source.
         """
         check_name("a source", name)
         misuse.check_source_config(name, source_config)
-        return cls(Source(name, source_config))
+        made: Pipeline[Any] = cls(Source(name, source_config))
+        return made
 
     @property
     def closed(self) -> bool:
         """Whether the pipeline ends in sinks, so that nothing can be added to it."""
         return is_closed(self)
 
-    def to(self, computation: Stage) -> "Pipeline":
+    def to(self, computation: AnyStage[Out, Next]) -> "Pipeline[Next]":
         """Send messages through a computation, or through windows finished with `.over(...)`.
 
         Without a key, a stage that keeps state has one for the whole stream.
@@ -63,7 +82,7 @@ class Pipeline:
         misuse.check_stage(self, computation)
         return self._then(To(computation))
 
-    def key_by(self, key_extractor: KeyExtractor) -> "Pipeline":
+    def key_by(self, key_extractor: KeyExtractor[Out]) -> "Pipeline[Out]":
         """Partition messages by a key, which they keep until the next `key_by` or `collect`.
 
         Raises WallarooParameterError if it is no key extractor, or the key was changed just before.
@@ -72,7 +91,7 @@ class Pipeline:
         misuse.check_extractor(self, key_extractor)
         return self._then(KeyBy(key_extractor))
 
-    def collect(self) -> "Pipeline":
+    def collect(self) -> "Pipeline[Out]":
         """Give all messages one key, and so one partition.
 
         Raises WallarooParameterError if the key was changed just before.
@@ -81,7 +100,7 @@ class Pipeline:
         misuse.check_key_change(self, ".collect()")
         return self._then(Collect())
 
-    def merge(self, pipeline: "Pipeline") -> "Pipeline":
+    def merge(self, pipeline: "Pipeline[Next]") -> "Pipeline[Out | Next]":
         """Return a pipeline of the messages of both, interleaved in any order.
 
         Raises WallarooParameterError if one has sinks, they share a source or a stage with state, or only
@@ -92,7 +111,7 @@ class Pipeline:
         misuse.check_merge(self, pipeline)
         return Pipeline(Merge(self, pipeline))
 
-    def to_sink(self, sink_config: SinkConfig) -> "Pipeline":
+    def to_sink(self, sink_config: AnySink[Out]) -> "Pipeline[Out]":
         """End the pipeline in one sink.
 
         Raises WallarooParameterError if it is no sink, or the pipeline has ended.
@@ -100,7 +119,7 @@ class Pipeline:
         misuse.check_open(self, ".to_sink(...)")
         return self._then(ToSinks(misuse.check_sinks(self, [sink_config])))
 
-    def to_sinks(self, sink_configs: Sequence[SinkConfig]) -> "Pipeline":
+    def to_sinks(self, sink_configs: Sequence[AnySink[Out]]) -> "Pipeline[Out]":
         """End the pipeline in several sinks; every message goes to each of them, in one transaction.
 
         Raises WallarooParameterError if there is none, one is no sink, or the pipeline has ended.
@@ -108,11 +127,11 @@ class Pipeline:
         misuse.check_open(self, ".to_sinks(...)")
         return self._then(ToSinks(misuse.check_sinks(self, sink_configs)))
 
-    def clone(self) -> "Pipeline":
+    def clone(self) -> "Pipeline[Out]":
         """Return an equal pipeline."""
         return replace(self)
 
-    def _then(self, step: Step) -> "Pipeline":
+    def _then(self, step: Step) -> "Pipeline[Any]":
         return replace(self, steps=(*self.steps, step))
 
 
@@ -128,7 +147,7 @@ class Application:
     args: list[str] | None = field(default=None, compare=False, repr=False)
 
 
-def source(name: str, source_config: SourceConfig) -> Pipeline:
+def source(name: str, source_config: AnySource[Next]) -> Pipeline[Next]:
     """Begin a pipeline at a source; `name` is unique in the application, and part of topic names.
 
     Raises WallarooParameterError if the name is missing or `source_config` is no source.

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
-from typing import Any, cast
+from typing import Any, Generic, cast
 
 from wallaroo.api import checks
 from wallaroo.api.arguments import Address, broker_list, kafka_parse_sink_options, kafka_sink_options
-from wallaroo.api.stages import Encoder
+from wallaroo.api.stages import Encoder, In
 from wallaroo.api.tls import ClientTLS
 
 # The documented signature puts `encoder` behind parameters with defaults; None is refused.
@@ -14,7 +14,7 @@ _REQUIRED = cast(Encoder, None)
 
 
 @dataclass(frozen=True, slots=True)
-class TCPSinkConfig:
+class TCPSinkConfig(Generic[In]):
     """A sink that connects to a TCP receiver and writes the encoder's bytes as they are.
 
     Messages wait for the receiver in an outbox topic named after `name`, or after the encoder; each arrives
@@ -32,7 +32,7 @@ class TCPSinkConfig:
 
     host: str
     port: str | int
-    encoder: Encoder
+    encoder: Encoder[In]
     _: KW_ONLY
     name: str | None = None
     tls: ClientTLS | None = None
@@ -53,7 +53,7 @@ class TCPSinkConfig:
 
 
 @dataclass(frozen=True, slots=True)
-class KafkaSinkConfig:
+class KafkaSinkConfig(Generic[In]):
     """A sink that writes to a Kafka topic.
 
     The encoder returns `value`, `(value, key)` or `(value, key, partition)`. `brokers` is a list of (host,
@@ -76,7 +76,7 @@ class KafkaSinkConfig:
     log_level: str = "Warn"
     max_produce_buffer_ms: int = 0
     max_message_size: int = 100000
-    encoder: Encoder = _REQUIRED
+    encoder: Encoder[In] = _REQUIRED
 
     def __post_init__(self) -> None:
         what = f"KafkaSinkConfig({self.topic!r})"
@@ -93,7 +93,7 @@ class KafkaSinkConfig:
         return ("kafka", "", self.topic, broker_list(self.brokers), self.log_level, *limits, self.encoder)
 
 
-class CustomKafkaSinkCLIParser(KafkaSinkConfig):
+class CustomKafkaSinkCLIParser(KafkaSinkConfig[In]):
     """A Kafka sink that reads the options of `kafka_parse_sink_options` from `args` at once.
 
     Raises WallarooParameterError if there is no topic, SystemExit(2) if an option is malformed.
@@ -101,14 +101,14 @@ class CustomKafkaSinkCLIParser(KafkaSinkConfig):
 
     __slots__ = ()
 
-    def __init__(self, args: Sequence[str], encoder: Encoder) -> None:
+    def __init__(self, args: Sequence[str], encoder: Encoder[In]) -> None:
         _, topic, brokers, log_level, buffer_ms, max_size = kafka_parse_sink_options(args)
         checks.check_topic("CustomKafkaSinkCLIParser", topic, "--kafka_sink_topic")
         super().__init__(topic, brokers, log_level, buffer_ms, max_size, encoder)
 
 
 @dataclass(frozen=True, slots=True)
-class DefaultKafkaSinkCLIParser:
+class DefaultKafkaSinkCLIParser(Generic[In]):
     """A Kafka sink that reads `--{name}_topic`, `_brokers` and so on when the application starts.
 
     Raises WallarooParameterError if `encoder` is not decorated.
@@ -123,14 +123,14 @@ class DefaultKafkaSinkCLIParser:
     'alerts'
     """
 
-    encoder: Encoder
+    encoder: Encoder[In]
     name: str = "kafka_sink"
 
     def __post_init__(self) -> None:
         what = f"DefaultKafkaSinkCLIParser({checks.check_name('DefaultKafkaSinkCLIParser', self.name)!r})"
         _check_encoder(what, self.encoder)
 
-    def resolve(self, args: Sequence[str]) -> KafkaSinkConfig:
+    def resolve(self, args: Sequence[str]) -> KafkaSinkConfig[In]:
         """Return the sink that the command line describes.
 
         Raises WallarooParameterError if there is no topic, SystemExit(2) if an option is malformed.

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import KW_ONLY, dataclass
-from typing import Any, cast
+from typing import Any, Generic, cast
 
 from wallaroo.api import checks
 from wallaroo.api.arguments import Address, broker_list, kafka_parse_source_options, kafka_source_options
-from wallaroo.api.stages import BaseWrapped, Decoder, KeyExtractor
+from wallaroo.api.stages import BaseWrapped, Decoder, KeyExtractor, Out
 from wallaroo.api.tls import ServerTLS
 from wallaroo.errors import WallarooParameterError
 
@@ -21,7 +21,7 @@ _REQUIRED = cast(Decoder, None)
 
 
 @dataclass(frozen=True, slots=True)
-class TCPSourceConfig:
+class TCPSourceConfig(Generic[Out]):
     """A source that listens on a TCP port; each frame is a header and a payload of the length it gives.
 
     `port` 0 takes any free port. `max_size` is the largest payload in bytes, `parallelism` the number of
@@ -41,7 +41,7 @@ class TCPSourceConfig:
     name: str
     host: str
     port: str | int
-    decoder: Decoder
+    decoder: Decoder[Out]
     valid: bool = True
     parallelism: int = 10
     max_size: int = 16384
@@ -67,7 +67,7 @@ class TCPSourceConfig:
 
 
 @dataclass(frozen=True, slots=True)
-class GenSourceConfig:
+class GenSourceConfig(Generic[Out]):
     """A source whose messages an object makes: `initial_value()`, then `apply(previous)` until None.
 
     One generator runs per application. It is stored together with its last value in the transaction that
@@ -103,7 +103,7 @@ class GenSourceConfig:
 
 
 @dataclass(frozen=True, slots=True)
-class KafkaSourceConfig:
+class KafkaSourceConfig(Generic[Out]):
     """A source that reads a Kafka topic.
 
     `brokers` is a list of (host, port), or None for the cluster of the settings; `log_level` has no effect.
@@ -127,11 +127,11 @@ class KafkaSourceConfig:
     topic: str
     brokers: Sequence[Address] | None = None
     log_level: str = "Warn"
-    decoder: Decoder = _REQUIRED
+    decoder: Decoder[Out] = _REQUIRED
     _: KW_ONLY
     name: str | None = None
-    partitioned_by: KeyExtractor | None = None
-    event_time: EventTime | None = None
+    partitioned_by: KeyExtractor[Out] | None = None
+    event_time: Callable[[Out], int] | None = None
     max_future: int | None = None
 
     def __post_init__(self) -> None:
@@ -148,7 +148,7 @@ class KafkaSourceConfig:
         return ("kafka", self.name, self.topic, brokers, self.log_level, self.decoder)
 
 
-class CustomKafkaSourceCLIParser(KafkaSourceConfig):
+class CustomKafkaSourceCLIParser(KafkaSourceConfig[Out]):
     """A Kafka source that reads `--kafka_source_topic`, `_brokers` and `_log_level` from `args` at once.
 
     Raises WallarooParameterError if there is no topic, SystemExit(2) if an option is malformed.
@@ -159,10 +159,10 @@ class CustomKafkaSourceCLIParser(KafkaSourceConfig):
     def __init__(
         self,
         args: Sequence[str],
-        decoder: Decoder,
+        decoder: Decoder[Out],
         *,
-        partitioned_by: KeyExtractor | None = None,
-        event_time: EventTime | None = None,
+        partitioned_by: KeyExtractor[Out] | None = None,
+        event_time: Callable[[Out], int] | None = None,
         max_future: int | None = None,
     ) -> None:
         name, topic, brokers, log_level = kafka_parse_source_options(args)
@@ -180,7 +180,7 @@ class CustomKafkaSourceCLIParser(KafkaSourceConfig):
 
 
 @dataclass(frozen=True, slots=True)
-class DefaultKafkaSourceCLIParser:
+class DefaultKafkaSourceCLIParser(Generic[Out]):
     """A Kafka source that reads `--{name}_topic`, `_brokers` and `_log_level` when the application starts.
 
     Raises WallarooParameterError if `decoder` is not decorated.
@@ -195,11 +195,11 @@ class DefaultKafkaSourceCLIParser:
     'transactions'
     """
 
-    decoder: Decoder
+    decoder: Decoder[Out]
     name: str = "kafka_source"
     _: KW_ONLY
-    partitioned_by: KeyExtractor | None = None
-    event_time: EventTime | None = None
+    partitioned_by: KeyExtractor[Out] | None = None
+    event_time: Callable[[Out], int] | None = None
     max_future: int | None = None
 
     def __post_init__(self) -> None:
@@ -207,7 +207,7 @@ class DefaultKafkaSourceCLIParser:
         _check_decoder(what, self.decoder)
         _check_promises(what, self.partitioned_by, self.event_time, self.max_future)
 
-    def resolve(self, args: Sequence[str]) -> KafkaSourceConfig:
+    def resolve(self, args: Sequence[str]) -> KafkaSourceConfig[Out]:
         """Return the source that the command line describes.
 
         Raises WallarooParameterError if there is no topic, SystemExit(2) if an option is malformed.

@@ -5,10 +5,17 @@ import struct
 import sys
 from collections import Counter
 from collections.abc import Callable
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Generic, Self
 from weakref import WeakValueDictionary
 
+from typing_extensions import TypeVar
+
 from wallaroo.errors import WallarooParameterError
+
+# Of messages before and behind a stage, and of its state; without annotations they are Any.
+In = TypeVar("In", contravariant=True, default=Any)  # noqa: PLC0105 - what readers of a signature see
+Out = TypeVar("Out", covariant=True, default=Any)  # noqa: PLC0105
+State = TypeVar("State", default=Any)
 
 # Module, qualified name, and how many of that name were declared before.
 Declaration = tuple[str, str, int]
@@ -52,7 +59,7 @@ class WrappedFunction(BaseWrapped):
         return recall, (self._declaration,)
 
 
-class Computation(WrappedFunction):
+class Computation(WrappedFunction, Generic[In, Out]):
     """A stateless stage, made by `@computation`: `compute(data)` is the user's function."""
 
     _calls = "compute"
@@ -61,14 +68,14 @@ class Computation(WrappedFunction):
     initial_state: Callable[[], Any] | None = None
 
 
-class ComputationMulti(Computation):
+class ComputationMulti(Computation[In, Out]):
     """A stateless stage, made by `@computation_multi`: `compute_multi(data)` is the user's function."""
 
     _calls = "compute_multi"
     compute_multi: Callable[..., Any]
 
 
-class StateComputation(Computation):
+class StateComputation(Computation[In, Out], Generic[In, State, Out]):
     """A stage with one state per key, made by `@state_computation`.
 
     `compute(data, state)` is the user's function; `initial_state()` makes a new state.
@@ -83,13 +90,13 @@ class StateComputation(Computation):
         self.initial_state = state
 
 
-class StateComputationMulti(StateComputation, ComputationMulti):
+class StateComputationMulti(StateComputation[In, State, Out], ComputationMulti[In, Out]):
     """A `StateComputation` with `compute_multi(data, state)`, made by `@state_computation_multi`."""
 
     _calls = "compute_multi"
 
 
-class KeyExtractor(WrappedFunction):
+class KeyExtractor(WrappedFunction, Generic[In]):
     """Extracts the key by which a message is partitioned; made by `@key_extractor`."""
 
     def extract_key(self, data: Any) -> str | bytes:
@@ -108,14 +115,14 @@ class KeyExtractor(WrappedFunction):
         )
 
 
-class Encoder(WrappedFunction):
+class Encoder(WrappedFunction, Generic[In]):
     """Turns a message into what a sink writes, made by `@encoder`: `encode(data)` is the user's function."""
 
     _calls = "encode"
     encode: Callable[[Any], Any]
 
 
-class Decoder(WrappedFunction):
+class Decoder(WrappedFunction, Generic[Out]):
     """Turns bytes into a message, made by `@decoder(...)`: `decode(bs)` is the user's function.
 
     It knows the framing of a TCP source, too.

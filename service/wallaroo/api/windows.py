@@ -1,13 +1,16 @@
 """Windows as a user declares them, the builders that `.over(...)` finishes, and units of time."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from math import gcd
-from typing import Any, Self
+from typing import Any, Generic, Self, overload
 
 from wallaroo.api.aggregation import make_aggregation
 from wallaroo.api.checks import check_whole
+from wallaroo.api.stages import In, Out
+from wallaroo.api.typed import Accumulator, Folds, FoldsKnowingWindow, Message, Result
 from wallaroo.errors import WallarooParameterError
 
 _UNITS = "write whole nanoseconds, for example wallaroo.seconds(9) or wallaroo.milliseconds(500)"
@@ -35,7 +38,7 @@ class LateDataPolicy(StrEnum):
     PLACE_IN_OLDEST_WINDOW = "place-in-oldest-window"
 
 
-class Windows(ABC):
+class Windows(ABC, Generic[In, Out]):
     """Finished windows of any kind: a declaration that is compiled as it is."""
 
     __slots__ = ()
@@ -66,7 +69,7 @@ class WindowsBuilder:
 
 
 @dataclass(frozen=True, slots=True)
-class RangeWindows(Windows):
+class RangeWindows(Windows[In, Out]):
     """Windows over spans of event time; window k covers [k * slide + offset, k * slide + offset + range).
 
     Made by `range_windows(...).over(...)`. Times are nanoseconds since the Unix epoch, to which windows are
@@ -145,7 +148,7 @@ class RangeWindows(Windows):
 
 
 @dataclass(frozen=True, slots=True)
-class CountWindows(Windows):
+class CountWindows(Windows[In, Out]):
     """Windows over `count` messages of one key each, made by `count_windows(...).over(...)`.
 
     Raises WallarooParameterError if the count is not a whole positive number.
@@ -259,7 +262,15 @@ class RangeWindowsBuilder(WindowsBuilder):
         self._options = _with_option(self._options, "late_data_policy", policy)
         return self
 
-    def over(self, aggregation: Any) -> RangeWindows:
+    @overload
+    def over(
+        self, aggregation: Callable[[], Folds[Message, Accumulator, Result]]
+    ) -> RangeWindows[Message, Result]: ...
+    @overload
+    def over(
+        self, aggregation: Callable[[], FoldsKnowingWindow[Message, Accumulator, Result]]
+    ) -> RangeWindows[Message, Result]: ...
+    def over(self, aggregation: Any) -> RangeWindows[Any, Any]:
         """Return the finished windows, which an `Aggregation` class folds.
 
         Raises WallarooParameterError if the class lacks a method, or one has the wrong parameters.
@@ -276,7 +287,15 @@ class CountWindowsBuilder(WindowsBuilder):
     def __init__(self, wcount: int) -> None:
         self._count = check_whole("count_windows: the count", wcount, at_least=1)
 
-    def over(self, aggregation: Any) -> CountWindows:
+    @overload
+    def over(
+        self, aggregation: Callable[[], Folds[Message, Accumulator, Result]]
+    ) -> CountWindows[Message, Result]: ...
+    @overload
+    def over(
+        self, aggregation: Callable[[], FoldsKnowingWindow[Message, Accumulator, Result]]
+    ) -> CountWindows[Message, Result]: ...
+    def over(self, aggregation: Any) -> CountWindows[Any, Any]:
         """Return the finished windows, which an `Aggregation` class folds.
 
         Raises WallarooParameterError if the class lacks a method, or one has the wrong parameters.
