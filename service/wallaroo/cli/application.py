@@ -55,6 +55,7 @@ def serve(command: Command) -> int:
     for text in ineffective_variables(os.environ):
         _log.warning("variable without effect", extra={"reason": text})
     topology = command.load().topology
+    log_setup.set_application(topology.application_id)
     # The application's modules may have configured logging as they were imported.
     log_setup.keep()
     return Service(command.program, topology, with_own_cluster(settings, topology)).run()

@@ -62,6 +62,7 @@ def main(spec: WorkerSpec, connection: Connection, probe: Probe = no_probe) -> N
     os.register_at_fork(after_in_child=_in_forked_process)
     settings = spec.settings
     log_setup.configure(settings.log_level, settings.log_format, settings.secrets, worker=spec.index)
+    log_setup.set_application(spec.application_id)
     gc.set_threshold(_GC_THRESHOLD, 20, 20)
     try:
         loaded = load(spec.module, spec.args, spec.application_id, settings.chosen_servers)

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.testing.raising import UnnamedError
-from wallaroo.observability.logging import _configured, configure, formatter, keep
+from wallaroo.observability.logging import _configured, configure, formatter, keep, set_application
 
 CREATED = 1769860800.25
 
@@ -145,6 +145,18 @@ def test_configure_sends_every_logger_to_standard_error_once(restored_root, caps
     (line,) = capsys.readouterr().err.splitlines()
     assert json.loads(line)["worker"] == 8
     assert json.loads(line)["client"] == "producer-1"
+
+
+@pytest.mark.parametrize(("form", "said"), [("json", '"application":"alerts"'), ("text", "")])
+def test_the_application_is_a_field_where_lines_of_many_services_come_together(
+    form, said, restored_root, capsys
+):
+    configure("info", form, worker=7)
+    set_application("alerts")
+    logging.getLogger("wallaroo.commit").info("commit")
+    (line,) = capsys.readouterr().err.splitlines()
+    assert said in line
+    assert ("alerts" in line) == bool(said)
 
 
 def test_an_unknown_level_is_refused(restored_root):
