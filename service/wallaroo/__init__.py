@@ -1,7 +1,7 @@
 """Wallaroo on Kafka: the public names, nothing else."""
 
 from wallaroo import experimental
-from wallaroo.api.aggregation import Aggregation
+from wallaroo.api.aggregation import Aggregation, Window
 from wallaroo.api.arguments import (
     kafka_parse_sink_options,
     kafka_parse_source_options,
@@ -25,6 +25,7 @@ from wallaroo.api.decorators import (
     state_computation,
     state_computation_multi,
 )
+from wallaroo.api.durations import days, hours, microseconds, milliseconds, minutes, nanoseconds, seconds
 from wallaroo.api.pipeline import Application, Pipeline, build_application, source
 from wallaroo.api.sinks import (
     CustomKafkaSinkCLIParser,
@@ -54,22 +55,15 @@ from wallaroo.api.stages import (
     StateComputationMulti,
 )
 from wallaroo.api.tls import ClientTLS, ServerTLS
-from wallaroo.api.windows import (
-    CountWindows,
+from wallaroo.api.window_builders import (
     CountWindowsBuilder,
-    LateDataPolicy,
-    RangeWindows,
     RangeWindowsBuilder,
+    SessionWindowsBuilder,
     count_windows,
-    days,
-    hours,
-    microseconds,
-    milliseconds,
-    minutes,
-    nanoseconds,
     range_windows,
-    seconds,
+    session_windows,
 )
+from wallaroo.api.windows import CountWindows, LateDataPolicy, RangeWindows, SessionWindows
 from wallaroo.errors import WallarooError, WallarooParameterError
 from wallaroo.version import installed_version
 
@@ -101,12 +95,15 @@ __all__ = [
     "RangeWindows",
     "RangeWindowsBuilder",
     "ServerTLS",
+    "SessionWindows",
+    "SessionWindowsBuilder",
     "StateComputation",
     "StateComputationMulti",
     "TCPSinkConfig",
     "TCPSourceConfig",
     "WallarooError",
     "WallarooParameterError",
+    "Window",
     "attach_to_module",
     "build_application",
     "computation",
@@ -131,6 +128,7 @@ __all__ = [
     "range_windows",
     "seconds",
     "serialize",
+    "session_windows",
     "source",
     "state_computation",
     "state_computation_multi",

@@ -65,6 +65,13 @@ class Moment:
         return 1, self.event_time // NANOSECONDS_PER_MS
 
 
+class EarlyMoment(Moment):
+    """The origin of an early result: another one of the same window follows."""
+
+    __slots__ = ()
+    final = False
+
+
 @dataclass(frozen=True, slots=True)
 class Partition:
     """One partition of an input topic, which identifies a task."""

@@ -70,10 +70,14 @@ ADDED_NAMES = [
     "KafkaSinkConfig",
     "KafkaSourceConfig",
     "LateDataPolicy",
+    "SessionWindows",
+    "SessionWindowsBuilder",
     "WallarooError",
+    "Window",
     "days",
     "json_decoder",
     "json_encoder",
+    "session_windows",
 ]
 
 
@@ -138,6 +142,15 @@ def test_a_class_derives_from_its_base(derived, base):
         (wallaroo.RangeWindowsBuilder.with_delay, "(self, delay)"),
         (wallaroo.RangeWindowsBuilder.with_late_data_policy, "(self, policy)"),
         (wallaroo.RangeWindowsBuilder.over, "(self, aggregation)"),
+        (wallaroo.RangeWindowsBuilder.with_early_results, "(self, every=None)"),
+        (wallaroo.session_windows, "(gap)"),
+        (wallaroo.SessionWindowsBuilder, "(gap)"),
+        (wallaroo.SessionWindowsBuilder.with_delay, "(self, delay)"),
+        (wallaroo.SessionWindowsBuilder.with_late_data_policy, "(self, policy)"),
+        (wallaroo.SessionWindowsBuilder.with_early_results, "(self, every=None)"),
+        (wallaroo.SessionWindowsBuilder.over, "(self, aggregation)"),
+        (wallaroo.SessionWindows, "(gap, delay, aggregation, late_data_policy=drop, early=None)"),
+        (wallaroo.Window, "(start=None, end=None, final=True, number=None)"),
         (wallaroo.CountWindowsBuilder, "(wcount)"),
         (wallaroo.CountWindowsBuilder.over, "(self, aggregation)"),
         (wallaroo.nanoseconds, "(x)"),
@@ -147,7 +160,10 @@ def test_a_class_derives_from_its_base(derived, base):
         (wallaroo.minutes, "(x)"),
         (wallaroo.hours, "(x)"),
         (wallaroo.days, "(x)"),
-        (wallaroo.RangeWindows, "(range, slide, delay, aggregation, late_data_policy=drop, offset=0)"),
+        (
+            wallaroo.RangeWindows,
+            "(range, slide, delay, aggregation, late_data_policy=drop, offset=0, early=None)",
+        ),
         (wallaroo.CountWindows, "(count, aggregation)"),
         (wallaroo.GenSourceConfig, "(name, gen_instance)"),
         (

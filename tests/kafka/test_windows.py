@@ -9,12 +9,13 @@ from tests.kafka.cluster import Sent, create_topic, produce, read_topic, wait_un
 from tests.kafka.lines import LineReceiver
 from tests.kafka.service import ServiceProcess
 from tests.kafka.tail import Tail
-from tests.properties.window_model import END, Message, RangeWindows, results
+from tests.properties.window_model import END, Message, RangeWindows, SessionWindows, results
 from wallaroo.state.store import POSITION_KEY
 
 pytestmark = pytest.mark.slow
 MINUTE, DAY = 60_000, 24 * 3_600_000
 SPAN, SLIDE = 4_000, 2_000
+GAP = 4_000
 KEYS = [f"key-{n}" for n in range(12)]
 CLOSED_SECONDS = 90
 
@@ -152,6 +153,26 @@ def test_a_service_that_starts_again_goes_on_with_its_windows(service, rng):
     service.send(second, by_turns)
     service.start(workers=2)
     service.check(expected([*first, *second]))
+
+
+def test_a_service_that_is_killed_goes_on_with_its_open_sessions(service, rng):
+    begin = today()
+    halves = [
+        [Message(key, number, begin + at) for number, (at, key) in enumerate(moments, first)]
+        for first, moments in (
+            (0, [(at, key) for at in range(0, 8_000, 1_000) for key in KEYS]),
+            (1_000, [(at, key) for at in range(8_500, 16_000, 1_500) for key in KEYS[::2]]),
+        )
+    ]
+    service.send(halves[0], by_key)
+    service.start(f"--gap-ms={GAP}")
+    wait_until(lambda: any(read_topic(service.servers, f"{service.application_id}-values-changelog")))
+    service.process.kill_all()
+    service.send(halves[1], by_key)
+    service.start(f"--gap-ms={GAP}", workers=2)
+    found = results(SessionWindows(GAP)(iter([*halves[0], *halves[1], END])))
+    assert all(len(made) == 1 for made in found.values())
+    service.check({key: [(at + 1, values) for values, at in made] for key, made in found.items()})
 
 
 def by_turns(message):

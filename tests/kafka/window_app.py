@@ -14,12 +14,20 @@ def application_setup(args):
         partitioned_by=extract_key if options.partitioned else None,
         event_time=told if options.event_time else None,
     )
-    windows = wallaroo.range_windows(wallaroo.milliseconds(options.range_ms))
-    windows = windows.with_slide(wallaroo.milliseconds(options.slide_ms))
+    windows = _sessions(options) if options.gap_ms else _ranges(options)
     windows = windows.with_delay(wallaroo.milliseconds(options.delay_ms)).over(Values)
     sink = wallaroo.KafkaSinkConfig(options.out_topic, encoder=encode)
     gathered = wallaroo.source("messages", source).key_by(extract_key).to(windows)
     return wallaroo.build_application("windows", gathered.to_sink(sink))
+
+
+def _ranges(options):
+    windows = wallaroo.range_windows(wallaroo.milliseconds(options.range_ms))
+    return windows.with_slide(wallaroo.milliseconds(options.slide_ms))
+
+
+def _sessions(options):
+    return wallaroo.session_windows(wallaroo.milliseconds(options.gap_ms))
 
 
 class Values(wallaroo.Aggregation):
@@ -63,5 +71,6 @@ def _options(args):
     parser.add_argument("--event-time", action="store_true", help="messages say when they happened")
     parser.add_argument("--range-ms", type=int, default=4_000)
     parser.add_argument("--slide-ms", type=int, default=2_000)
+    parser.add_argument("--gap-ms", type=int, default=0, help="sessions instead of windows of a range")
     parser.add_argument("--delay-ms", type=int, default=0)
     return parser.parse_known_args(args)[0]

@@ -12,8 +12,8 @@ from tests.properties.window_samples import (
     by_name,
     finished,
     read,
-    shapes,
     source,
+    timed,
     without_hop,
 )
 from wallaroo.testing import ApplicationDriver
@@ -53,17 +53,17 @@ def check(application, day, pace):
     assert live_through(application, day, pace, True) == live_through(application, day, pace, False)
 
 
-@given(days(back=(0, 0, 1, 5, 40)), shapes(), paces())
+@given(days(back=(0, 0, 1, 5, 40)), timed(), paces())
 def test_without_a_hop(day, shape, pace):
     check(without_hop(shape.declared()), day, pace)
 
 
-@given(days(), shapes(), paces())
+@given(days(), timed(), paces())
 def test_behind_a_hop(day, shape, pace):
     check(behind_a_hop(shape.declared()), day, pace)
 
 
-@given(days(), shapes(), shapes(), paces())
+@given(days(), timed(), timed(), paces())
 def test_behind_two_hops(day, first, second, pace):
     pipeline = source().key_by(by_key).to(first.declared()).key_by(by_name)
     check(finished(pipeline.to(second.declared(GatherAgain))), day, pace)

@@ -22,8 +22,8 @@ from tests.properties.window_samples import (
     expected,
     finished,
     read,
-    shapes,
     source,
+    timed,
 )
 from wallaroo.testing import ApplicationDriver
 
@@ -108,7 +108,7 @@ def live_through_without_reading(application, day, pace, topics):
 lives = st.sampled_from((live_through, live_through_without_reading))
 
 
-@given(lives, days, shapes(), paces(), counts, counts)
+@given(lives, days, timed(), paces(), counts, counts)
 def test_after_an_idle_spell_nothing_is_late_that_was_there_in_time(live, day, shape, pace, sources, hop):
     topics = {"in": sources, "app-by-key-repartition": hop}
     stream = live(behind_a_hop(shape.declared()), day, pace, topics)
@@ -116,7 +116,7 @@ def test_after_an_idle_spell_nothing_is_late_that_was_there_in_time(live, day, s
     assert read(close_all(stream.driver, 10**9)) == expected(stream.in_order(), shape)
 
 
-@given(lives, days, shapes(), shapes(), paces(), counts, counts)
+@given(lives, days, timed(), timed(), paces(), counts, counts)
 def test_nor_behind_a_second_hop(live, day, first, second, pace, sources, hop):  # noqa: PLR0913, PLR0917
     pipeline = source().key_by(by_key).to(first.declared())
     application = finished(pipeline.key_by(by_initial).to(second.declared(GatherAgain)))

@@ -21,7 +21,7 @@ from tests.properties.window_samples import (
     open_keys,
     read,
     run_through,
-    shapes,
+    timed,
     without_hop,
 )
 from wallaroo.testing import Pace
@@ -85,7 +85,7 @@ def changelog(aggregation):
 
 
 @pytest.mark.parametrize("aggregation", [FailingUpdate, Unstorable])
-@given(messages(), shapes(), scripts(), paces())
+@given(messages(), timed(), scripts(), paces())
 def test_a_message_on_which_update_raises_has_never_come(aggregation, sent, shape, script, pace):
     application = without_hop(shape.declared(aggregation))
     driver = close_all(run_through(application, sent, script, pace, {"in": 1}))
@@ -95,7 +95,7 @@ def test_a_message_on_which_update_raises_has_never_come(aggregation, sent, shap
 
 
 @pytest.mark.parametrize("aggregation", [FailingUpdate, Unstorable])
-@given(messages(), shapes(), scripts(), paces())
+@given(messages(), timed(), scripts(), paces())
 def test_behind_a_hop_its_time_has_come_all_the_same(aggregation, sent, shape, script, pace):
     application = behind_a_hop(shape.declared(aggregation))
     driver = close_all(run_through(application, sent, script, pace, {"in": 1}))
@@ -111,7 +111,7 @@ def test_behind_a_hop_its_time_has_come_all_the_same(aggregation, sent, shape, s
     [],
     Pace(1, None, lambda turns: turns[0]),
 )
-@given(messages(), shapes(), scripts(), paces())
+@given(messages(), timed(), scripts(), paces())
 def test_a_window_that_raises_is_closed_and_no_message_suffers(
     application_of, aggregation, sent, shape, script, pace
 ):
@@ -124,7 +124,7 @@ def test_a_window_that_raises_is_closed_and_no_message_suffers(
 
 
 @pytest.mark.parametrize("application_of", [without_hop, behind_a_hop])
-@given(messages(), shapes(), shapes(), scripts(), paces())
+@given(messages(), timed(), timed(), scripts(), paces())
 def test_windows_over_windows_of_which_some_raise(application_of, sent, first, second, script, pace):
     application = application_of(first.declared(FailingOutput), second.declared(GatherAgain))
     driver = close_all(run_through(application, sent, script, pace, {"in": 1}))
@@ -133,7 +133,7 @@ def test_windows_over_windows_of_which_some_raise(application_of, sent, first, s
     assert read(driver) == in_milliseconds(results(second.modelled()(left)))
 
 
-@given(messages(), shapes(), scripts(), paces())
+@given(messages(), timed(), scripts(), paces())
 def test_a_time_that_cannot_be_found_is_the_failure_of_its_message(sent, shape, script, pace):
     pipeline = wallaroo.source("in", wallaroo.KafkaSourceConfig("in", decoder=decode, event_time=bad_time))
     application = finished(pipeline.key_by(by_key).to(shape.declared()))

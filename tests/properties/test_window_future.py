@@ -18,7 +18,7 @@ from tests.properties.window_samples import (
     read,
     run_through,
     send,
-    shapes,
+    timed,
     without_hop,
 )
 from wallaroo.testing import ApplicationDriver
@@ -45,14 +45,14 @@ def run(application, sent, script, pace, partitions=4):
     return close_all(run_through(application, sent, script, pace, partitions, **options))
 
 
-@given(bad_clocks, shapes(), scripts(), paces(), st.booleans())
+@given(bad_clocks, timed(), scripts(), paces(), st.booleans())
 def test_windows_of_each_partition(sent, shape, script, pace, declared):
     driver = run(without_hop(shape.declared(), declared_time=declared), sent, script, pace)
     assert read(driver) == expected_of_partitions(within(sent), 4, shape)
     assert sorted(letter.value for letter in driver.dead_letters()) == refused(sent)
 
 
-@given(bad_clocks, shapes(), shapes(), scripts(), paces(), st.booleans())
+@given(bad_clocks, timed(), timed(), scripts(), paces(), st.booleans())
 def test_windows_over_windows_behind_a_hop(sent, first, second, script, pace, declared):
     application = behind_a_hop(first.declared(), second.declared(GatherAgain), declared_time=declared)
     driver = run(application, sent, script, pace, {"in": 1})
@@ -78,7 +78,7 @@ def from_now_on(sent):
 
 
 @pytest.mark.parametrize("application_of", [without_hop, behind_a_hop])
-@given(around_now, shapes(), paces())
+@given(around_now, timed(), paces())
 def test_after_a_watermark_was_set_back_windows_are_those_from_now_on(application_of, sent, shape, pace):
     options = {"max_future_ms": BOUND, "time_of_day_ms": NOW, "pace": pace}
     driver = ApplicationDriver(application_of(shape.declared()), {"in": 1}, **options)

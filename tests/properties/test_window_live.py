@@ -14,7 +14,7 @@ from tests.properties.window_samples import (
     close_all,
     expected,
     read,
-    shapes,
+    timed,
     without_hop,
 )
 from wallaroo.testing import ApplicationDriver
@@ -65,20 +65,20 @@ def live_through(application, day, pace, partitions, partition_of):
     return live
 
 
-@given(days(), shapes(), paces(), counts)
+@given(days(), timed(), paces(), counts)
 def test_behind_a_hop_nothing_is_late_that_is_written_as_it_happens(day, shape, pace, partitions):
     application = behind_a_hop(shape.declared())
     live = live_through(application, day, pace, partitions, lambda _key, number: number % partitions["in"])
     assert read(close_all(live.driver)) == expected(live.sent, shape)
 
 
-@given(days(), shapes(), paces())
+@given(days(), timed(), paces())
 def test_without_a_hop_nothing_is_late_that_is_written_as_it_happens(day, shape, pace):
     live = live_through(without_hop(shape.declared()), day, pace, 4, lambda key, _number: KEYS.index(key))
     assert read(close_all(live.driver)) == expected(live.sent, shape)
 
 
-@given(days(), shapes(), paces(), counts)
+@given(days(), timed(), paces(), counts)
 def test_a_window_that_has_been_due_for_long_has_fired_whatever_is_quiet(day, shape, pace, partitions):
     application = behind_a_hop(shape.declared())
     live = live_through(application, day, pace, partitions, lambda _key, number: number % partitions["in"])

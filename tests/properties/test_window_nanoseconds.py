@@ -22,7 +22,7 @@ from tests.properties.window_samples import (
     finished,
     messages,
     read,
-    shapes,
+    timed,
 )
 from tests.samples import look
 from wallaroo.testing import ApplicationDriver
@@ -34,7 +34,7 @@ def nanoseconds(epoch, sent):
     return [message._replace(time=epoch + message.time // MS) for message in sent]
 
 
-fine_shapes = shapes().map(lambda shape: replace(shape, unit=1))
+fine_shapes = timed().map(lambda shape: replace(shape, unit=1))
 fine_messages = st.builds(nanoseconds, st.sampled_from(EPOCHS), messages())
 
 

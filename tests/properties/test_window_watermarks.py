@@ -23,6 +23,7 @@ from tests.properties.window_samples import (
     send,
     shapes,
     source,
+    timed,
 )
 from wallaroo.testing import ApplicationDriver
 
@@ -50,19 +51,19 @@ def run_through_script(driver, script):
     return driver
 
 
-@given(in_order, shapes(), scripts_without_sending, paces(), counts)
+@given(in_order, timed(), scripts_without_sending, paces(), counts)
 def test_partitions_in_order_are_never_late(sent, shape, script, pace, partitions):
     driver = run_all(behind_a_hop(shape.declared()), sent, script, pace, partitions)
     assert read(driver) == expected(sent, shape)
 
 
-@given(messages(latest=12), shapes(least_delay=12), scripts_without_sending, paces(), counts)
+@given(messages(latest=12), timed(least_delay=12), scripts_without_sending, paces(), counts)
 def test_what_is_out_of_order_by_no_more_than_the_delay_is_never_late(sent, shape, script, pace, partitions):
     driver = run_all(behind_a_hop(shape.declared()), sent, script, pace, partitions)
     assert read(driver) == expected(sent, shape)
 
 
-@given(in_order, shapes(), st.integers(-3, 3), scripts_without_sending, paces(), counts)
+@given(in_order, timed(), st.integers(-3, 3), scripts_without_sending, paces(), counts)
 def test_a_partition_that_is_days_behind_is_waited_for(sent, shape, days, script, pace, partitions):
     partition_of = scattered(partitions["in"])
     skewed = [m._replace(time=(m.time // MS + (4 + days * partition_of(m)) * DAY) * MS) for m in sent]
@@ -71,7 +72,7 @@ def test_a_partition_that_is_days_behind_is_waited_for(sent, shape, days, script
     assert read(driver) == expected(skewed, shape)
 
 
-@given(in_order, shapes(), shapes(), scripts_without_sending, paces(), counts)
+@given(in_order, timed(), timed(), scripts_without_sending, paces(), counts)
 def test_windows_over_windows_behind_a_second_hop(sent, first, second, script, pace, partitions):
     pipeline = source().key_by(by_key).to(first.declared())
     pipeline = pipeline.key_by(by_initial).to(second.declared(samples.GatherAgain))
@@ -84,7 +85,7 @@ def test_windows_over_windows_behind_a_second_hop(sent, first, second, script, p
     assert read(driver) == expected(inner, second)
 
 
-@given(in_order, in_order, shapes(), scripts_without_sending, paces())
+@given(in_order, in_order, timed(), scripts_without_sending, paces())
 def test_two_sources_that_are_merged_wait_for_each_other(left, right, shape, script, pace):
     right = [m._replace(value=m.value + 1000, time=m.time + 7 * MS) for m in right]
     both = source("in").merge(source("other")).key_by(by_key).to(shape.declared())

@@ -42,8 +42,11 @@ class RangeWindows:
     delay: int = 0
     policy: str = DROP
     offset: int = 0
+    # How far apart early results are; results are then (begin, end, is final, values).
+    early: int | None = None
     watermark: float = float("-inf")
     open: dict[tuple[int, str], list[Any]] = field(default_factory=dict)
+    given: dict[tuple[int, str], int] = field(default_factory=dict)
     late: int = 0
 
     def __call__(self, stream):
@@ -60,13 +63,22 @@ class RangeWindows:
         in_time = [k for k in covering if not self.past_due(k)]
         for k in in_time:
             self.open.setdefault((k, message.key), []).append(message.value)
+        for at in [(k, message.key) for k in in_time]:
+            if is_early(self.early, self.given.get(at), message.time):
+                self.given[at] = message.time
+                yield message._replace(value=self._result(at[0], self.open[at], final=False))
         if not in_time:
             self.late += 1
             yield from self._too_late(message)
 
+    def _result(self, k, values, final=True):
+        made = tuple(sorted(values))
+        return made if self.early is None else (self.end(k) - self.range, self.end(k), final, made)
+
     def _too_late(self, message):
         if self.policy == FIRE:
-            yield message._replace(value=(message.value,))
+            newest = max(k for k in self.near(message.time) if self.covers(k, message.time))
+            yield message._replace(value=self._result(newest, [message.value]))
         if self.policy == PLACE:
             held = [k for k, key in self.open if key == message.key]
             oldest = min(held, default=None)
@@ -77,7 +89,7 @@ class RangeWindows:
     def _fire(self):
         for k, key in sorted(self.open):
             if self.past_due(k):
-                yield Message(key, tuple(sorted(self.open.pop((k, key)))), self.end(k) - 1)
+                yield Message(key, self._result(k, self.open.pop((k, key))), self.end(k) - 1)
 
     def near(self, time):
         """All windows that could have anything to do with a time, oldest first."""
@@ -92,6 +104,82 @@ class RangeWindows:
 
     def past_due(self, k):
         return self.end(k) + self.delay <= self.watermark
+
+
+@dataclass
+class SessionWindows:
+    """One stage; its results are tuples of all values of a session, sorted. A session is a list."""
+
+    gap: int
+    delay: int = 0
+    policy: str = DROP
+    early: int | None = None
+    watermark: float = float("-inf")
+    # By the value of a message that is in the session.
+    given: dict[Any, int] = field(default_factory=dict)
+    open: dict[str, list[list[Message]]] = field(default_factory=dict)
+    late: int = 0
+
+    def __call__(self, stream):
+        for item in stream:
+            if isinstance(item, Message):
+                yield from self._place(item)
+            else:
+                self.watermark = item.time
+                yield from self._fire()
+                yield Watermark(item.time - self.delay)
+
+    def _place(self, message):
+        sessions = self.open.setdefault(message.key, [])
+        near = [s for s in sessions if any(abs(other.time - message.time) <= self.gap for other in s)]
+        if near or not self.past_due(message.time):
+            sessions[:] = [s for s in sessions if s not in near]
+            sessions.append([*(each for s in near for each in s), message])
+            yield from self._early(sessions[-1], message)
+        else:
+            self.late += 1
+            yield from self._too_late(message, sessions)
+
+    def _early(self, session, message):
+        given = max((self.given[m.value] for m in session if m.value in self.given), default=None)
+        if is_early(self.early, given, message.time):
+            self.given[message.value] = message.time
+            yield message._replace(value=self._result(session, final=False))
+
+    def _result(self, session, final=True):
+        made = tuple(sorted(m.value for m in session))
+        last = max(m.time for m in session)
+        return made if self.early is None else (begin(session), last + self.gap, final, made)
+
+    def _too_late(self, message, sessions):
+        if self.policy == FIRE:
+            yield message._replace(value=self._result([message]))
+        if self.policy == PLACE:
+            oldest = min(sessions, key=begin, default=[])
+            time = begin(oldest) if oldest else self.watermark - self.gap - self.delay
+            oldest.append(message._replace(time=time))
+            if len(oldest) == 1:
+                sessions.append(oldest)
+
+    def _fire(self):
+        for key, sessions in self.open.items():
+            for session in sorted(sessions, key=begin):
+                last = max(message.time for message in session)
+                if self.past_due(last):
+                    sessions.remove(session)
+                    yield Message(key, self._result(session), last + self.gap)
+
+    def past_due(self, time):
+        return time + self.gap + self.delay < self.watermark
+
+
+def is_early(every, given, time):
+    """Whether a message gives an early result; the last was given by one at that time."""
+    return every is not None and (every == 0 or given is None or time - given >= every)
+
+
+def begin(session):
+    return min(message.time for message in session)
 
 
 @dataclass

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from hypothesis import strategies as st
 
 import wallaroo
-from tests.properties.window_model import END, CountWindows, Message, RangeWindows, results
+from tests.properties.window_model import END, CountWindows, Message, RangeWindows, SessionWindows, results
 from wallaroo.testing import ApplicationDriver
 
 KEYS = ("a", "b", "ß")
@@ -76,6 +76,13 @@ class GatherObjects(Gather):
 AGGREGATIONS = (Gather, GatherTuples, GatherObjects)
 
 
+class GatherKnown(Gather):
+    """With all that the window knows."""
+
+    def output(self, key, values, window):
+        return key, (window.start, window.end, window.final, tuple(sorted(values)))
+
+
 class GatherAgain(Gather):
     """Behind another window: its results are the values."""
 
@@ -117,15 +124,44 @@ class Shape:
     policy: str = "drop"
     unit: int = MS
     offset: int = 0
+    early: int | None = None
 
     def declared(self, aggregation=Gather):
         windows = wallaroo.range_windows(self.range * self.unit).with_slide(self.slide * self.unit)
         windows = windows.with_delay(self.delay * self.unit).with_late_data_policy(self.policy)
+        if self.early is not None:
+            windows = windows.with_early_results(self.early * self.unit or None)
         return windows.with_offset(self.offset * self.unit).over(aggregation)
 
     def modelled(self):
         spans = (self.range * self.unit, self.slide * self.unit, self.delay * self.unit)
-        return RangeWindows(*spans, str(self.policy), self.offset * self.unit)
+        early = None if self.early is None else self.early * self.unit
+        return RangeWindows(*spans, str(self.policy), self.offset * self.unit, early)
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Sessions of one stage; `range` is how long the last message keeps one open."""
+
+    gap: int
+    delay: int = 0
+    policy: str = "drop"
+    unit: int = MS
+    early: int | None = None
+
+    @property
+    def range(self):
+        return self.gap
+
+    def declared(self, aggregation=Gather):
+        windows = wallaroo.session_windows(self.gap * self.unit).with_delay(self.delay * self.unit)
+        if self.early is not None:
+            windows = windows.with_early_results(self.early * self.unit or None)
+        return windows.with_late_data_policy(self.policy).over(aggregation)
+
+    def modelled(self):
+        early = None if self.early is None else self.early * self.unit
+        return SessionWindows(self.gap * self.unit, self.delay * self.unit, str(self.policy), early)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +188,16 @@ def shapes(policies=POLICIES, least_delay=0):
 
 def _with_any_offset(shape):
     return st.integers(1 - shape.slide, shape.slide - 1).map(lambda offset: replace(shape, offset=offset))
+
+
+def gaps(policies=POLICIES, least_delay=0):
+    delays = st.integers(least_delay, least_delay + 12)
+    return st.builds(Gap, st.integers(1, 8), delays, st.sampled_from(policies))
+
+
+def timed(policies=POLICIES, least_delay=0):
+    """Windows over event time, of every kind."""
+    return shapes(policies, least_delay) | gaps(policies, least_delay)
 
 
 def countings():

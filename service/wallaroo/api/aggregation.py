@@ -1,7 +1,7 @@
 """Aggregations: how a window folds its messages into one output."""
 
 import inspect
-from typing import Any
+from typing import Any, NamedTuple
 
 from wallaroo.api.checks import check_factory, check_name, describe
 from wallaroo.api.stages import BaseWrapped
@@ -15,6 +15,36 @@ _METHODS: dict[str, tuple[str, ...]] = {
     "combine": ("acc1", "acc2"),
     "output": ("key", "acc"),
 }
+_OUTPUT_WITH_WINDOW = 3
+
+
+class Window(NamedTuple):
+    """The window of an output: what `output` gets if it has a third parameter.
+
+    `start` and `end` are nanoseconds since the Unix epoch; those of count windows are None. A range window
+    covers `[start, end)`. A session begins with its first record, and ends the gap after its last one.
+    `final` is False for an early result. `number` is that of a count window: 0 is the first of its key. It is
+    None for all others.
+
+    Example:
+
+    >>> class Rate(wallaroo.Aggregation):
+    ...     def initial_accumulator(self):
+    ...         return 0
+    ...     def update(self, request, acc):
+    ...         return acc + 1
+    ...     def combine(self, acc1, acc2):
+    ...         return acc1 + acc2
+    ...     def output(self, key, acc, window):
+    ...         return acc * wallaroo.seconds(1) / (window.end - window.start)
+    >>> Rate().output("rex", 120, wallaroo.Window(0, wallaroo.minutes(1)))
+    2.0
+    """
+
+    start: int | None = None
+    end: int | None = None
+    final: bool = True
+    number: int | None = None
 
 
 class Aggregation(BaseWrapped):
@@ -23,7 +53,8 @@ class Aggregation(BaseWrapped):
     - `initial_accumulator(self)` returns an empty accumulator, the identity of `combine`.
     - `update(self, input, acc)` changes `acc` in place, or returns a new one (which Wallaroo ignored).
     - `combine(self, acc1, acc2)` returns both as one; it is associative and changes neither.
-    - `output(self, key, acc)` returns the message of the window, or None; it does not change `acc`.
+    - `output(self, key, acc)` returns the message of the window, or None; it does not change `acc`. With a
+      third parameter, `output(self, key, acc, window)`, it gets the `Window` too.
 
     Example:
 
@@ -59,14 +90,27 @@ def make_aggregation(windows: str, aggregation: Any) -> Any:
     return made
 
 
+def wants_window(aggregation: Any) -> bool:
+    """Whether `output` gets the window: it cannot do without, or its third parameter has that name."""
+    function = aggregation.output
+    if not _takes(function, _OUTPUT_WITH_WINDOW):
+        return False
+    code = getattr(function, "__code__", None)
+    third = _OUTPUT_WITH_WINDOW - (0 if inspect.ismethod(function) else 1)
+    named = code is not None and code.co_varnames[: code.co_argcount][third : third + 1] == ("window",)
+    return named or not _takes(function, _OUTPUT_WITH_WINDOW - 1)
+
+
 def _check_method(where: str, made: Any, method: str, parameters: tuple[str, ...]) -> None:
     function = getattr(made, method, None)
     if not callable(function):
         raise WallarooParameterError(f"Aggregation must have method '{method}': {where} has none")
-    if not _takes(function, len(parameters)):
-        raise WallarooParameterError(
-            f"{where}: method '{method}' must be def {method}({', '.join(('self', *parameters))})"
-        )
+    if _takes(function, len(parameters)) or (method == "output" and wants_window(made)):
+        return
+    wanted = f"def {method}({', '.join(('self', *parameters))})"
+    if method == "output":
+        wanted += " or def output(self, key, acc, window)"
+    raise WallarooParameterError(f"{where}: method '{method}' must be {wanted}")
 
 
 def _takes(function: Any, arguments: int) -> bool:

@@ -9,7 +9,7 @@ from wallaroo.api.sinks import SinkConfig
 from wallaroo.api.sources import SourceConfig
 from wallaroo.api.stages import Computation, Decoder, Encoder, KeyExtractor
 from wallaroo.api.steps import PipelineLike, Stage, To, ends_in_key_change, is_closed, source_names, stages
-from wallaroo.api.windows import WindowsBuilder
+from wallaroo.api.window_builders import WindowsBuilder
 from wallaroo.errors import WallarooParameterError
 
 # What is no stage, and where it belongs.

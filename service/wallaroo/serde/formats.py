@@ -15,6 +15,7 @@ DICT_JSON, TEXT, BYTES = b"1O", b"1S", b"1B"
 USER = b"1U"
 GENERATOR, GENERATOR_VALUE, GENERATOR_END = b"1G", b"1V", b"1E"
 RANGE_WINDOWS, COUNT_WINDOW, WATERMARK, WATERMARK_1 = b"1W", b"1N", b"2T", b"1T"
+RANGE_WINDOWS_EARLY, COUNT_WINDOW_2, SESSIONS = b"2W", b"2N", b"1Q"
 BATCH_MILLISECONDS, BATCH_NANOSECONDS, CONTROL, CONTROL_1 = b"2R", b"2X", b"2C", b"1C"
 BATCH_MILLISECONDS_1, BATCH_NANOSECONDS_1 = b"1R", b"1X"
 TASK_POSITION, OFFSET_METADATA, HOLE_METADATA, RESET_METADATA = b"1A", b"1I", b"1H", b"1Z"
@@ -40,7 +41,10 @@ FORMATS = (
     Format(PICKLE, "state", "pickle"),
     Format(USER, "state", "what `serialize` returned"),
     Format(RANGE_WINDOWS, "state", "due time, grid, next window, entries"),
+    Format(RANGE_WINDOWS_EARLY, "state", "windows with early results, range windows as in `1W`", "0.2"),
+    Format(SESSIONS, "state", "gap, entries", "0.2"),
     Format(COUNT_WINDOW, "state", "count, accumulator"),
+    Format(COUNT_WINDOW_2, "state", "number, count, accumulator", "0.2"),
     Format(WATERMARK_1, "state", "idle, watermark"),
     Format(WATERMARK, "state", "idle, watermark, position, base, since", "0.2"),
     Format(TASK_POSITION, "state", "JSON object"),

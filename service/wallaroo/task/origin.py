@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
-from wallaroo.record import ORIGIN_HEADER, Moment, Origin, Partition
+from wallaroo.record import ORIGIN_HEADER, EarlyMoment, Moment, Origin, Partition
 from wallaroo.windows.stage import DueWindow
 
 # [topic, partition, base offset] of each place.
@@ -44,7 +44,7 @@ def origin_header(source: Source) -> tuple[str, bytes]:
 
 def source_of(record: Any) -> Source | None:
     """Where a record of a repartition topic first came from, or one that was made of it; None if unknown."""
-    if type(record) is Moment:
+    if type(record) is Moment or type(record) is EarlyMoment:
         record = record.record
     own = getattr(record, "source", None)
     if own is not None:

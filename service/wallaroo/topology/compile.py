@@ -145,8 +145,8 @@ class _Compiler:
             case Windows():
                 if stage.duration is not None and stage.duration >= _LONGEST:
                     raise TopologyError(
-                        f"{name!r}: range and delay add up to {stage.duration} nanoseconds, more than 146 "
-                        "years; nanoseconds are the unit: see wallaroo.seconds(...) and its like"
+                        f"{name!r}: its windows and their delay add up to {stage.duration} nanoseconds, "
+                        "more than 146 years; they are the unit: see wallaroo.seconds(...) and its like"
                     )
                 return Window(name, stage, self._store(name, stage.aggregation.initial_accumulator))
             case stages.StateComputationMulti():

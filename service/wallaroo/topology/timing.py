@@ -97,7 +97,7 @@ def _check_milliseconds(sub: SubTopology) -> None:
     for step in sub.steps:
         if not isinstance(step, Window):
             continue
-        for name in ("range", "slide", "delay", "offset"):
+        for name in ("range", "slide", "delay", "offset", "gap"):
             span = getattr(step.declared, name, 0)
             if 0 < abs(span) < NANOSECONDS_PER_MS:
                 raise TopologyError(

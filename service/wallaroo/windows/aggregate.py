@@ -1,6 +1,13 @@
 """How messages become accumulators: an aggregation changes one in place, or returns a new one."""
 
+from collections.abc import Callable
 from typing import Any, Protocol
+
+from wallaroo.api.aggregation import Window, wants_window
+from wallaroo.topology import steps
+
+# (key, accumulator, what the window is known by, whether its result is final): the result of a window.
+Result = Callable[[bytes, Any, Any, bool], Any]
 
 
 class Aggregation(Protocol):
@@ -9,7 +16,7 @@ class Aggregation(Protocol):
     def initial_accumulator(self) -> Any: ...
     def update(self, input: Any, acc: Any) -> Any: ...  # noqa: A002 - the user's name for it
     def combine(self, acc1: Any, acc2: Any) -> Any: ...
-    def output(self, key: str, acc: Any) -> Any: ...
+    def output(self, key: str, acc: Any, /, *window: Window) -> Any: ...
 
 
 def add(aggregation: Aggregation, accumulators: dict[int, Any], index: int, message: Any) -> None:
@@ -28,6 +35,17 @@ def alone(aggregation: Aggregation, message: Any) -> Any:
     return made if replaced is None else replaced
 
 
-def key_text(key: bytes) -> str:
-    """The key as `output` gets it: text, whatever the bytes."""
-    return key.decode(errors="backslashreplace")
+def result_of(step: steps.Window, about: Callable[[Any, bool], Window]) -> Result:
+    """The function that makes the results of a stage; `about` is asked only if `output` gets the window.
+
+    The key is text to `output`, whatever its bytes.
+    """
+    output = step.declared.aggregation.output
+
+    def result(key: bytes, accumulator: Any, _window: Any, _final: bool) -> Any:
+        return output(key.decode(errors="backslashreplace"), accumulator)
+
+    def result_with_window(key: bytes, accumulator: Any, window: Any, final: bool) -> Any:
+        return output(key.decode(errors="backslashreplace"), accumulator, about(window, final))
+
+    return result_with_window if wants_window(step.declared.aggregation) else result

@@ -10,7 +10,15 @@ from struct import Struct
 from typing import Any
 
 from wallaroo.errors import ForeignRecordError, RecordError, StoredValueError
-from wallaroo.record import ARRIVAL_HEADER, NANOSECONDS_PER_MS, ORIGIN_HEADER, Emit, Moment, Origin
+from wallaroo.record import (
+    ARRIVAL_HEADER,
+    NANOSECONDS_PER_MS,
+    ORIGIN_HEADER,
+    EarlyMoment,
+    Emit,
+    Moment,
+    Origin,
+)
 from wallaroo.topology.model import Input
 from wallaroo.windows.future import END_OF_TIME, FutureBound
 from wallaroo.windows.stage import Refuse, TimeContext
@@ -115,7 +123,7 @@ def _declared(source: str, function: Callable[[Any], Any], future: FutureBound) 
 
 def event_time_of(origin: Origin) -> int:
     """The event time of a result, in nanoseconds since the Unix epoch."""
-    if type(origin) is Moment:
+    if type(origin) is Moment or type(origin) is EarlyMoment:
         return origin.event_time
     at: int = origin.timestamp()[1] * NANOSECONDS_PER_MS
     return at

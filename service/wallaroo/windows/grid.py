@@ -45,6 +45,10 @@ class Grid:
         """The last window that a pane belongs to."""
         return pane // self.step
 
+    def newest_of(self, event_time: int) -> int:
+        """The last window that covers a moment."""
+        return (event_time - self.offset) // self.slide
+
     def first_pane(self, window: int) -> int:
         return window * self.step
 
@@ -66,7 +70,7 @@ class Grid:
 
     def is_late(self, event_time: int, watermark: int) -> bool:
         """Whether every window that covers a moment is past due."""
-        return self.due((event_time - self.offset) // self.slide) <= watermark
+        return self.due(self.newest_of(event_time)) <= watermark
 
     def has_missed(self, event_time: int, watermark: int) -> bool:
         """Whether any window that covers a moment is past due."""
@@ -139,3 +143,16 @@ class Contents:
 
 def is_empty(contents: Contents) -> bool:
     return contents.window is None
+
+
+def oldest_place(contents: Contents, grid: Grid, watermark: int) -> tuple[dict[int, Any], int, int]:
+    """Where `place-in-oldest-window` puts a message: (accumulators, index in them, window).
+
+    That is the key's oldest window that holds something, or else the oldest that is not past due.
+    """
+    first_open = grid.newest_past_due(watermark) + 1
+    window = first_open if contents.window is None else contents.window
+    if window == first_open:
+        # No older window includes its first pane any more.
+        return contents.panes, grid.first_pane(window), window
+    return contents.extras, window, window

@@ -8,22 +8,25 @@ Reading never trusts the bytes: StoredValueError is all that a damaged or forged
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from struct import Struct
 from typing import Any
 from zlib import crc32
 
+from wallaroo.api.aggregation import Window as About
 from wallaroo.api.windows import RangeWindows
 from wallaroo.errors import StoredValueError
 from wallaroo.record import Emit, Moment
-from wallaroo.serde.formats import RANGE_WINDOWS
+from wallaroo.serde.formats import RANGE_WINDOWS, RANGE_WINDOWS_EARLY
 from wallaroo.serde.object_codec import Codec
 from wallaroo.state.store import Access, StoreFormat
 from wallaroo.topology.steps import Window
-from wallaroo.windows.aggregate import add, key_text
-from wallaroo.windows.grid import Contents, Grid, grid_of, is_empty
-from wallaroo.windows.late import late_policy
+from wallaroo.windows.aggregate import Result, add, result_of
+from wallaroo.windows.early import EarlyCodec, EarlyContents, split_early, with_early_results
+from wallaroo.windows.grid import Contents, Grid, grid_of, is_empty, oldest_place
+from wallaroo.windows.late import HandleLate, late_policy
 from wallaroo.windows.stage import TimeContext, WindowKind, WindowTrigger
-from wallaroo.windows.timers import DueTimes
+from wallaroo.windows.timers import DueTimes, Timers
 
 _header = Struct(">2sqIq")
 _entry = Struct(">cqI")
@@ -41,6 +44,8 @@ def window_reader(grid: Grid) -> Callable[[bytes], int]:
     identity = _identity(grid)
 
     def read_window(data: bytes) -> int:
+        if data[:2] == RANGE_WINDOWS_EARLY:
+            _, data = split_early(data)
         if data[:2] != RANGE_WINDOWS or len(data) < _header.size:
             raise StoredValueError(f"a stored value does not hold range windows: {data[:80]!r}")
         _, _, stored, window = _header.unpack_from(data)
@@ -84,6 +89,8 @@ class ContentsCodec:
 
     def decode(self, data: bytes) -> Contents:
         """The contents; StoredValueError if the bytes are not what `encode` makes for these windows."""
+        if data[:2] == RANGE_WINDOWS_EARLY:
+            _, data = split_early(data)
         window = self._next_window(data)
         contents = Contents()
         at = _header.size
@@ -110,6 +117,8 @@ class ContentsCodec:
 
 def _store_format(step: Window, accumulators: Codec) -> StoreFormat:
     codec = ContentsCodec(grid_of(step.declared), accumulators.encode, accumulators.decode)
+    if step.declared.early is not None:
+        return StoreFormat(EarlyContents, EarlyCodec(codec), is_empty)
     return StoreFormat(Contents, codec, is_empty)
 
 
@@ -130,9 +139,10 @@ def due_times(step: Window) -> DueTimes:
 def _compose(step: Window, access: Access, time: TimeContext, emit: Emit) -> Emit:
     find, touch = access
     aggregation, grid = step.declared.aggregation, grid_of(step.declared)
-    timers = time.timers[step.store.name]
-    handle_late = late_policy(step, touch, time, emit)
-    time.triggers.append(_trigger(step, access, time, emit))
+    timers, result = time.timers[step.store.name], result_of(step, partial(_about, grid))
+    place = _place_in_oldest(step, touch, timers)
+    handle_late = late_policy(step, time, emit, grid.newest_of, result, place)
+    time.triggers.append(_trigger(step, access, timers, result, emit))
 
     def add_to_pane(message: Any, key: Any, origin: Any) -> None:
         event_time = origin.event_time
@@ -149,11 +159,30 @@ def _compose(step: Window, access: Access, time: TimeContext, emit: Emit) -> Emi
                 timers.add(grid.due(window), key)
         add(aggregation, contents.panes, pane, message)
 
-    return add_to_pane
+    if step.declared.early is None:
+        return add_to_pane
+    return with_early_results(step, access, timers, add_to_pane, result, emit)
 
 
-def _trigger(step: Window, access: Access, time: TimeContext, emit: Emit) -> WindowTrigger:
-    touch, timers = access.touch, time.timers[step.store.name]
+def _about(grid: Grid, window: int, final: bool) -> About:
+    return About(grid.begin(window), grid.end(window), final)
+
+
+def _place_in_oldest(step: Window, touch: Callable[[bytes], Any], timers: Timers) -> HandleLate:
+    aggregation, grid = step.declared.aggregation, grid_of(step.declared)
+
+    def place_in_oldest(message: Any, key: bytes, _origin: Any) -> None:
+        contents: Contents = touch(key)
+        accumulators, index, window = oldest_place(contents, grid, timers.watermark)
+        if contents.opens(window):
+            timers.add(grid.due(window), key)
+        add(aggregation, accumulators, index, message)
+
+    return place_in_oldest
+
+
+def _trigger(step: Window, access: Access, timers: Timers, result: Result, emit: Emit) -> WindowTrigger:
+    touch = access.touch
     aggregation, grid = step.declared.aggregation, grid_of(step.declared)
 
     def close(contents: Contents, window: int, key: bytes) -> None:
@@ -169,7 +198,7 @@ def _trigger(step: Window, access: Access, time: TimeContext, emit: Emit) -> Win
         if window is None:
             # What was stored could not be read, and has been put aside.
             return
-        made = aggregation.output(key_text(key), contents.fold(window, grid, aggregation))
+        made = result(key, contents.fold(window, grid, aggregation), window, True)
         close(contents, window, key)
         if made is not None:
             emit(made, key, Moment(grid.end(window) - 1))

@@ -21,13 +21,15 @@ class DueTimes:
 
     `of_live` takes what a key holds, and returns None if that is nothing; `of_stored` reads the bytes of a
     key without decoding them. Results are held back for `delay` after the end of their window.
-    `has_missed(event_time, watermark)` says whether any window of a moment is past due.
+    `has_missed(event_time, watermark)` says whether any window of a moment is past due. `moves` says that a
+    window that is open may become due later, as it gets messages.
     """
 
     delay: int
     of_live: Callable[[Any], int | None]
     of_stored: Callable[[bytes], int]
     has_missed: Callable[[int, int], bool]
+    moves: bool = False
 
 
 class Timers:
@@ -44,6 +46,8 @@ class Timers:
         self.heap: list[tuple[int, bytes]] = []
         self._store = store
         self._due_times = due_times
+        # Where due times move, the entry of each key that counts: the earliest.
+        self._scheduled: dict[bytes, int] = {}
 
     def rebuild(self, watermark: int) -> None:
         """Reset to the committed state of the store, and to this watermark of the task."""
@@ -57,9 +61,26 @@ class Timers:
                 # Raises, or puts aside what is stored.
                 self._store.touch(key)
         heapify(self.heap)
+        self._scheduled = {key: due for due, key in self.heap} if self._due_times.moves else {}
 
     def add(self, due: int, key: bytes) -> None:
         heappush(self.heap, (due, key))
+
+    def schedule(self, due: int, key: bytes) -> None:
+        """Add an entry where due times move, unless the key has an earlier one: that will tell."""
+        known = self._scheduled.get(key)
+        if known is None or due < known:
+            self._scheduled[key] = due
+            heappush(self.heap, (due, key))
+
+    def is_due(self, due: int, key: bytes) -> bool:
+        """Whether an entry that was popped still holds; if the window has moved, it is added again."""
+        if self._scheduled.get(key) == due:
+            del self._scheduled[key]
+        current = self.due(key)
+        if current is not None and current != due:
+            self.schedule(current, key)
+        return current == due
 
     def due(self, key: bytes) -> int | None:
         """When the next window of a key is due; None if the key holds nothing."""

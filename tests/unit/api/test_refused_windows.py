@@ -20,6 +20,38 @@ def test_a_range_is_a_positive_int_of_nanoseconds(span):
 
 
 @pytest.mark.parametrize("span", NO_SPAN)
+def test_a_gap_is_a_positive_int_of_nanoseconds(span):
+    with refused("the gap must be an int of at least 1.*wallaroo.seconds"):
+        wallaroo.session_windows(span)
+    with refused("the gap must be an int of at least 1"):
+        wallaroo.SessionWindows(span, 0, Count())
+
+
+@pytest.mark.parametrize("builder", [wallaroo.range_windows(9), wallaroo.session_windows(9)])
+@pytest.mark.parametrize("every", [0, -1, 1.5, "9", True])
+def test_early_results_are_a_positive_int_of_nanoseconds_apart(builder, every):
+    with refused("every must be an int of at least 1.*wallaroo.seconds"):
+        builder.with_early_results(every=every)
+
+
+@pytest.mark.parametrize("builder", [wallaroo.range_windows(9), wallaroo.session_windows(9)])
+def test_early_results_are_every_so_often_or_with_every_message(builder):
+    assert builder.over(Count).early is None
+    assert builder.with_early_results().over(Count).early == 0
+    with refused(r"Only call `with_early_results\(\)` once"):
+        builder.with_early_results(every=3)
+
+
+def test_sessions_take_the_delay_and_the_policy_of_range_windows():
+    windows = wallaroo.session_windows(9).with_delay(3).with_late_data_policy("fire-per-message").over(Count)
+    assert (windows.gap, windows.delay, windows.late_data_policy) == (9, 3, "fire-per-message")
+    with refused("would hold every result back for more than a year"):
+        wallaroo.session_windows(9).with_delay(wallaroo.days(367))
+    with refused("Invalid value for late_data_policy"):
+        wallaroo.session_windows(9).with_late_data_policy("ignore")
+
+
+@pytest.mark.parametrize("span", NO_SPAN)
 def test_a_slide_is_a_positive_int_of_nanoseconds(span):
     builder = wallaroo.range_windows(9)
     with refused("the slide must be an int of at least 1.*wallaroo.seconds"):

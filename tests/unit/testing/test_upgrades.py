@@ -8,7 +8,7 @@ import pytest
 import wallaroo
 from tests.properties import samples
 from tests.properties.samples import extract_key, look, source, totals
-from tests.properties.window_samples import Counting, Gather, GatherTuples, Shape, behind_a_hop
+from tests.properties.window_samples import Counting, Gap, Gather, GatherTuples, Shape, behind_a_hop
 from tests.unit.testing.drivers import driver, total
 from tests.unit.testing.upgraded import upgraded
 from wallaroo.errors import UnreadableStateError
@@ -78,8 +78,8 @@ def changed(old, declared, **options):
 
 @pytest.mark.parametrize(
     "new",
-    [Shape(20, 20), Shape(10, 5), Shape(10, 10, offset=3), Counting(3)],
-    ids=["range", "slide", "offset", "kind"],
+    [Shape(20, 20), Shape(10, 5), Shape(10, 10, offset=3), Counting(3), Gap(10)],
+    ids=["range", "slide", "offset", "kind", "sessions"],
 )
 def test_other_windows_of_a_stage_of_that_name_are_refused_with_the_stage_and_the_way_out(new):
     old = windows(TENS.declared())
@@ -87,6 +87,35 @@ def test_other_windows_of_a_stage_of_that_name_are_refused_with_the_stage_and_th
         UnreadableStateError, match=r"the state of 'Gather' for key b'a', in app-gather-changelog"
     ):
         changed(old, new.declared())
+
+
+@pytest.mark.parametrize("new", [Gap(11), TENS, Counting(3)], ids=["gap", "range windows", "count windows"])
+def test_sessions_of_another_gap_or_other_windows_are_refused(new):
+    with pytest.raises(UnreadableStateError, match="the state of 'Gather' for key b'a'"):
+        changed(windows(Gap(10).declared()), new.declared())
+
+
+@pytest.mark.parametrize(
+    "new",
+    [Gap(10, delay=7), Gap(10, policy="fire-per-message"), Gap(10, early=50)],
+    ids=["delay", "policy", "early"],
+)
+def test_the_delay_the_late_policy_and_the_early_results_of_sessions_may_change(new):
+    assert b"[1, 2, 3]" in changed(
+        windows(Gap(10).declared(), [("a", 1, 5), ("a", 2, 12)]), new.declared()
+    ).read("out")
+
+
+EARLY_TENS = Shape(10, 10, early=20)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [(TENS, EARLY_TENS), (EARLY_TENS, TENS), (EARLY_TENS, Shape(10, 10, early=0))],
+    ids=["on", "off", "another time"],
+)
+def test_early_results_may_be_switched_on_and_off_and_have_another_time(old, new):
+    assert b"[2, 3]" in changed(windows(old.declared()), new.declared()).read("out")
 
 
 def test_count_windows_do_not_become_range_windows():

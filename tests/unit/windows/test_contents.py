@@ -1,9 +1,8 @@
 """What the open windows of a key hold, and what is left when one has fired."""
 
 import wallaroo
-from wallaroo.windows.aggregate import add, alone, key_text
-from wallaroo.windows.grid import Contents, Grid, is_empty
-from wallaroo.windows.late import oldest_place
+from wallaroo.windows.aggregate import add, alone
+from wallaroo.windows.grid import Contents, Grid, is_empty, oldest_place
 
 GRID = Grid(9, 3, 0)
 
@@ -145,8 +144,3 @@ def test_an_accumulator_may_be_none():
     add(Latest(), held, 0, "a")
     add(Latest(), held, 0, "b")
     assert held == {0: "b"}
-
-
-def test_a_key_is_text_for_the_user_whatever_its_bytes():
-    assert key_text("Zoë".encode()) == "Zoë"
-    assert key_text(b"\xff\x00a") == "\\xff\x00a"

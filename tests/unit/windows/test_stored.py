@@ -13,14 +13,18 @@ from wallaroo.serde.object_codec import state_codec
 from wallaroo.serde.pickle import RestrictedPickle
 from wallaroo.windows.control import decode_report, encode_report, is_control
 from wallaroo.windows.count import Counted, CountedCodec
+from wallaroo.windows.early import EarlyCodec, EarlyContents
 from wallaroo.windows.grid import Contents, Grid
 from wallaroo.windows.range import ContentsCodec, window_reader
+from wallaroo.windows.session import Session, Sessions, SessionsCodec, session_reader
 from wallaroo.windows.watermark import NEVER, UNKNOWN, Pause, WatermarkCodec, WatermarkStatus
 
 GRID = Grid(9, 3, 1)
 INNER = state_codec(list, RestrictedPickle(["tests"]))
 CODEC = ContentsCodec(GRID, INNER.encode, INNER.decode)
 COUNTED = CountedCodec(INNER.encode, INNER.decode)
+SESSIONS = SessionsCodec(10, INNER.encode, INNER.decode)
+EARLY = EarlyCodec(CODEC)
 
 accumulators = st.lists(st.integers() | st.text(max_size=3), max_size=3)
 panes = st.dictionaries(st.integers(-(2**60), 2**60), accumulators, min_size=1, max_size=4)
@@ -118,6 +122,8 @@ def test_a_report_comes_back(upstream, mark):
 READERS = {
     "contents": (CODEC.decode, CODEC.encode(contents({4: [1], 5: ["b"]}, [3]))),
     "next window": (window_reader(GRID), CODEC.encode(contents({4: [1]}))),
+    "sessions": (SESSIONS.decode, SESSIONS.encode(Sessions([Session(0, 7, [1]), Session(20, 20, ["b"], 3)]))),
+    "oldest session": (session_reader(10), SESSIONS.encode(Sessions([Session(0, 7, [1])]))),
     "counted": (COUNTED.decode, COUNTED.encode(Counted())),
     "mark": (WatermarkCodec().decode, WatermarkCodec().encode(WatermarkStatus(7, idle=True))),
     "report": (decode_report, encode_report("in/0", WatermarkStatus(7, idle=False))),
@@ -194,3 +200,38 @@ def test_an_offset_that_is_taken_away_again_is_refused_as_well():
     with pytest.raises(StoredValueError, match="or another offset"):
         window_reader(GRID)(data)
     assert window_reader(Grid(9, 3, 5, 2))(data) == window_reader(GRID)(CODEC.encode(contents({4: [1]})))
+
+
+def early(given):
+    plain = contents({4: [1], 7: ["b"]})
+    return EarlyContents(plain.panes, plain.extras, plain.window, given)
+
+
+@pytest.mark.parametrize("given", [{}, {2: 7}, {2: 2**62, 3: -5}])
+def test_early_results_come_back_and_are_left_out_by_who_gives_none(given):
+    made = early(given)
+    back, plain = EARLY.decode(EARLY.encode(made)), CODEC.decode(EARLY.encode(made))
+    assert (back.panes, back.window, back.early) == (made.panes, made.window, given)
+    assert (plain.panes, plain.extras, plain.window) == (made.panes, made.extras, made.window)
+    assert window_reader(GRID)(EARLY.encode(made)) == made.window
+    assert EARLY.decode(CODEC.encode(made)).early == {}
+
+
+HEAD = len(EARLY.encode(early({0: 1, 1: 2}))) - len(CODEC.encode(early({})))
+
+
+@pytest.mark.parametrize("size", range(2, HEAD + 22))
+@pytest.mark.parametrize("read", [EARLY.decode, CODEC.decode, window_reader(GRID)])
+def test_early_results_that_end_in_the_middle_are_refused(read, size):
+    with pytest.raises(StoredValueError):
+        read(EARLY.encode(early({0: 1, 1: 2}))[:size])
+
+
+def test_early_results_of_windows_that_are_not_open_or_twice_are_refused():
+    with pytest.raises(StoredValueError, match="no open window"):
+        EARLY.decode(EARLY.encode(early({-9: 1})))
+    pair = EARLY.encode(early({1: 2}))[6:22]
+    with pytest.raises(StoredValueError, match="contradict"):
+        EARLY.decode(b"2W" + (2).to_bytes(4, "big") + pair + pair + CODEC.encode(early({})))
+    with pytest.raises(StoredValueError, match="in the middle"):
+        EARLY.decode(b"2W" + bytes(4) + CODEC.encode(early({})))

@@ -16,7 +16,7 @@ from tests.properties.window_samples import (
     source,
 )
 from tests.samples import look
-from wallaroo.api.windows import format_duration
+from wallaroo.api.durations import format_duration
 from wallaroo.errors import TopologyError
 from wallaroo.serde.codecs import codecs_of
 from wallaroo.service import assemble as build
