@@ -41,7 +41,7 @@ MAY_IMPORT = {
     "kafka": BASE | {"refusals", "settings", "observability", "topology"},
     "engine": EDGE,
     "connectors": EDGE | {"api", "engine"},
-    "service": EDGE | {"api", "engine", "connectors", "version"},
+    "service": EDGE | {"api", "engine", "connectors", "admin", "version"},
     "admin": EDGE | {"engine"},
     "demo": BASE | {"settings", "observability", "kafka", "service"},
     "testing": CORE | {"api", "engine", "connectors"},

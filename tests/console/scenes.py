@@ -1,9 +1,11 @@
 """What a service would say of itself, without one: the real pages, fed with moments that a test chooses."""
 
+import json
 import math
 from bisect import bisect_left
 from dataclasses import dataclass, replace
 
+from tests.console.made_desk import MadeDesk
 from wallaroo.observability import metrics
 from wallaroo.observability.answers import NoSuchKey, StateFound
 from wallaroo.observability.console.snapshot import Identity, Moment, WorkerSeen, encoded
@@ -28,6 +30,7 @@ class Plan:
     restoring: int = 0
     failing: str = ""
     behind: int = 0
+    slow: str = ""
 
 
 class Scene:
@@ -37,6 +40,7 @@ class Scene:
         self.plan = plan
         self.topology = compile_topology(application)
         self.turn = 0
+        self.desk = MadeDesk()
         self.elsewhere = {"instances": [], "problem": None}
         name = self.topology.application_id
         self._identity = Identity(name, "host-1", "0.1.0", "2.16.0", "3.13.1", BASE_MS - 11_570_000, True)
@@ -51,7 +55,8 @@ class Scene:
             state=self._state,
             instance="host-1",
             console=self._snapshot,
-            instances=lambda: self.elsewhere,
+            instances=lambda: json.dumps(self.elsewhere).encode(),
+            desk=self.desk,
         )
 
     def _state(self, stage, key):
@@ -83,8 +88,9 @@ class Scene:
                     self.plan.restoring if sub.steps and index == 0 else 0,
                     True,
                     None,
+                    self.plan.slow if at == 0 and index == 0 else "",
                 )
-                for sub in self.topology.sub_topologies
+                for at, sub in enumerate(self.topology.sub_topologies)
             )
             status = WorkerStatus(index, True, 0.0, True, loops)
             if index == self.plan.dead_worker:

@@ -1,9 +1,12 @@
 """The console in a browser, fed with moments that a test chooses."""
 
+import json
+
 import pytest
 
 from tests.console import many, shop
 from tests.console.conftest import ROOT, served
+from tests.console.made_desk import BASE_MS, letter
 from tests.console.scenes import Plan, Scene
 from wallaroo.observability.http import build_app
 from wallaroo.observability.token import Access, Token
@@ -161,6 +164,160 @@ def test_a_service_with_a_token_asks_for_it_and_the_tab_keeps_it(opened):
         wait_for(page, "#verdict-title", "All is well")
     assert all("401" in text or "net::" in text for text in opened.complaints)
     opened.complaints.clear()
+
+
+def letters(made):
+    for number in range(1, 7):
+        stage, error = [("count 2", "builtins.ValueError"), (shop.HOSTILE, "app.Refused")][number % 2]
+        one = letter(number, stage, error, f"{shop.HOSTILE} number {number}")
+        made.desk.letters[one["place"]] = one
+    made.desk.newest = [
+        {
+            "topic": "output",
+            "partition": 1,
+            "offset": 5,
+            "time": BASE_MS,
+            "key": "rex",
+            "content": {"kind": "text", "text": shop.HOSTILE, "size": 9, "is_cut": False},
+        }
+    ]
+    return made
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 820, 1440])
+def test_dead_letters_and_results_are_for_any_screen_and_anybody(shown, axe, width, scheme):
+    page = shown(letters(scene()), width=width, scheme=scheme)
+    page.locator("#letters-view summary").click()
+    page.locator("#results-view summary").click()
+    wait_for(page, "#results li", shop.HOSTILE)
+    wait_for(page, "#letters-list li", "number 6")
+    page.evaluate(axe)
+    assert page.evaluate(SERIOUS) == []
+    page.screenshot(path=PICTURES / f"letters-{width}-{scheme}.png", full_page=True)
+    page.locator("#letters-list button").first.click()
+    wait_for(page, "#letter-body pre.json", '"n": 12345678901234567890')
+    assert page.evaluate(SERIOUS) == []
+    page.screenshot(path=PICTURES / f"letter-{width}-{scheme}.png")
+    page.locator("#letter-replay").click()
+    wait_for(page, "#plan-list li", "input-1[")
+    assert page.evaluate(SERIOUS) == []
+    page.screenshot(path=PICTURES / f"replay-{width}-{scheme}.png")
+    root = "document.documentElement"
+    assert page.evaluate(f"{root}.scrollWidth <= {root}.clientWidth")
+    assert page.evaluate("window.executed") is None
+
+
+def test_the_dead_letters_of_a_stage_are_replayed_once_it_was_shown_what_is_sent_where(shown):
+    made = letters(scene())
+    made.desk.refused = {"2@2": "no single record of a source led to it"}
+    page = shown(made)
+    wait_for(page, "#letters-view summary", "Look at them")
+    page.locator("#letters-view summary").press("Enter")
+    wait_for(page, "#letters-note", "6 open")
+    page.locator("#letters-stage").select_option("count 2")
+    wait_for(page, "#letters-replay", "Replay the 3 open")
+    page.locator("#letters-replay").press("Enter")
+    wait_for(page, "#plan-text", "2 records will be sent once more to input-1")
+    wait_for(page, "#plan-list li", "cannot be replayed: no single record of a source led to it")
+    assert made.desk.begun == []
+    assert page.evaluate("document.activeElement.id") == "plan-go"
+    page.keyboard.press("Enter")
+    wait_for(page, "#plan-text", "3 records sent.")
+    page.keyboard.press("Escape")
+    wait_for(page, "#letters-note", "none is open")
+    assert made.desk.begun == [("replay", ["0@4", "2@2", "2@6"])]
+
+
+def test_a_dialog_that_is_closed_has_done_nothing(shown):
+    made = letters(scene())
+    page = shown(made)
+    page.locator("#letters-view summary").click()
+    page.locator("#letters-list button").first.click()
+    page.locator("#letter-drop").click()
+    wait_for(page, "#plan-text", "1 dead letter will be noted as dropped")
+    page.keyboard.press("Escape")
+    page.locator("#plan").wait_for(state="hidden")
+    assert page.locator("#letter").is_visible()
+    assert made.desk.begun == []
+
+
+def test_a_cluster_that_is_away_is_told_where_dead_letters_would_be(shown, opened):
+    made = scene()
+    made.desk.away = "Kafka cannot be reached at kafka:9092"
+    page = shown(made)
+    page.locator("#letters-view summary").click()
+    wait_for(page, "#letters-note", "Kafka cannot be reached at kafka:9092")
+    made.desk.away = ""
+    wait_for(page, "#letters-note", "There is none like that")
+    assert all("503" in text for text in opened.complaints)
+    opened.complaints.clear()
+
+
+def test_the_page_shows_all_instances_as_one_and_which_it_cannot_reach(shown):
+    plan = Plan(partitions=4)
+    made, other = scene(shop, plan), scene(shop, Plan(partitions=4, dead_worker=1))
+    page = shown(made)
+    wait_for(page, "#verdict-title", "All is well")
+    there = {"host": "10.0.0.2", "is_this": False, "owns": [], "url": "http://host-2:8080"}
+    made.elsewhere = {
+        "problem": None,
+        "instances": [
+            {**there, "name": "host-1", "is_this": True, "snapshot": None, "problem": ""},
+            {**there, "name": "host-2", "snapshot": json.loads(other._snapshot()), "problem": ""},
+            {**there, "name": "host-3", "snapshot": None, "problem": "does not answer: timed out"},
+        ],
+    }
+    wait_for(page, "#reasons strong", "instance host-2: worker 1 is not running")
+    wait_for(page, "#reasons strong", "instance host-3 cannot be reached")
+    wait_for(page, "#verdict-text", "7 of 8 workers alive on 2 of 3 instances")
+    wait_for(page, "#workers li", "Worker 1 of host-2")
+    assert page.locator("#ready").inner_text() == "Ready"
+    made.elsewhere = {"instances": [], "problem": None}
+    wait_for(page, "#verdict-title", "All is well")
+
+
+def test_a_record_that_takes_long_is_kept_with_its_key_and_stage(shown):
+    made = scene(
+        shop,
+        Plan(
+            partitions=4,
+            slow="stage 'look' has been at one record for 7 s: payments[3]@17, key b'rex' (shop.py:36); "
+            "nothing behind it moves",
+        ),
+    )
+    page = shown(made)
+    wait_for(page, "#reasons strong", "payments[3]@17")
+    made.plan = Plan(partitions=4)
+    wait_for(page, "#verdict-title", "All is well")
+    page.locator("#graph button").first.click()
+    wait_for(page, "#panel-body li", "payments[3]@17, key b'rex'")
+    wait_for(page, "#panel-body li", "stage 'look' · 7 s")
+
+
+MERGED = """import('/console/merge.js').then(({ merged }) => {
+    const raw = (worker, n) => ({ at: 1, identity: { application: "a" }, ready: { ok: true, reasons: [] },
+        healthy: { ok: worker === 0, reasons: worker ? ["worker 1 hangs"] : [] },
+        workers: [{ index: worker, loops: [] }],
+        sub_topologies: [{ name: "s", processed: n, in_progress: n, latency: [n, 1],
+            commits: { committed: n }, partitions: [{ number: n, worker: String(worker), lag: n }] }],
+        topics: [], stores: [], stages: [{ name: `only ${n}` }], sources: [], sinks: [] });
+    const others = [["b", raw(1, 4)], ["c", { identity: { application: "other" } }]];
+    const { own, ...all } = merged(raw(0, 3), others);
+    return all;
+})"""
+
+
+def test_snapshots_of_instances_are_added_and_nothing_is_mixed_up(shown):
+    found = shown(scene(shop, Plan(partitions=4))).evaluate(MERGED)
+    assert found["instances"] == ["", "b"]
+    assert found["healthy"] == {"ok": False, "reasons": ["instance b: worker 1 hangs"]}
+    assert [each["index"] for each in found["workers"]] == [0, "1 of b"]
+    [sub] = found["sub_topologies"]
+    assert (sub["processed"], sub["in_progress"], sub["latency"]) == (7, 4, [7, 2])
+    assert sub["commits"] == {"committed": 7}
+    assert [(each["number"], each["worker"]) for each in sub["partitions"]] == [(3, "0"), (4, "1 of b")]
+    assert [each["name"] for each in found["stages"]] == ["only 3", "only 4"]
 
 
 LAWS = [

@@ -56,23 +56,36 @@ def reach(settings: Settings, client_id: str) -> Reached:
             "with --bootstrap-servers"
         )
     with answered(settings):
-        admin = admin_client(settings, client_id)
-        return Reached(settings, admin, topics_of(admin), client_id)
+        return connect(settings, client_id)
+
+
+def connect(settings: Settings, client_id: str) -> Reached:
+    """A cluster with the topics that it has now. Raises KafkaException if it does not answer."""
+    admin = admin_client(settings, client_id)
+    return Reached(settings, admin, topics_of(admin), client_id)
 
 
 @contextmanager
 def answered(settings: Settings) -> Iterator[None]:
-    """Whatever Kafka says no to inside, or does not answer, is a KafkaSetupError; clients log nothing."""
+    """As `explained`, in a process that does nothing else: clients log nothing."""
     was_disabled = CLIENT_LOG.disabled
     CLIENT_LOG.disabled = True
+    try:
+        with explained(settings):
+            yield
+    finally:
+        CLIENT_LOG.disabled = was_disabled
+
+
+@contextmanager
+def explained(settings: Settings) -> Iterator[None]:
+    """Whatever Kafka says no to inside, or does not answer, is a KafkaSetupError."""
     try:
         yield
     except KafkaException as error:
         raise _refusal(settings, error) from error
     except (TimeoutError, CommitError) as error:
         raise KafkaSetupError(f"Kafka at {settings.bootstrap_servers}: {error}; do the same again") from error
-    finally:
-        CLIENT_LOG.disabled = was_disabled
 
 
 def cluster_of(topology: Topology, settings: Settings, admin: AdminClient) -> Cluster:

@@ -264,6 +264,17 @@ def read_record(message: Any) -> Record:
     return Record(message.value(), message.key(), message.headers() or (), message.timestamp()[1])
 
 
+def shown_bytes(data: bytes | None) -> str | None:
+    """Bytes as text if they are some, or else in hexadecimal."""
+    if data is None:
+        return None
+    try:
+        text = data.decode()
+    except UnicodeDecodeError:
+        return f"0x{data.hex()}"
+    return text if text.replace("\n", "").replace("\t", "").isprintable() else f"0x{data.hex()}"
+
+
 def marked(record: Record, sending: Sending) -> Record:
     """The record as it is sent: it says that it is a replay, of which dead letter, and the how manieth."""
     own = [header for header in record.headers if header[0] not in _REPLAYED]

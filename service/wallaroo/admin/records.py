@@ -31,6 +31,15 @@ def read_topic(cluster: Reached, topic: str) -> Iterator[Any]:
     return read_between(cluster, starts, ends)
 
 
+def read_newest(cluster: Reached, topic: str, most: int) -> Iterator[Any]:
+    """The committed records at the last offsets of a topic: so many, as many of each partition."""
+    places = [(topic, number) for number in range(cluster.topics[topic])]
+    starts = log_starts(cluster.admin, places, _REQUEST_SECONDS)
+    ends = committed_ends(cluster.admin, places, _REQUEST_SECONDS)
+    share = -(-most // len(places))
+    return read_between(cluster, {at: max(start, ends[at] - share) for at, start in starts.items()}, ends)
+
+
 def read_between(cluster: Reached, starts: Mapping[Place, int], ends: Mapping[Place, int]) -> Iterator[Any]:
     """Every committed record from one offset of each partition to another one."""
     with closing(restore_consumer(cluster.settings, cluster.client_id)) as consumer:

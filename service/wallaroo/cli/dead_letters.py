@@ -12,7 +12,7 @@ import typer
 
 from wallaroo.admin.cluster import answered, reach
 from wallaroo.admin.dead_letter_topic import read_letters, read_register
-from wallaroo.admin.dead_letters import Letter, Register, Sending, Wanted
+from wallaroo.admin.dead_letters import Letter, Register, Sending, Wanted, shown_bytes
 from wallaroo.admin.records import fetch
 from wallaroo.admin.replay import drop as drop_letters
 from wallaroo.admin.replay import preview
@@ -117,7 +117,7 @@ def show(
         _check_all_found(wanted, found, topology.dead_letters)
         register = read_register(cluster, topology)
         message = fetch(cluster, [found[0].place])[found[0].place]
-    headers = [(name, _text(value)) for name, value in message.headers() or ()]
+    headers = [(name, shown_bytes(value)) for name, value in message.headers() or ()]
     content = _content(message.value())
     if json:
         show_json({**_fields(found[0], register), "headers": headers, "content": content})
@@ -226,7 +226,7 @@ def _fields(letter: Letter, register: Register) -> dict[str, Any]:
         "stage": letter.stage,
         "error": letter.error,
         "message": letter.message,
-        "key": _text(letter.key),
+        "key": shown_bytes(letter.key),
         "failed_at": None if letter.failed is None else str(letter.failed),
         "source": None if letter.source is None else str(letter.source),
         "record_time": None if letter.record_time_ms < 0 else shown_time(letter.record_time_ms),
@@ -248,7 +248,7 @@ def _show_sendings(sendings: Sequence[Sending]) -> None:
     rows = [
         (
             str(each.source),
-            _text(each.letters[0].key),
+            shown_bytes(each.letters[0].key),
             each.count,
             " ".join(letter.short_place for letter in each.letters),
         )
@@ -283,17 +283,6 @@ def _number(count: int, what: str) -> str:
     return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
-def _text(data: bytes | None) -> str | None:
-    """Bytes as text if they are some, or else in hexadecimal."""
-    if data is None:
-        return None
-    try:
-        text = data.decode()
-    except UnicodeDecodeError:
-        return f"0x{data.hex()}"
-    return text if text.replace("\n", "").replace("\t", "").isprintable() else f"0x{data.hex()}"
-
-
 def _content(data: bytes | None) -> Any:
     """A value as JSON, as text, or in hexadecimal."""
     if data is None:
@@ -301,7 +290,7 @@ def _content(data: bytes | None) -> Any:
     try:
         return json_module.loads(data)
     except ValueError:
-        return _text(data)
+        return shown_bytes(data)
 
 
 def _now_ms() -> int:

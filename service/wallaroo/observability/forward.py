@@ -1,4 +1,4 @@
-"""Ask the page of another instance for a state; a GET without anything that is secret.
+"""Ask a page of another instance; a GET without anything that is secret.
 
 Where that instance is, Kafka says, and whoever may join its group can claim: so the question is signed with
 the token, which stays here, and the answer believed if it is signed with it, too.
@@ -44,24 +44,50 @@ def ask_instance(
 
     StateUnavailable, with the reason, if it does not answer, or what answers there is not that instance.
     """
-    url, numbers = url.rstrip("/"), ",".join(map(str, sorted(partitions)))
+    numbers = ",".join(map(str, sorted(partitions)))
     page = f"/state/{quote(stage, safe='')}/{quote(key, safe='')}?{OWN}={numbers}"
+    who = f"instance {instance!r} at {url.rstrip('/')}"
+    try:
+        status, body = _ask(token, url, instance, page)
+        return _answer(status, json.loads(body), who, instance)
+    except _DisbeliefError as error:
+        return StateUnavailable(f"{who} owns the key, but {error}")
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        return StateUnavailable(f"{who} owns the key, but its answer cannot be read: {error!r}")
+
+
+def ask_snapshot(token: Token | None, url: str, instance: str) -> tuple[Any, str]:
+    """What the console of another instance shows of itself; None, and why, if it does not say."""
+    try:
+        status, body = _ask(token, url, instance, "/console/snapshot")
+        if status != HTTPStatus.OK:
+            return None, f"answers with status {status}"
+        return json.loads(body), ""
+    except _DisbeliefError as error:
+        return None, str(error)
+    except (ValueError, RecursionError) as error:
+        return None, f"its answer cannot be read: {error!r}"
+
+
+class _DisbeliefError(Exception):
+    """Why there is no answer that can be believed."""
+
+
+def _ask(token: Token | None, url: str, instance: str, page: str) -> tuple[int, bytes]:
+    """Status and body of what an instance answers; _DisbeliefError if it does not, or if another one does."""
+    url = url.rstrip("/")
     question = token.question(url, page) if token else None
-    who = f"instance {instance!r} at {url}"
     try:
         status, headers, body = _get(f"{url}{page}", question, _SECONDS)
     except (OSError, ValueError, HTTPException) as error:
-        return StateUnavailable(f"{who} owns the key, but does not answer: {getattr(error, 'reason', error)}")
+        raise _DisbeliefError(f"does not answer: {getattr(error, 'reason', error)}") from error
     if problem := _disbelief(headers.get(INSTANCE, ""), instance, status):
-        return StateUnavailable(f"{who} owns the key, but {problem}")
+        raise _DisbeliefError(problem)
     if token and question:
         expected = token.answer(question, status, instance, body)
         if not compare_digest(headers.get(SIGNATURE, "").encode(), expected.encode()):
-            return StateUnavailable(f"{who} owns the key, but does not sign its answer; {_ADVICE}")
-    try:
-        return _answer(status, json.loads(body), who, instance)
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        return StateUnavailable(f"{who} owns the key, but its answer cannot be read: {error!r}")
+            raise _DisbeliefError(f"does not sign its answer; {_ADVICE}")
+    return status, body
 
 
 def _disbelief(found: str, instance: str, status: int) -> str:

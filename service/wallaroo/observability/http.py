@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias, assert_never, get_args
+from typing import Literal, TypeAlias, assert_never, get_args
 from urllib.parse import unquote_to_bytes
 
 from starlette.applications import Starlette
@@ -22,7 +22,9 @@ from wallaroo.observability.answers import (
     StateHidden,
     StateUnavailable,
 )
-from wallaroo.observability.console import files
+from wallaroo.observability.console import files, records
+from wallaroo.observability.console.records import Desk
+from wallaroo.observability.console.stream import stream
 from wallaroo.observability.health import HealthReport
 from wallaroo.observability.jsonable import to_json
 from wallaroo.observability.token import OPEN_PAGES, Access, guarded
@@ -44,7 +46,10 @@ ENDPOINTS = {
     "/topology": "the compiled topology; ?format=json, text or mermaid",
     "/state/{stage}/{key}": "the committed state of one key, where WALLAROO_EXPOSE_STATE=true",
     "/console/snapshot": "what the console shows now, as JSON",
-    "/console/instances": "the instances of this application and what they own, as JSON",
+    "/console/stream": "the same once a second, as server-sent events",
+    "/console/instances": "the instances of this application, what they own and what they show, as JSON",
+    "/console/dead-letters": "the newest dead letters, where WALLAROO_EXPOSE_STATE=true; ?stage= and ?error=",
+    "/console/results": "the newest results, where WALLAROO_EXPOSE_STATE=true",
 }
 
 
@@ -65,8 +70,10 @@ class PageSources:
     """Who answers: the header that tells another instance whether it has asked the right one."""
     console: Callable[[], bytes] = lambda: b"{}"
     """What the console shows now, as JSON; it never waits."""
-    instances: Callable[[], Mapping[str, Any]] = dict
-    """The instances of the application, as Kafka knows them."""
+    instances: Callable[[], bytes] = lambda: b"{}"
+    """The instances of the application, as Kafka knows them, and what each says of itself, as JSON."""
+    desk: Desk | None = None
+    """Dead letters and results; None where they are not shown."""
 
 
 class _Anything(Convertor[str]):
@@ -97,13 +104,22 @@ def build_app(sources: PageSources, access: Access = _EVERYBODY) -> ASGIApp:
     async def ready(_: Request) -> Response:
         return _verdict(sources.readiness(), "ready", "not ready")
 
-    async def snapshot(_: Request) -> Response:
-        return Response(sources.console(), headers=_NOT_KEPT, media_type="application/json")
+    async def snapshot(request: Request) -> Response:
+        response = Response(sources.console(), headers=_NOT_KEPT, media_type="application/json")
+        return _signed(response, sources, access, request)
+
+    def instances(_: Request) -> Response:
+        return Response(sources.instances(), headers=_NOT_KEPT, media_type="application/json")
+
+    async def streamed(request: Request) -> Response:
+        return stream(request, sources.console, sources.instances)
 
     routes = [
         Route("/", _index),
         Route("/console/snapshot", snapshot),
-        Route("/console/instances", lambda _: _json(sources.instances(), 200, _NOT_KEPT)),
+        Route("/console/stream", streamed),
+        Route("/console/instances", instances),
+        *records.routes(sources.desk, access, lambda status, body: _json(body, status, _NOT_KEPT)),
         Route("/console/{name}", files.file),
         Route("/metrics", lambda request: _metrics(sources, request)),
         Route("/healthz", healthy),
@@ -120,7 +136,7 @@ def build_app(sources: PageSources, access: Access = _EVERYBODY) -> ASGIApp:
 def _index(request: Request) -> Response:
     if "text/html" in request.headers.get("accept", ""):
         return files.page(request)
-    text = "".join(f"{path:22}{meaning}\n" for path, meaning in ENDPOINTS.items())
+    text = "".join(f"{path:24}{meaning}\n" for path, meaning in ENDPOINTS.items())
     return PlainTextResponse(text, headers={"vary": "accept"})
 
 
@@ -160,7 +176,11 @@ def _state(sources: PageSources, access: Access, request: Request) -> Response:
         answer = sources.own_state(stage, key, frozenset(map(int, own.split(","))))
     else:
         answer = sources.state(stage, key)
-    response = _state_page(answer, stage, key)
+    return _signed(_state_page(answer, stage, key), sources, access, request)
+
+
+def _signed(response: Response, sources: PageSources, access: Access, request: Request) -> Response:
+    """The answer as another instance believes it: it says whose it is."""
     response.headers[INSTANCE] = sources.instance
     signed = access.sign(request.scope, response.status_code, sources.instance, bytes(response.body))
     response.headers.update(signed)

@@ -3,9 +3,10 @@
 import threading
 
 import uvicorn
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from wallaroo.errors import SettingsError
+from wallaroo.observability.console.stream import IS_STOPPING
 
 _STARTED_SECONDS = 0.01
 _STOP_SECONDS = 5.0
@@ -18,7 +19,7 @@ class HttpServer:
         self.port = port
         self._host = host
         config = uvicorn.Config(
-            app,
+            self._telling(app),
             host=host,
             port=port,
             loop="asyncio",
@@ -34,6 +35,15 @@ class HttpServer:
         self._server = uvicorn.Server(config)
         self._failure: BaseException | None = None
         self._thread: threading.Thread | None = None
+
+    def _telling(self, app: ASGIApp) -> ASGIApp:
+        """The application, which is told when to end an answer that would go on for ever."""
+
+        async def told(scope: Scope, receive: Receive, send: Send) -> None:
+            scope[IS_STOPPING] = lambda: self._server.should_exit
+            await app(scope, receive, send)
+
+        return told
 
     def start(self) -> None:
         """Listen, and answer in a thread; raise SettingsError if the address cannot be had."""

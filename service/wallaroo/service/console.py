@@ -1,15 +1,17 @@
 """The console's data: made when a page asks, at most once a second for all who look, and never otherwise."""
 
+import json
 import sys
-import threading
 from collections.abc import Callable, Iterable
-from typing import Any
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeAlias
 
 import confluent_kafka
 from confluent_kafka import KafkaException
 
 from wallaroo.kafka.members import owner_of, reason_of
 from wallaroo.observability.console.snapshot import Identity, Moment, WorkerSeen, encoded
+from wallaroo.service.kept import Kept
 from wallaroo.service.owners import Members
 from wallaroo.service.supervisor import Supervisor
 from wallaroo.settings import Settings
@@ -20,55 +22,49 @@ from wallaroo.version import installed_version
 _SNAPSHOT_MS = 900
 # Kafka is asked once for each group.
 _INSTANCES_MS = 9_000
+_MOST_ASKED_AT_ONCE = 8
+
+AskInstance: TypeAlias = Callable[[str, str], tuple[Any, str]]
+"""From the address and the name of an instance to its snapshot, or to why there is none."""
 
 
-class Kept:
-    """What `make` returned last, for as long as it is new enough; one thread makes it, the others wait."""
-
-    def __init__(self, make: Callable[[], Any], lasts_ms: int, now_ms: Callable[[], int]) -> None:
-        self._make = make
-        self._lasts_ms = lasts_ms
-        self._now_ms = now_ms
-        self._lock = threading.Lock()
-        self._made_ms: int | None = None
-        self._value: Any = None
-
-    def __call__(self) -> Any:
-        with self._lock:
-            now = self._now_ms()
-            # The time of day may be set back.
-            if self._made_ms is None or not 0 <= now - self._made_ms < self._lasts_ms:
-                self._value, self._made_ms = self._make(), now
-            return self._value
+def identity_of(settings: Settings, topology: Topology, instance: str, now_ms: int) -> Identity:
+    """What runs in this process, which began now."""
+    return Identity(
+        application=topology.application_id,
+        instance=instance,
+        version=installed_version(),
+        librdkafka=confluent_kafka.libversion()[0],
+        python=".".join(map(str, sys.version_info[:3])),
+        started_ms=now_ms,
+        shows_state=settings.shows_state,
+    )
 
 
 class Console:
-    """What the page asks for: `snapshot` as JSON, which waits for nobody, and `instances`, told by Kafka."""
+    """What the page asks for, as JSON: `snapshot`, which waits for nobody, and `instances`.
+
+    Who the instances are Kafka says; what they show they are asked themselves.
+    """
 
     def __init__(
         self,
-        settings: Settings,
+        identity: Identity,
         topology: Topology,
         supervisor: Supervisor,
-        instance: str,
         members: Members,
+        ask: AskInstance,
         now_ms: Callable[[], int],
     ) -> None:
+        self.identity = identity
         self._topology = topology
         self._supervisor = supervisor
         self._members = members
+        self._ask = ask
         self._now_ms = now_ms
-        self.identity = Identity(
-            application=topology.application_id,
-            instance=instance,
-            version=installed_version(),
-            librdkafka=confluent_kafka.libversion()[0],
-            python=".".join(map(str, sys.version_info[:3])),
-            started_ms=now_ms(),
-            shows_state=settings.shows_state,
-        )
         self.snapshot = Kept(self._snapshot, _SNAPSHOT_MS, now_ms)
-        self.instances = Kept(self._instances, _INSTANCES_MS, now_ms)
+        self._known = Kept(self._instances, _INSTANCES_MS, now_ms)
+        self.instances = Kept(self._gather, _SNAPSHOT_MS, now_ms)
 
     def _snapshot(self) -> bytes:
         # The workers are not asked: the supervisor does that all the time, to know whether they live.
@@ -87,6 +83,21 @@ class Console:
                 supervisor.measured(),
             )
         )
+
+    def _gather(self) -> bytes:
+        """Every instance, with what those show that can be asked, or why they do not."""
+        known = self._known()
+        asked = [each for each in known["instances"] if each["url"] and not each["is_this"]]
+        answers: dict[str, tuple[Any, str]] = {}
+        if asked:
+            with ThreadPoolExecutor(_MOST_ASKED_AT_ONCE, "instances") as threads:
+                found = threads.map(lambda each: self._ask(each["url"], each["name"]), asked)
+                answers = {each["name"]: answer for each, answer in zip(asked, found, strict=True)}
+        instances = []
+        for each in known["instances"]:
+            shown, problem = answers.get(each["name"], (None, ""))
+            instances.append({**each, "snapshot": shown, "problem": problem})
+        return json.dumps({**known, "instances": instances}, separators=(",", ":")).encode()
 
     def _instances(self) -> dict[str, Any]:
         """Who else runs this application, and what they own; `problem` says why that is not known."""

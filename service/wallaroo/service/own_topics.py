@@ -47,8 +47,8 @@ class OwnTopics:
         self._topology = topology
         self._settings = settings
         check_clients(topology, settings)
-        self._admin = admin_client(settings, client_id)
-        self.members = GroupMembers(self._admin, _MEMBERS_SECONDS)
+        self.admin = admin_client(settings, client_id)
+        self.members = GroupMembers(self.admin, _MEMBERS_SECONDS)
         self._closed = threading.Event()
 
     def prepare(self) -> Mapping[str, int]:
@@ -56,11 +56,11 @@ class OwnTopics:
 
         Raises KafkaSetupError if a topic cannot be used, KafkaException while Kafka cannot be reached.
         """
-        return ensure_topics(self._admin, self._topology, self._settings)
+        return ensure_topics(self.admin, self._topology, self._settings)
 
     def watch(self, clock: Clock) -> ClusterWatch | None:
         """What asks whether the cluster is there; the embedded broker has no admin requests."""
-        return None if self._settings.embedded_broker else cluster_watch(self._admin, clock)
+        return None if self._settings.embedded_broker else cluster_watch(self.admin, clock)
 
     def start_purging(self) -> None:
         """Purge in a thread, now and then, until `close`."""
@@ -71,7 +71,7 @@ class OwnTopics:
     def cluster(self, instance: str) -> Cluster:
         """What the lag of partitions that have no worker is found by."""
         application_id = self._topology.application_id
-        return Cluster(self._settings, self._admin, self.members, application_id, instance)
+        return Cluster(self._settings, self.admin, self.members, application_id, instance)
 
     def close(self) -> None:
         self._closed.set()
@@ -96,12 +96,12 @@ class OwnTopics:
             self.purge()
 
     def _purge_topic(self, topic: str, group: str) -> None:
-        numbers = self._admin.list_topics(topic, _REQUEST_SECONDS).topics[topic].partitions
+        numbers = self.admin.list_topics(topic, _REQUEST_SECONDS).topics[topic].partitions
         read = self._committed(group, [TopicPartition(topic, number) for number in numbers])
         # Asked for after the offsets: what they belong to must be there still.
-        topic_id = ask_topic_ids(self._admin, [topic]).get(topic)
+        topic_id = ask_topic_ids(self.admin, [topic]).get(topic)
         if done := purgeable(read, topic_id):
-            for future in self._admin.delete_records(done, request_timeout=_REQUEST_SECONDS).values():
+            for future in self.admin.delete_records(done, request_timeout=_REQUEST_SECONDS).values():
                 future.result()
 
     def _committed(self, group: str, partitions: list[TopicPartition]) -> list[TopicPartition]:

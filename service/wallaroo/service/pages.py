@@ -5,14 +5,18 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
+from wallaroo.clock import Clock
 from wallaroo.observability.answers import StateAnswer, StateFound, StateHidden, StateUnavailable
 from wallaroo.observability.exposition import SnapshotCollector
+from wallaroo.observability.forward import ask_snapshot
 from wallaroo.observability.http import PageSources, build_app
 from wallaroo.observability.server import HttpServer
 from wallaroo.observability.token import access_of
-from wallaroo.service.console import Console
+from wallaroo.service.console import Console, identity_of
+from wallaroo.service.desk import KafkaDesk
 from wallaroo.service.memory import memory_limit, memory_of
-from wallaroo.service.owners import Members, OtherInstances
+from wallaroo.service.own_topics import OwnTopics
+from wallaroo.service.owners import OtherInstances
 from wallaroo.service.queries import Elsewhere, ask_for_state, nowhere
 from wallaroo.service.supervisor import SUPERVISOR, Supervisor
 from wallaroo.settings import Settings
@@ -25,13 +29,16 @@ def http_server(
     topology: Topology,
     supervisor: Supervisor,
     instance: str,
-    members: Members,
-    now_ms: Callable[[], int],
+    topics: OwnTopics,
+    clock: Clock,
 ) -> HttpServer:
     """The server of a service's pages; it does not listen before it is started."""
-    access = access_of(settings, now_ms)
-    others = OtherInstances(members, topology.application_id, instance, access.token)
-    console = Console(settings, topology, supervisor, instance, members, now_ms)
+    access = access_of(settings, clock.now_ms)
+    others = OtherInstances(topics.members, topology.application_id, instance, access.token)
+    ask_other = partial(ask_snapshot, access.token)
+    identity = identity_of(settings, topology, instance, clock.now_ms())
+    console = Console(identity, topology, supervisor, topics.members, ask_other, clock.now_ms)
+    desk = KafkaDesk(topology, settings, topics.admin, clock) if settings.shows_state else None
 
     def ask(stage: str, key: bytes, elsewhere: Elsewhere, among: frozenset[int] | None) -> StateAnswer:
         if not settings.shows_state:
@@ -53,6 +60,7 @@ def http_server(
         instance=instance,
         console=console.snapshot,
         instances=console.instances,
+        desk=desk,
     )
     return HttpServer(build_app(pages, access), settings.http_host, settings.http_port)
 

@@ -51,12 +51,7 @@ class Service:
             watch=self._topics.watch(self._clock),
         )
         self._http = http_server(
-            settings,
-            topology,
-            self.supervisor,
-            self._lock.name,
-            self._topics.members,
-            self._clock.now_ms,
+            settings, topology, self.supervisor, self._lock.name, self._topics, self._clock
         )
 
     def run(self) -> Exit:

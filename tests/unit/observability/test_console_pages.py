@@ -78,7 +78,7 @@ def test_the_snapshot_is_what_the_service_says_and_is_kept_by_nobody():
 
 
 def test_the_instances_are_what_the_service_says():
-    response = get("/console/instances", instances=lambda: {"instances": [], "problem": "none"})
+    response = get("/console/instances", instances=lambda: b'{"instances":[],"problem":"none"}')
     assert response.headers["cache-control"] == "no-store"
     assert response.json() == {"instances": [], "problem": "none"}
 

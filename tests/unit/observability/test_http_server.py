@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 
 import httpx
@@ -11,6 +12,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
 from wallaroo.errors import SettingsError
+from wallaroo.observability.console.stream import IS_STOPPING
 from wallaroo.observability.server import HttpServer
 
 APP = Starlette(routes=[Route("/", lambda _: PlainTextResponse(threading.current_thread().name))])
@@ -61,3 +63,20 @@ def test_stopping_twice_or_before_the_start_does_nothing():
     server.start()
     server.stop()
     server.stop()
+
+
+def test_an_answer_that_goes_on_is_told_when_the_server_stops():
+    async def forever(scope, _receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"begun", "more_body": True})
+        while not scope[IS_STOPPING]():
+            await asyncio.sleep(0.01)
+        await send({"type": "http.response.body", "body": b" ended"})
+
+    running = HttpServer(forever, "127.0.0.1", 0)
+    running.start()
+    with httpx.stream("GET", f"http://127.0.0.1:{running.port}/", timeout=60) as answer:
+        parts = answer.iter_text()
+        assert next(parts) == "begun"
+        running.stop()
+        assert "".join(parts) == " ended"

@@ -8,7 +8,7 @@ import pytest
 
 from wallaroo.clock import ManualClock
 from wallaroo.observability.answers import StateFound, StateUnavailable
-from wallaroo.observability.forward import ask_instance
+from wallaroo.observability.forward import ask_instance, ask_snapshot
 from wallaroo.observability.health import HealthReport
 from wallaroo.observability.http import PageSources, build_app
 from wallaroo.observability.server import HttpServer
@@ -142,6 +142,21 @@ def ask(url, asker, key=b"a/\n%\xff?"):
 
 def test_instances_with_the_same_token_answer_each_other(other):
     assert ask(other(lambda url: Access(token(), False, url)), token()) == FOUND
+
+
+def test_instances_with_the_same_token_show_each_other_what_their_consoles_show(other):
+    url = other(lambda url: Access(token(), False, url))
+    assert ask_snapshot(token(), url, "i2") == ({}, "")
+    shown, problem = ask_snapshot(token("another-token-of-a-stranger"), url, "i2")
+    assert shown is None
+    assert "give all instances the same http_token" in problem
+    assert ask_snapshot(token(), url, "i3")[1].startswith("'i2' answers there")
+
+
+def test_a_snapshot_that_is_not_signed_is_not_believed(other):
+    shown, problem = ask_snapshot(token(), other(lambda _: Access()), "i2")
+    assert shown is None
+    assert "does not sign its answer" in problem
 
 
 def test_clocks_may_be_less_than_a_minute_apart(other):

@@ -8,7 +8,8 @@ from confluent_kafka import KafkaError, KafkaException
 from tests.unit.service.test_queries import AT_THE_SOURCE
 from wallaroo.clock import ManualClock
 from wallaroo.kafka.members import Member
-from wallaroo.service.console import Console, Kept
+from wallaroo.service.console import Console, identity_of
+from wallaroo.service.kept import Kept
 from wallaroo.service.supervisor import Supervisor
 from wallaroo.settings import Settings
 
@@ -26,10 +27,15 @@ def made_by(counted, lasts_ms=900):
     return clock, Kept(make, lasts_ms, clock.now_ms)
 
 
-def console(members=lambda _group: []):
+def console(members=lambda _group: [], ask=lambda _url, _name: (None, "does not answer")):
     clock = ManualClock(65_000)
     supervisor = Supervisor(dict, lambda _partitions: [], clock, "kafka:9092")
-    return Console(Settings(), AT_THE_SOURCE, supervisor, "i1", members, clock.now_ms)
+    identity = identity_of(Settings(), AT_THE_SOURCE, "i1", clock.now_ms())
+    return Console(identity, AT_THE_SOURCE, supervisor, members, ask, clock.now_ms)
+
+
+def instances(*args, **options):
+    return json.loads(console(*args, **options).instances())
 
 
 def member(name, *numbers):
@@ -74,8 +80,8 @@ def test_before_a_worker_was_started_the_snapshot_says_why():
 
 
 def test_instances_are_told_with_what_they_own_and_where_their_pages_are():
-    found = console(lambda _group: [member("i2-0@http://h:1", 3, 1), member("i1-1", 0), member("i2-4")])
-    mine, other = found.instances()["instances"]
+    found = instances(lambda _group: [member("i2-0@http://h:1", 3, 1), member("i1-1", 0), member("i2-4")])
+    mine, other = found["instances"]
     assert (mine["name"], mine["is_this"], mine["url"]) == ("i1", True, "")
     assert (other["name"], other["is_this"], other["url"]) == ("i2", False, "http://h:1")
     assert other["owns"] == [
@@ -91,6 +97,37 @@ def test_a_cluster_that_does_not_say_who_the_others_are_is_a_problem_in_words(er
     def members(_group):
         raise error
 
-    found = console(members).instances()
+    found = instances(members)
     assert found["instances"] == []
     assert found["problem"].startswith("Kafka does not say who the others are: ")
+
+
+def test_other_instances_are_asked_what_they_show_where_they_say_where_they_are():
+    def members(_group):
+        return [
+            member("i1-0@http://h:0", 0),
+            member("i2-0@http://h:1", 1),
+            member("i3-0@http://h:2", 2),
+            member("i4-0", 3),
+        ]
+
+    def ask(url, name):
+        return ({"by": name}, "") if url == "http://h:1" else (None, "does not answer: refused")
+
+    found = {
+        each["name"]: (each["snapshot"], each["problem"]) for each in instances(members, ask)["instances"]
+    }
+    assert found == {
+        "i1": (None, ""),
+        "i2": ({"by": "i2"}, ""),
+        "i3": (None, "does not answer: refused"),
+        "i4": (None, ""),
+    }
+
+
+def test_what_is_forgotten_is_made_anew():
+    made = []
+    _, kept = made_by(made)
+    kept()
+    kept.forget()
+    assert kept() == 2

@@ -13,10 +13,14 @@ _PAGE = "index.html"
 _TYPES = {
     "console.css": "text/css; charset=utf-8",
     "console.js": "text/javascript; charset=utf-8",
+    "asking.js": "text/javascript; charset=utf-8",
     "charts.js": "text/javascript; charset=utf-8",
     "graph.js": "text/javascript; charset=utf-8",
     "history.js": "text/javascript; charset=utf-8",
+    "letters.js": "text/javascript; charset=utf-8",
+    "merge.js": "text/javascript; charset=utf-8",
     "panel.js": "text/javascript; charset=utf-8",
+    "sheet.js": "text/javascript; charset=utf-8",
     "shown.js": "text/javascript; charset=utf-8",
     "icon.svg": "image/svg+xml",
 }

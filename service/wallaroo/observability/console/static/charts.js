@@ -106,7 +106,8 @@ function path(points, of, x, y) {
 }
 
 function closed(points, of, x, y, bottom = HEIGHT) {
-  const there = points.filter((each) => of(each) !== null && of(each) !== undefined);
+  // Behind the last gap: under one there is nothing.
+  const there = points.slice(points.findLastIndex((each) => (of(each) ?? null) === null) + 1);
   if (there.length < 2) return "";
   return `${path(there, of, x, y)}L${x(there.at(-1).at).toFixed(1)} ${bottom}L${x(there[0].at).toFixed(1)} ${bottom}Z`;
 }

@@ -1,28 +1,32 @@
-// The console: asks once a second what is going on, and shows it. While nobody looks, it asks less.
+// The console: is told once a second what is going on, and shows it. While nobody looks, it asks now and then.
+
+import { ask, askJson, events, keepToken, Refused } from "./asking.js";
 
 import { Chart, sparkline } from "./charts.js";
 import { Graph } from "./graph.js";
 import { History } from "./history.js";
+import { DeadLetters, Results } from "./letters.js";
+import { merged } from "./merge.js";
 import { Panel } from "./panel.js";
 import { byId, clock, count, duration, element, indented, keep, plural, rate, seconds, setClass, setText, time } from "./shown.js";
 
 const EVERY_MS = 1000;
 const HIDDEN_EVERY_MS = 5000;
-const ANSWER_MS = 5000;
-const INSTANCES_EVERY_MS = 10_000;
-const TOKEN = "wallaroo-token";
+const SILENCE_MS = 5000;
 
 const history = new History();
 const panel = new Panel();
 let topology = null;
 let graph = null;
 let instances = null;
-let instancesAsked = 0;
 let lostSince = null;
 let answeredAt = null;
 let waiting = null;
 let turns = 0;
 let started = null;
+let stop = null;
+// What the other instances said last, by their names.
+const others = new Map();
 
 const charts = {
   rate: new Chart(byId("chart-rate"), "Records/s", (value) => count(value), [{ of: (each) => each.rate, style: "strong" }]),
@@ -34,69 +38,46 @@ const charts = {
   ]),
 };
 
-/** An answer of the service; throws Refused if it does not let us read. */
-class Refused extends Error {
-  constructor(status, text) {
-    super(text);
-    this.status = status;
-  }
-}
-
-async function ask(path) {
-  const token = sessionStorage.getItem(TOKEN);
-  const headers = { accept: "application/json", ...(token ? { authorization: `Bearer ${token}` } : {}) };
-  const answer = await fetch(path, { headers, cache: "no-store", credentials: "same-origin", signal: AbortSignal.timeout(ANSWER_MS) });
-  if (answer.status === 401 || (answer.status === 403 && !path.startsWith("state/"))) throw new Refused(answer.status, await errorOf(answer));
-  return answer;
-}
-
-async function errorOf(answer) {
-  try {
-    return (await answer.json()).error ?? `status ${answer.status}`;
-  } catch {
-    return `status ${answer.status}`;
-  }
-}
-
-async function askJson(path) {
-  const answer = await ask(path);
-  if (!answer.ok) throw new Error(await errorOf(answer));
-  return answer.json();
-}
-
-/** Ask, show, and come back in a second; a turn that is begun meanwhile takes the place of this one. */
-async function turn() {
+/** Listen, or while nobody looks ask now and then; begin again after a while. What is begun later takes the place of it. */
+async function watch() {
   const mine = (turns += 1);
-  const raw = await newest();
-  if (mine !== turns) return;
-  waiting = setTimeout(turn, document.hidden ? HIDDEN_EVERY_MS : EVERY_MS);
-  if (raw === null) return;
-  found();
-  history.add(raw, sources());
-  show();
-  askForInstances();
-}
-
-/** The newest snapshot, and before it the topology where that may be another one; null, which is told, if there is none. */
-async function newest() {
+  stop?.abort();
+  stop = new AbortController();
   try {
-    const raw = await askJson("console/snapshot");
-    if (raw.identity.started_ms !== started) {
-      useTopology(await askJson("topology?format=json"));
-      started = raw.identity.started_ms;
+    if (document.hidden) await accept(await askJson("console/snapshot"), mine);
+    else for await (const [kind, data] of events("console/stream", SILENCE_MS, stop)) {
+      if (mine !== turns) return;
+      if (kind === "instances") useInstances(JSON.parse(data));
+      else await accept(JSON.parse(data), mine);
     }
-    return raw;
   } catch (error) {
+    if (mine !== turns) return;
     if (error instanceof Refused) askForToken(error);
     else lost();
-    return null;
   }
+  if (mine === turns) waiting = setTimeout(watch, document.hidden ? HIDDEN_EVERY_MS : EVERY_MS);
 }
 
-function askForInstances() {
-  if (Date.now() - instancesAsked < INSTANCES_EVERY_MS) return;
-  instancesAsked = Date.now();
-  askJson("console/instances").then((answer) => { instances = answer; }, () => { instances = null; });
+/** Show a snapshot, and before it the topology where that may be another one. */
+async function accept(own, mine) {
+  if (own.identity.started_ms !== started) {
+    const found = await askJson("topology?format=json");
+    if (mine !== turns) return;
+    useTopology(found);
+    started = own.identity.started_ms;
+  }
+  found();
+  history.add(merged(own, [...others].map(([name, each]) => [name, each.snapshot])), sources());
+  show();
+}
+
+/** What others show is used for a while when they cannot be asked. */
+function useInstances(answer) {
+  instances = answer;
+  const now = Date.now();
+  for (const each of answer.instances) if (each.snapshot) others.set(each.name, { snapshot: each.snapshot, at: now });
+  const known = new Set(answer.instances.map((each) => each.name));
+  for (const [name, each] of others) if (now - each.at > (known.has(name) || answer.problem ? 15_000 : 3_000)) others.delete(name);
 }
 
 /** The sub-topologies whose input is not made by another one. */
@@ -169,17 +150,17 @@ function askForToken(refused) {
 
 byId("token-form").addEventListener("submit", (event) => {
   event.preventDefault();
-  sessionStorage.setItem(TOKEN, byId("token").value.trim());
+  keepToken(byId("token").value.trim());
   byId("token").value = "";
   again();
 });
 
 function again() {
   clearTimeout(waiting);
-  turn();
+  watch();
 }
 
-document.addEventListener("visibilitychange", () => { if (!document.hidden && waiting !== null) again(); });
+document.addEventListener("visibilitychange", () => { if (started !== null) again(); });
 
 // What is shown
 
@@ -222,7 +203,7 @@ function show() {
 }
 
 function showHead() {
-  const { identity, ready, healthy } = history.now.raw;
+  const { identity, ready, healthy } = history.now.raw.own;
   setText(byId("application"), identity.application);
   setText(byId("instance"), `instance ${identity.instance}`);
   setText(byId("ready"), ready.ok ? "Ready" : "Not ready");
@@ -232,12 +213,14 @@ function showHead() {
     setClass(byId(id), "good", report.ok);
     setClass(byId(id), "bad", !report.ok);
   }
-  const sign = ready.ok && healthy.ok ? (notes().length ? "▲" : "●") : "✕ Not ready ·";
+  const all = history.now.raw;
+  const sign = all.ready.ok && all.healthy.ok ? (notes().length ? "▲" : "●") : "✕ Not ready ·";
   document.title = `${sign} ${identity.application}`;
   setText(byId("versions"), `Wallaroo ${identity.version} · librdkafka ${identity.librdkafka} · Python ${identity.python}. Times are those of this browser; the log's are UTC.`);
   setText(byId("state-off"), "This service shows no states (WALLAROO_EXPOSE_STATE).");
   byId("state-off").hidden = identity.shows_state;
   byId("state-form").hidden = !identity.shows_state;
+  for (const id of ["letters-view", "results-card"]) byId(id).hidden = !identity.shows_state;
 }
 
 /** What does not keep the service from being ready, and still wants somebody to look. */
@@ -247,7 +230,8 @@ function notes() {
   const behind = topology.sub_topologies.filter((sub) => history.isFallingBehind(sub.name));
   return [
     ...behind.map((sub) => ({ what: `${sub.name} falls behind`, advice: `its lag is ${count(history.lagOf(sub.name))} and grows`, at: null })),
-    ...(isNew ? failures : []).map((each) => ({ what: `${plural(each.n, "dead letter")} of stage ${each.stage}`, advice: `by ${each.error}; wallaroo dead-letters list shows them`, at: null })),
+    ...(instances?.instances ?? []).filter((each) => each.problem).map((each) => ({ what: `instance ${each.name} cannot be reached`, advice: `${each.url} ${each.problem}; what it does is not shown here`, at: null })),
+    ...(isNew ? failures : []).map((each) => ({ what: `${plural(each.n, "dead letter")} of stage ${each.stage}`, advice: `by ${each.error}; see them under dead letters`, at: null })),
   ];
 }
 
@@ -260,7 +244,7 @@ function told(reasons) {
   const groups = new Map();
   for (const reason of reasons) {
     const [what, ...advice] = reason.split("; ");
-    const [, worker, loop, rest] = /^(worker \d+), loop '(.*?)':? (.*)$/.exec(what) ?? [];
+    const [, worker, loop, rest] = /^((?:instance .*?: )?worker \d+), loop '(.*?)':? (.*)$/.exec(what) ?? [];
     const key = loop === undefined ? what : `${worker} ${rest}`;
     const group = groups.get(key) ?? { key, what, worker, rest, loops: [], advice: advice.join("; "), at: history.since(reason) };
     if (loop !== undefined) group.loops.push(loop);
@@ -287,7 +271,8 @@ function showVerdict() {
   const alive = workers.filter((worker) => worker.alive).length;
   const point = history.series.at(-1);
   const flow = point.rate === null ? "" : ` · ${rate(point.rate).replace("/s", "")} records a second`;
-  setText(byId("verdict-text"), `${alive} of ${plural(workers.length, "worker")} alive${flow} · lag ${count(point.lag)}`);
+  const many = instances?.instances.length > 1 ? ` on ${history.now.raw.instances.length} of ${instances.instances.length} instances` : "";
+  setText(byId("verdict-text"), `${alive} of ${plural(workers.length, "worker")} alive${many}${flow} · lag ${count(point.lag)}`);
   keep(byId("reasons"), lines, (each) => (each.key ?? each.what).replace(/\d+(?= s)|^\d+/g, "#"), () => element("li", {}, element("strong"), element("span", { class: "muted" }), element("span", { class: "since muted" })), (li, each) => {
     const [what, advice, since] = li.children;
     setText(what, each.what);
@@ -317,7 +302,7 @@ function showFacts() {
   const facts = [
     { name: "Workers alive", value: `${alive} of ${raw.workers.length}`, bad: alive < raw.workers.length },
     { name: "Restarts", value: count(restarts), warn: restarts > 0 },
-    { name: "Partitions here", value: count(add([...subs.values()], (sub) => sub.assigned)) },
+    { name: "Partitions", value: count(add([...subs.values()], (sub) => sub.assigned)) },
     { name: "Keys in state", value: count(add([...stores.values()], (store) => store.entries)) },
     { name: "Failed records", value: count(failed), warn: failed > 0 },
     { name: "Aborted commits", value: count(add([...subs.values()], (sub) => sub.commits?.aborted)) },
@@ -387,20 +372,29 @@ function showInstances() {
   const problem = byId("instances-problem");
   problem.hidden = !instances?.problem;
   setText(problem, instances?.problem ?? "");
-  const own = history.now.raw.identity.instance;
+  const own = history.now.raw.own.identity.instance;
   const known = instances?.instances ?? [];
   const list = known.some((each) => each.is_this) ? known : [{ name: own, is_this: true, owns: [], host: "", url: "" }, ...known];
   keep(byId("instances"), list, (each) => `${each.name} ${each.url}`, makeInstance, (li, each) => {
     const partitions = each.owns.reduce((all, owned) => all + owned.partitions.length, 0);
-    const reach = each.is_this || each.url ? "" : " · this page cannot reach it: it sets no advertised_http";
-    setText(li.lastChild, each.owns.length ? `${plural(partitions, "partition")}${each.host ? `, seen at ${each.host}` : ""}${reach}` : "this page is of it");
+    const seen = each.is_this ? history.now.raw.own : others.get(each.name)?.snapshot;
+    const alive = seen?.workers.filter((worker) => worker.alive).length;
+    const words = [
+      seen ? (seen.ready.ok && seen.healthy.ok ? "ready" : "not ready") : each.problem || "this page cannot reach it: it sets no advertised_http",
+      ...(seen ? [`${alive} of ${plural(seen.workers.length, "worker")}`] : []),
+      ...(each.owns.length ? [plural(partitions, "partition")] : []),
+      ...(each.host ? [`seen at ${each.host}`] : []),
+    ];
+    const level = !seen ? (each.problem ? "bad" : "") : each.problem || !(seen.ready.ok && seen.healthy.ok) ? "warn" : "good";
+    for (const name of ["good", "warn", "bad"]) setClass(li, name, name === level);
+    setText(li.lastChild, words.join(" · "));
   });
 }
 
 function makeInstance(each) {
   const isWeb = /^https?:\/\//.test(each.url);
   const name = !each.is_this && isWeb ? element("a", { href: each.url, rel: "noreferrer" }, each.name) : element("span", {}, each.name);
-  return element("li", {}, element("p", { class: "item-name" }, name, ...(each.is_this ? [element("span", { class: "tag" }, "this one")] : [])), element("p", { class: "muted" }));
+  return element("li", {}, element("p", { class: "item-name" }, element("span", { class: "dot", "aria-hidden": "true" }), name, ...(each.is_this ? [element("span", { class: "tag" }, "this one")] : [])), element("p", { class: "muted" }));
 }
 
 function showLetters() {
@@ -408,7 +402,7 @@ function showLetters() {
     ...Object.entries(stage.dead_letters ?? {}).map(([why, n]) => ({ stage: stage.name, why, n })),
     ...Object.entries(stage.dropped ?? {}).map(([why, n]) => ({ stage: stage.name, why: `dropped: ${why}`, n })),
   ]).filter((each) => each.n > 0).sort((a, b) => b.n - a.n);
-  setText(byId("letters-topic"), rows.length ? `Since the start of each worker. wallaroo dead-letters list shows them, and replay sends them once more (${topology.dead_letters}).` : `None since the start of the workers. They would be in ${topology.dead_letters}.`);
+  setText(byId("letters-topic"), rows.length ? `Since the start of each worker; they are in ${topology.dead_letters}.` : `None since the start of the workers. They would be in ${topology.dead_letters}.`);
   keep(byId("letters"), rows, (each) => `${each.stage} ${each.why}`, (each) => element("li", { class: "pair" }, element("span", { class: "item-name" }, each.stage, element("span", { class: "muted block" }, each.why)), element("span", { class: "number" })), (li, each) => setText(li.lastChild, count(each.n)));
 }
 
@@ -438,4 +432,6 @@ byId("state-form").addEventListener("submit", async (event) => {
   }
 });
 
-turn();
+new DeadLetters();
+new Results();
+watch();

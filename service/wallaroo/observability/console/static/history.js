@@ -5,6 +5,9 @@ const RATE_SECONDS = 5;
 const LATENCY_SECONDS = 60;
 const EVENTS_KEPT = 200;
 const FAILED_RECENTLY_SECONDS = 300;
+const [SLOW_KEPT, SLOW_SHOWN] = [100, 10];
+// How a service says that user code does not come to an end with a record.
+const SLOW = /^(stage '.*?'|the application's code) has been at one record for (\d+) s: (.*?)(?: \([^()]*\))?; nothing behind it moves/;
 
 const sum = (values) => values.reduce((all, each) => all + each, 0);
 const byName = (list) => new Map((list ?? []).map((each) => [each.name, each]));
@@ -18,6 +21,7 @@ export class History {
     this.events = [];
     this.restoreMost = new Map();
     this.reasonsSince = new Map();
+    this.slow = new Map();
     this.opened = null;
   }
 
@@ -27,6 +31,8 @@ export class History {
       at: raw.at, raw, subs: byName(raw.sub_topologies), topics: byName(raw.topics), stores: byName(raw.stores),
       stages: byName(raw.stages), sources: byName(raw.sources), sinks: byName(raw.sinks),
     };
+    // Counters of an instance that has come or gone are no change of the others.
+    if (String(this.now?.raw.instances) !== String(raw.instances)) this.moments = [];
     const before = this.now;
     // The service answers several pages with one snapshot.
     if (before && moment.at === before.at) return;
@@ -34,6 +40,7 @@ export class History {
     this.moments.push(moment);
     this.#noteReasons(moment);
     this.#noteRestores(moment);
+    this.#noteSlow(moment);
     this.#noteEvents(before, moment);
     while (this.moments.length > 2 && moment.at - this.moments[1].at > FAILED_RECENTLY_SECONDS * 1000) this.moments.shift();
     this.series.push(this.#point(moment, sources));
@@ -81,7 +88,7 @@ export class History {
     return behind.length ? Math.max(...behind) : null;
   }
 
-  /** The 50th, 95th and 99th percentile of a histogram over the last minute; null without an observation. */
+  /** The 50th, 95th, 99th and 99.9th percentile of a histogram over the last minute; null without an observation. */
   percentiles(name, histogram) {
     const [before, now] = [this.#ago(LATENCY_SECONDS).subs.get(name)?.[histogram], this.now.subs.get(name)?.[histogram]];
     if (!now || this.moments.length < 2) return null;
@@ -89,7 +96,18 @@ export class History {
     // A worker that has started again counts from 0.
     const counts = grown.some((each) => each < 0) ? now : grown;
     const all = sum(counts);
-    return all ? [0.5, 0.95, 0.99].map((share) => quantile(counts, this.now.raw.bounds[histogram], share * all)) : null;
+    return all ? [0.5, 0.95, 0.99, 0.999].map((share) => quantile(counts, this.now.raw.bounds[histogram], share * all)) : null;
+  }
+
+  /** How many records a second fail in a stage. */
+  failuresRate(stage) {
+    const seconds = (this.now.at - this.#ago(RATE_SECONDS).at) / 1000;
+    return seconds ? this.failedOf([stage], RATE_SECONDS) / seconds : 0;
+  }
+
+  /** The records of a sub-topology that have kept user code busy for longest, since the page was opened. */
+  slowestIn(name) {
+    return [...this.slow.values()].filter((each) => each.name === name).sort((a, b) => b.seconds - a.seconds).slice(0, SLOW_SHOWN);
   }
 
   failedOf(stages, seconds = null) {
@@ -159,6 +177,16 @@ export class History {
     return this.reasonsSince.get(withoutNumbers(reason)) ?? this.now.at;
   }
 
+  #noteSlow(moment) {
+    for (const worker of moment.raw.workers) {
+      for (const loop of worker.loops) {
+        const [, stage, n, record] = SLOW.exec(loop.problem ?? "") ?? [];
+        if (record) this.slow.set(`${loop.name} ${record}`, { name: loop.name, stage, record, seconds: Number(n), at: moment.at });
+      }
+    }
+    if (this.slow.size > SLOW_KEPT) this.slow.delete([...this.slow].sort((a, b) => a[1].seconds - b[1].seconds)[0][0]);
+  }
+
   #noteRestores(moment) {
     for (const store of moment.stores.values()) {
       const remaining = store.restore_remaining ?? 0;
@@ -195,7 +223,7 @@ export class History {
       const was = before.raw.workers.find((each) => each.index === worker.index);
       if (!was) continue;
       if (was.alive && !worker.alive) this.#event(now.at, "bad", `worker ${worker.index} ended: ${worker.last_death || "why is not known yet"}`);
-      if (worker.restarts > was.restarts) this.#event(now.at, "warn", `worker ${worker.index} was started again (restart ${worker.restarts})`);
+      if (worker.restarts > was.restarts) this.#event(now.at, "warn", `worker ${worker.index} was started again (restart ${worker.restarts})${worker.last_death ? `; last end: ${worker.last_death}` : ""}`);
     }
     for (const [name, sub] of now.subs) {
       const was = before.subs.get(name);

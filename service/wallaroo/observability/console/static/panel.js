@@ -1,41 +1,32 @@
 // The panel of one sub-topology: all that is known of it.
 
 import { cylinder, rowsOf } from "./graph.js";
-import { byId, count, duration, element, keep, rate, seconds, setClass, setText } from "./shown.js";
+import { Sheet } from "./sheet.js";
+import { byId, clock, count, duration, element, keep, rate, seconds, setClass, setText } from "./shown.js";
 
 const SHOWN_PARTITIONS = 1024;
 
-/** Opened by `open(name)`, closed by its button or by Escape; focus goes back to where it came from. */
 export class Panel {
   constructor() {
-    this.node = byId("panel");
+    this.sheet = new Sheet("panel");
     this.name = null;
-    byId("panel-close").addEventListener("click", () => this.close());
-    document.addEventListener("keydown", (event) => { if (event.key === "Escape") this.close(); });
   }
 
   open(name, sub, deadLetters) {
     this.name = name;
-    this.from = document.activeElement;
     this.view = sections(sub, deadLetters);
     setText(byId("panel-title"), name);
     setText(byId("panel-group"), `group ${sub.group}`);
     byId("panel-body").replaceChildren(...this.view.nodes);
-    this.node.hidden = false;
-    document.body.classList.add("has-panel");
-    byId("panel-title").focus();
+    this.sheet.open();
   }
 
   close() {
-    if (this.name === null) return;
-    this.name = null;
-    this.node.hidden = true;
-    document.body.classList.remove("has-panel");
-    this.from?.focus?.();
+    this.sheet.close();
   }
 
   update(history, stateOf, owners) {
-    if (this.name !== null) this.view.update(history, this.name, stateOf(this.name), owners);
+    if (this.sheet.isOpen) this.view.update(history, this.name, stateOf(this.name), owners);
   }
 }
 
@@ -48,9 +39,10 @@ function sections(sub, deadLetters) {
   const legend = element("p", { class: "muted note" });
   const rows = rowsOf(sub).filter((row) => row.kind !== "key by");
   const title = (text) => element("h3", {}, text);
+  const [slowTitle, slow] = [title("Slowest records, since this page was opened"), element("ul", { class: "list" })];
   const nodes = [
     verdict, facts, title("Latency, the last minute"), bars,
-    ...(rows.length ? [title("Stages")] : []), stages, title("Partitions"), legend, partitions,
+    ...(rows.length ? [title("Stages")] : []), stages, slowTitle, slow, title("Partitions"), legend, partitions,
     element("p", { class: "muted small" }, `Reads ${sub.reads.topic}. Writes ${sub.writes.map((each) => each.topic).join(", ") || "nothing"}. Dead letters go to ${deadLetters}.`),
   ];
   return { nodes, update: (history, name, state, owners) => {
@@ -58,7 +50,10 @@ function sections(sub, deadLetters) {
     for (const level of ["good", "warn", "bad"]) setClass(verdict, `${level}-text`, state.level === level);
     keep(facts, factsOf(history, name, sub), (each) => each.name, fact, (node, each) => setText(node.lastChild, each.value));
     keep(bars, histogramsOf(history, name), (each) => each.title, histogram, updateHistogram);
-    keep(stages, rows.map((row) => stageOf(history, row)), (each) => each.name, stage, updateStage);
+    keep(stages, rows.map((row, at) => stageOf(history, row, at === 0 ? history.rateOf(name) : null)), (each) => each.name, stage, updateStage);
+    const slowest = history.slowestIn(name);
+    slowTitle.hidden = slowest.length === 0;
+    keep(slow, slowest, (each) => each.record, (each) => element("li", {}, element("p", { class: "item-name" }, each.record), element("p", { class: "muted" })), (li, each) => setText(li.lastChild, `${each.stage} · ${duration(each.seconds)}, at ${clock(each.at)}`));
     const shown = partitionsOf(history, name, owners);
     setText(legend, legendOf(shown));
     keep(partitions, shown.slice(0, SHOWN_PARTITIONS), (each) => each.number, tile, updateTile);
@@ -75,7 +70,8 @@ function factsOf(history, name, of) {
     { name: "Failed", value: count(history.failedIn(of)) },
     { name: "Commits aborted", value: count(aborted) },
     { name: "Rebalances", value: count(sub.rebalances ?? 0) },
-    ...(behind === null ? [] : [{ name: "Watermark behind", value: seconds(behind) }]),
+    ...(behind === null ? [] : [{ name: "Event time now", value: clock(history.now.at - behind * 1000) }, { name: "Behind the clock", value: seconds(behind) }]),
+    ...(of.stages.some((each) => history.now.stages.get(each.name)?.late) ? [{ name: "Late records", value: count(of.stages.reduce((all, each) => all + (history.now.stages.get(each.name)?.late ?? 0), 0)) }] : []),
     ...(sub.in_progress ? [{ name: "At one record for", value: duration(sub.in_progress) }] : []),
   ];
 }
@@ -89,7 +85,7 @@ function histogramsOf(history, name) {
 }
 
 function histogram(each) {
-  const rows = ["p50", "p95", "p99"].map((label) => element(
+  const rows = ["p50", "p95", "p99", "p99.9"].map((label) => element(
     "div", { class: "bar-row" }, element("span", { class: "muted" }, label),
     element("span", { class: "bar", "aria-hidden": "true" }, element("span", { class: "fill" })), element("span", { class: "number" }),
   ));
@@ -106,13 +102,16 @@ function updateHistogram(node, each) {
   });
 }
 
-function stageOf(history, row) {
+/** `speed` is how many records a second it gets, where that is known: of the first stage. */
+function stageOf(history, row, speed) {
   const store = row.store ? history.now.stores.get(row.store) : null;
   const failed = history.now.stages.get(row.name) ?? {};
   const reasons = Object.entries({ ...failed.dead_letters, ...failed.dropped }).map(([why, n]) => `${why}: ${count(n)}`);
   const words = [
     row.kind,
-    ...(store ? [`${count(store.entries ?? 0)} keys`] : []),
+    ...(speed === null ? [] : [rate(speed)]),
+    ...(store ? [`${count(store.entries ?? 0)} keys`, `${count(history.counterRate("stores", row.store, "changelog"))} changes/s`] : []),
+    ...(history.failuresRate(row.name) ? [`${rate(history.failuresRate(row.name))} failing`] : []),
     ...(failed.late ? [`${count(failed.late)} late`] : []),
     ...(reasons.length ? [`failed by ${reasons.join(", ")}`] : []),
   ];
@@ -140,15 +139,15 @@ function updateStage(node, each) {
 
 /** One for each partition that is known of, here or elsewhere. */
 function partitionsOf(history, name, owners) {
-  const alive = new Set(history.now.raw.workers.filter((each) => each.alive).map((each) => String(each.index)));
+  const alive = new Map(history.now.raw.workers.filter((each) => each.alive).map((each) => [String(each.index), each]));
   const found = new Map();
   for (const { number, instance, url } of owners(name)) found.set(number, { number, owner: instance, where: "elsewhere", url });
   for (const each of history.now.subs.get(name)?.partitions ?? []) {
-    const isHeld = alive.has(each.worker);
+    const holder = alive.get(each.worker);
     const before = found.get(each.number);
-    if (before && !isHeld && before.where === "here") continue;
-    const owner = isHeld ? `worker ${each.worker}` : before?.owner ?? "nobody";
-    found.set(each.number, { ...each, owner, where: isHeld ? "here" : before ? before.where : "nowhere" });
+    if (before && !holder && (before.where === "here" || before.lag !== undefined)) continue;
+    const owner = holder ? `worker ${each.worker}` : before?.owner ?? "nobody";
+    found.set(each.number, { ...each, owner, where: holder ? (holder.instance ? "elsewhere" : "here") : before ? before.where : "nowhere" });
   }
   return [...found.values()].sort((a, b) => a.number - b.number);
 }

@@ -88,6 +88,13 @@ export function time(ms) {
   return element("time", { datetime: new Date(ms).toISOString(), title: new Date(ms).toISOString() }, clock(ms));
 }
 
+/** A time of any day: the day is there where it is not today. */
+export function moment(ms) {
+  const at = new Date(ms);
+  const day = at.toDateString() === new Date().toDateString() ? "" : `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())} `;
+  return element("time", { datetime: at.toISOString(), title: at.toISOString() }, `${day}${clock(ms)}`);
+}
+
 export const plural = (n, one, many = `${one}s`) => `${count(n)} ${n === 1 ? one : many}`;
 
 /** JSON text with line breaks; the text is not read as numbers, which may be larger than JavaScript's. */
