@@ -22,8 +22,10 @@ PAGE = Path(__file__).parent.parent / "docs" / "reference.md"
 HEADINGS = {
     "wallaroo.api.pipeline": "Pipelines",
     "wallaroo.api.decorators": "Decorators",
+    "wallaroo.api.context": "What is known of a record",
     "wallaroo.api.sources": "Sources",
     "wallaroo.api.sinks": "Sinks",
+    "wallaroo.api.output": "Outputs",
     "wallaroo.api.tls": "TLS of TCP sources and sinks",
     "wallaroo.api.codecs": "Codecs and helpers",
     "wallaroo.api.aggregation": "Aggregations",

@@ -19,13 +19,22 @@ def declaration(name: str, value: Any) -> str:
             return "\n".join(f"{name}.{member.name} = {str(member)!r}" for member in value)
         case type() if issubclass(value, Exception):
             return f"class {name}({value.__base__.__name__})"
-        case type() if value.__init__ is object.__init__ and value.__new__ is object.__new__:
+        case type() if _is_made_of_nothing(value):
             return f"{name}()"
         case ModuleType():
             return f"import {value.__name__}"
         case type() | FunctionType():
             return _wrapped(name, value)
     return f"{name}: {type(value).__name__}"
+
+
+def _is_made_of_nothing(cls: type) -> bool:
+    """Whether nobody is to make one with arguments."""
+    if any(not name.startswith("_") for name in getattr(cls, "__struct_fields__", ())):
+        return False
+    return cls.__init__ is object.__init__ and (
+        cls.__new__ is object.__new__ or hasattr(cls, "__struct_fields__")
+    )
 
 
 def signature(name: str, func: Callable[..., Any]) -> str:

@@ -36,7 +36,7 @@ MAY_IMPORT = {
     "serde": {"errors", "record"},
     "state": BASE | {"serde", "topology"},
     "windows": BASE | {"api", "serde", "state", "topology"},
-    "task": BASE | {"serde", "state", "topology", "windows"},
+    "task": BASE | {"api", "serde", "state", "topology", "windows"},
     "observability": {"errors", "record", "refusals", "settings"},
     "kafka": BASE | {"refusals", "settings", "observability", "topology"},
     "engine": EDGE,

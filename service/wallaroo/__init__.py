@@ -16,6 +16,7 @@ from wallaroo.api.codecs import (
     json_encoder,
     serialize,
 )
+from wallaroo.api.context import Context
 from wallaroo.api.decorators import (
     computation,
     computation_multi,
@@ -26,6 +27,7 @@ from wallaroo.api.decorators import (
     state_computation_multi,
 )
 from wallaroo.api.durations import days, hours, microseconds, milliseconds, minutes, nanoseconds, seconds
+from wallaroo.api.output import Output
 from wallaroo.api.pipeline import Application, Pipeline, build_application, source
 from wallaroo.api.sinks import (
     CustomKafkaSinkCLIParser,
@@ -76,6 +78,7 @@ __all__ = [
     "ComputationMulti",
     "ConnectorDecoder",
     "ConnectorEncoder",
+    "Context",
     "CountWindows",
     "CountWindowsBuilder",
     "CustomKafkaSinkCLIParser",
@@ -91,6 +94,7 @@ __all__ = [
     "LateDataPolicy",
     "OctetDecoder",
     "OctetEncoder",
+    "Output",
     "Pipeline",
     "RangeWindows",
     "RangeWindowsBuilder",

@@ -12,6 +12,8 @@ ORIGINAL_NAMES = [
     "Aggregation",
     "BaseWrapped",
     "ClientTLS",
+    "Context",
+    "Output",
     "Computation",
     "ComputationMulti",
     "ConnectorDecoder",
@@ -177,17 +179,18 @@ def test_a_class_derives_from_its_base(derived, base):
         (wallaroo.DefaultKafkaSinkCLIParser, "(encoder, name='kafka_sink')"),
         (
             wallaroo.DefaultKafkaSourceCLIParser,
-            "(decoder, name='kafka_source', *, partitioned_by=None, event_time=None, max_future=None)",
+            "(decoder, name='kafka_source', *, partitioned_by=None, event_time=None, max_future=None, "
+            "carry_headers=())",
         ),
         (wallaroo.CustomKafkaSinkCLIParser, "(args, encoder)"),
         (
             wallaroo.CustomKafkaSourceCLIParser,
-            "(args, decoder, *, partitioned_by=None, event_time=None, max_future=None)",
+            "(args, decoder, *, partitioned_by=None, event_time=None, max_future=None, carry_headers=())",
         ),
         (
             wallaroo.KafkaSourceConfig,
             "(topic, brokers=None, log_level='Warn', decoder=None, *, "
-            "name=None, partitioned_by=None, event_time=None, max_future=None)",
+            "name=None, partitioned_by=None, event_time=None, max_future=None, carry_headers=())",
         ),
         (
             wallaroo.KafkaSinkConfig,

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from wallaroo.api.arguments import LOG_LEVELS, Address
+from wallaroo.api.context import takes_context
 from wallaroo.api.stages import BaseWrapped
 from wallaroo.errors import WallarooParameterError
 
@@ -49,7 +50,7 @@ def check_instance(what: str, value: object, kind: type | tuple[type, ...], advi
 
 
 def check_function(what: str, func: Any, *parameters: str) -> Callable[..., Any]:
-    """Return a plain function that can be called with exactly these positional arguments.
+    """Return a plain function that can be called with exactly these positional arguments, or a context more.
 
     The rule is Wallaroo's: more parameters may follow if they have defaults, `*args` does not count, and
     `self` of a bound method does.
@@ -71,12 +72,14 @@ def check_function(what: str, func: Any, *parameters: str) -> Callable[..., Any]
             f"{what}: {func.__name__} is async or a generator; it must be a plain def that returns its result"
         )
     least, most = _positional_parameters(what, func)
-    if not least <= len(parameters) <= most:
+    if not least <= len(parameters) <= most and not takes_context(func, len(parameters)):
+        arguments = ", ".join(parameters)
         raise WallarooParameterError(
             f"Incompatible function arity, your function {func.__name__} must have {len(parameters)} "
-            f"parameter(s): {what} calls it with ({', '.join(parameters)}), and it takes "
+            f"parameter(s): {what} calls it with ({arguments}), and it takes "
             f"{least if least == most else f'{least} to {most}'}"
-            f"{', self included' if inspect.ismethod(func) else ''}"
+            f"{', self included' if inspect.ismethod(func) else ''}; "
+            f"with one more, a plain def is called with ({arguments}, context)"
         )
     return func  # type: ignore[no-any-return]
 

@@ -34,10 +34,11 @@ def computation(name: str) -> ComputationDecorator:
     """Decorate `f(data)`, a stateless stage that returns one message, or None to drop its input.
 
     `name` is unique in the application; topics, metrics and dead letters carry it. As in Wallaroo, a list or
-    a tuple is one message, and the result keeps the key and the event time of the input.
+    a tuple is one message, and the result keeps the key and the event time of the input. `f(data, context)`
+    gets a `wallaroo.Context`, too.
 
     Raises WallarooParameterError if the name is missing, or if the function is not a plain def of one
-    parameter.
+    parameter, or of two.
 
     Example:
 
@@ -78,10 +79,11 @@ def state_computation(name: str, state: Callable[[], State]) -> StateComputation
 
     Each key has a state of its own, made by `state`: a class or function without parameters. As in Wallaroo,
     a state is made when its key's first message comes, and the function changes it in place. A class with
-    `__slots__` takes less memory and is read faster.
+    `__slots__` takes less memory and is read faster. `f(data, state, context)` gets a `wallaroo.Context`,
+    too, which can delete the state.
 
     Raises WallarooParameterError if the name is missing, if `state` cannot be called without arguments, or
-    if the function is not a plain def of two parameters.
+    if the function is not a plain def of two parameters, or of three.
 
     Example:
 
@@ -139,9 +141,10 @@ def key_extractor(func: Callable[..., Any]) -> KeyExtractor[Any]:
     """Decorate `f(data)`, which returns the key of a message: a str, bytes or an int.
 
     An int becomes decimal text; Wallaroo made `chr(n)` of it. The function's name is part of the name of the
-    repartition topic. Any other result makes a dead letter of the record.
+    repartition topic. Any other result makes a dead letter of the record. `f(data, context)` gets a
+    `wallaroo.Context`, too.
 
-    Raises WallarooParameterError if the function is not a plain def of one parameter.
+    Raises WallarooParameterError if the function is not a plain def of one parameter, or of two.
 
     Example:
 
@@ -161,10 +164,10 @@ def encoder(func: Callable[[In, Any], Any]) -> Encoder[In]: ...
 def encoder(func: Callable[..., Any]) -> Encoder[Any]:
     """Decorate `f(data)`, which returns what a sink writes.
 
-    That is bytes, a str (written as UTF-8), or None to write nothing; for Kafka also `(value, key)` or
-    `(value, key, partition)`.
+    That is bytes, a str (written as UTF-8), or None to write nothing; for Kafka also `(value, key)`,
+    `(value, key, partition)` or a `wallaroo.Output`. `f(data, context)` gets a `wallaroo.Context`, too.
 
-    Raises WallarooParameterError if the function is not a plain def of one parameter.
+    Raises WallarooParameterError if the function is not a plain def of one parameter, or of two.
 
     Example:
 
@@ -182,10 +185,10 @@ def decoder(header_length: int = 4, length_fmt: str = ">I") -> DecoderDecorator:
 
     On TCP, a header of `header_length` bytes (1 to 8) precedes each payload and gives its length in bytes,
     in the `struct` format `length_fmt`. Kafka records have no such header. The defaults are those that
-    Wallaroo documents.
+    Wallaroo documents. `f(bs, context)` gets a `wallaroo.Context`, too.
 
     Raises WallarooParameterError if the header and its format do not fit, or if the function is not a plain
-    def of one parameter.
+    def of one parameter, or of two.
 
     Example:
 

@@ -112,6 +112,8 @@ class KafkaSourceConfig(Generic[Out]):
     since the Unix epoch; without it the record's timestamp counts. `max_future` is how many nanoseconds that
     may lie ahead of the wall clock, at least a second, for example `wallaroo.hours(48)`; None leaves it to
     the setting `max_future_ms`. Where windows lie ahead, a record beyond it becomes a dead letter.
+    `carry_headers` names headers of the source's records that what they lead to in Kafka sinks has, too,
+    behind every hop: for example `("traceparent",)`. The result of a window over time has none.
 
     Raises WallarooParameterError if a value is malformed or `decoder` is not decorated.
 
@@ -133,6 +135,7 @@ class KafkaSourceConfig(Generic[Out]):
     partitioned_by: KeyExtractor[Out] | None = None
     event_time: Callable[[Out], int] | None = None
     max_future: int | None = None
+    carry_headers: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         what = f"KafkaSourceConfig({self.topic!r})"
@@ -141,6 +144,7 @@ class KafkaSourceConfig(Generic[Out]):
         _check_decoder(what, self.decoder)
         _check_promises(what, self.partitioned_by, self.event_time, self.max_future)
         object.__setattr__(self, "brokers", checks.normal_brokers(what, self.brokers))
+        object.__setattr__(self, "carry_headers", _header_names(what, self.carry_headers))
 
     def to_tuple(self) -> tuple[Any, ...]:
         """Return the source as the tuple that Wallaroo passes on."""
@@ -164,6 +168,7 @@ class CustomKafkaSourceCLIParser(KafkaSourceConfig[Out]):
         partitioned_by: KeyExtractor[Out] | None = None,
         event_time: Callable[[Out], int] | None = None,
         max_future: int | None = None,
+        carry_headers: Sequence[str] = (),
     ) -> None:
         name, topic, brokers, log_level = kafka_parse_source_options(args)
         checks.check_topic("CustomKafkaSourceCLIParser", topic, "--kafka_source_topic")
@@ -176,6 +181,7 @@ class CustomKafkaSourceCLIParser(KafkaSourceConfig[Out]):
             partitioned_by=partitioned_by,
             event_time=event_time,
             max_future=max_future,
+            carry_headers=carry_headers,
         )
 
 
@@ -201,11 +207,13 @@ class DefaultKafkaSourceCLIParser(Generic[Out]):
     partitioned_by: KeyExtractor[Out] | None = None
     event_time: Callable[[Out], int] | None = None
     max_future: int | None = None
+    carry_headers: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         what = f"DefaultKafkaSourceCLIParser({checks.check_name('DefaultKafkaSourceCLIParser', self.name)!r})"
         _check_decoder(what, self.decoder)
         _check_promises(what, self.partitioned_by, self.event_time, self.max_future)
+        object.__setattr__(self, "carry_headers", _header_names(what, self.carry_headers))
 
     def resolve(self, args: Sequence[str]) -> KafkaSourceConfig[Out]:
         """Return the source that the command line describes.
@@ -223,6 +231,7 @@ class DefaultKafkaSourceCLIParser(Generic[Out]):
             partitioned_by=self.partitioned_by,
             event_time=self.event_time,
             max_future=self.max_future,
+            carry_headers=self.carry_headers,
         )
 
     def to_tuple(self) -> tuple[Any, ...]:
@@ -250,3 +259,15 @@ def _check_promises(what: str, partitioned_by: object, event_time: object, max_f
     if max_future is not None:
         advice = "write whole nanoseconds, for example wallaroo.hours(48)"
         checks.check_whole(f"{what}: max_future", max_future, _SHORTEST_FUTURE, advice)
+
+
+def _header_names(what: str, names: object) -> tuple[str, ...]:
+    if isinstance(names, str) or not isinstance(names, Sequence) or not all(map(_is_name, names)):
+        raise WallarooParameterError(
+            f'{what}: carry_headers must be names of headers, for example ("traceparent",), not {names!r}'
+        )
+    return tuple(dict.fromkeys(names))
+
+
+def _is_name(name: object) -> bool:
+    return isinstance(name, str) and bool(name)

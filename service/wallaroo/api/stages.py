@@ -10,6 +10,7 @@ from weakref import WeakValueDictionary
 
 from typing_extensions import TypeVar
 
+from wallaroo.api.context import takes_context
 from wallaroo.errors import WallarooParameterError
 
 # Of messages before and behind a stage, and of its state; without annotations they are Any.
@@ -37,11 +38,14 @@ class WrappedFunction(BaseWrapped):
 
     # The attribute that holds the user's function: a method would cost a stack frame per record.
     _calls: ClassVar[str] = "func"
+    # How many arguments it gets besides a context.
+    _arguments: ClassVar[int] = 1
     __qualname__: str
 
     def __init__(self, func: Callable[..., Any], name: str) -> None:
         functools.update_wrapper(self, func, updated=())
         self.func = func
+        self.takes_context = takes_context(func, self._arguments)
         self._name = name
         setattr(self, self._calls, func)
         self._declaration = _declare(self)
@@ -82,6 +86,7 @@ class StateComputation(Computation[In, Out], Generic[In, State, Out]):
     """
 
     is_stateful = True
+    _arguments = 2
     initial_state: Callable[[], Any]
 
     def __init__(self, func: Callable[..., Any], name: str, state: Callable[[], Any]) -> None:
@@ -99,12 +104,14 @@ class StateComputationMulti(StateComputation[In, State, Out], ComputationMulti[I
 class KeyExtractor(WrappedFunction, Generic[In]):
     """Extracts the key by which a message is partitioned; made by `@key_extractor`."""
 
-    def extract_key(self, data: Any) -> str | bytes:
+    def extract_key(self, data: Any, *context: Any) -> str | bytes:
         """Return the key of a message: str and bytes as they are, an int as decimal text.
+
+        A function that takes a context has to be given one, too.
 
         Raises WallarooParameterError if the function returns anything else.
         """
-        key = self.func(data)
+        key = self.func(data, *context)
         if isinstance(key, str | bytes):
             return key
         if isinstance(key, int) and not isinstance(key, bool):
@@ -119,7 +126,7 @@ class Encoder(WrappedFunction, Generic[In]):
     """Turns a message into what a sink writes, made by `@encoder`: `encode(data)` is the user's function."""
 
     _calls = "encode"
-    encode: Callable[[Any], Any]
+    encode: Callable[..., Any]
 
 
 class Decoder(WrappedFunction, Generic[Out]):
@@ -129,7 +136,7 @@ class Decoder(WrappedFunction, Generic[Out]):
     """
 
     _calls = "decode"
-    decode: Callable[[Any], Any]
+    decode: Callable[..., Any]
 
     def __init__(
         self, func: Callable[..., Any], name: str, header_length: int = 4, length_fmt: str = ">I"

@@ -18,6 +18,7 @@ RANGE_WINDOWS, COUNT_WINDOW, WATERMARK, WATERMARK_1 = b"1W", b"1N", b"2T", b"1T"
 RANGE_WINDOWS_EARLY, COUNT_WINDOW_2, SESSIONS = b"2W", b"2N", b"1Q"
 BATCH_MILLISECONDS, BATCH_NANOSECONDS, CONTROL, CONTROL_1 = b"2R", b"2X", b"2C", b"1C"
 BATCH_MILLISECONDS_1, BATCH_NANOSECONDS_1 = b"1R", b"1X"
+BATCH_WITH_HEADERS = b"3X"
 TASK_POSITION, OFFSET_METADATA, HOLE_METADATA, RESET_METADATA = b"1A", b"1I", b"1H", b"1Z"
 
 # In a changelog; in the value of a record of a repartition or ingest topic; in the topic of a generator's
@@ -64,6 +65,7 @@ FORMATS = (
     Format(BATCH_NANOSECONDS_1, "record without a key", "MessagePack of entries, times in nanoseconds"),
     Format(BATCH_MILLISECONDS, "record without a key", "places, entries, times in milliseconds", "0.2"),
     Format(BATCH_NANOSECONDS, "record without a key", "places, entries, times in nanoseconds", "0.2"),
+    Format(BATCH_WITH_HEADERS, "record without a key", "places, entries with headers", "0.2"),
     Format(CONTROL_1, "record without a key", "idle, watermark, upstream"),
     Format(CONTROL, "record without a key", "idle, watermark, position, upstream", "0.2"),
     Format(OFFSET_METADATA, "offset metadata", "topic id, short names and topic ids of changelogs"),

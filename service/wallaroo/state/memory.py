@@ -8,6 +8,8 @@ Rules for whoever edits this file:
    rollback forgets the live objects of both the dirty keys and those in flight.
 4. In a store that can tell which objects have expired, these become tombstones. The live object stays until
    the tombstone is committed, or `touch` would find the old bytes.
+5. A key that was ended has no live object, and its committed bytes do not count: it is in `_ended`, and once
+   collected in `_tombstones`, until its tombstone is committed.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -43,8 +45,11 @@ class MemoryStore:
         self._codec = codec
         self._expired = expired
         self._in_flight: dict[bytes, bytes] = {}
-        # Keys whose tombstones are in flight.
-        self._tombstones: list[bytes] = []
+        # Keys that were ended since the last `collect`; those of them that `undo` brings back; and keys whose
+        # tombstones are in flight.
+        self._ended: set[bytes] = set()
+        self._just_ended: set[bytes] = set()
+        self._tombstones: dict[bytes, None] = {}
         self._saved: dict[bytes, bytes | None] = {}
         # What becomes of a stored value that cannot be read: raises, or puts it aside.
         self._put_aside: PutAside | None = None
@@ -56,10 +61,21 @@ class MemoryStore:
         found = self._live.get(key)
         if found is None:
             stored = self._committed.get(key)
-            found = self._initial() if stored is None else self._read(key, stored)
+            found = self._initial() if stored is None or self._is_gone(key) else self._read(key, stored)
             self._live[key] = found
         self._dirty[key] = found
         return found
+
+    def end(self, key: bytes) -> None:
+        self._live.pop(key, None)
+        self._dirty.pop(key, None)
+        if key not in self._ended and key in self._saved:
+            self._just_ended.add(key)
+        self._ended.add(key)
+
+    def _is_gone(self, key: bytes) -> bool:
+        """Whether the committed bytes of a key without a live object do not count."""
+        return key in self._ended or key in self._tombstones
 
     def put_aside_with(self, put_aside: PutAside) -> None:
         self._put_aside = put_aside
@@ -77,7 +93,9 @@ class MemoryStore:
         self._live[key] = self._dirty[key] = value
 
     def current(self, key: bytes) -> bytes | None:
-        return self._encode(key, self._live[key]) if key in self._live else self._committed.get(key)
+        if key in self._live:
+            return self._encode(key, self._live[key])
+        return None if self._is_gone(key) else self._committed.get(key)
 
     def get(self, key: bytes) -> bytes | None:
         return self._committed.get(key)
@@ -120,13 +138,16 @@ class MemoryStore:
             raise
         known = map(committed.get, values)
         self._in_flight = {key: new for key, new, old in zip(values, made, known, strict=True) if new != old}
+        ended = [key for key in self._ended if key not in self._dirty]
         self._dirty.clear()
-        if not gone:
+        self._ended.clear()
+        self._just_ended.clear()
+        if not gone and not ended:
             return self._in_flight
-        self._tombstones = [key for key in gone if key in committed]
         # A key that was never committed needs no tombstone.
+        self._tombstones = dict.fromkeys(key for key in (*gone, *ended) if key in committed)
         self._forget(key for key in gone if key not in committed)
-        return {**self._in_flight, **dict.fromkeys(self._tombstones)}
+        return {**self._in_flight, **self._tombstones}
 
     def commit(self) -> None:
         self._committed.update(self._in_flight)
@@ -135,20 +156,24 @@ class MemoryStore:
             del self._committed[key]
             if key not in self._dirty:
                 self._live.pop(key, None)
-        self._tombstones = []
+        self._tombstones = {}
 
     def rollback(self) -> None:
         self._forget([*self._in_flight, *self._tombstones, *self._dirty])
         self._dirty.clear()
+        self._ended.clear()
+        self._just_ended.clear()
         self._in_flight = {}
-        self._tombstones = []
+        self._tombstones = {}
 
     def touch_saving(self, key: bytes) -> Any:
         if key not in self._saved:
             if key in self._dirty:
                 self._saved[key] = self._encode(key, self._dirty[key])
-            elif key in self._tombstones:
+            elif key in self._tombstones and key in self._live:
                 self._saved[key] = self._codec.encode(self._initial())
+            elif self._is_gone(key):
+                self._saved[key] = None
             else:
                 # A clean object is what is in flight, or else what is committed: forgetting it restores that.
                 self._saved[key] = self._in_flight.get(key)
@@ -160,8 +185,10 @@ class MemoryStore:
 
     def keep(self) -> None:
         for key in self._saved:
-            self._encode(key, self._dirty[key])
+            if key in self._dirty:
+                self._encode(key, self._dirty[key])
         self._saved.clear()
+        self._just_ended.clear()
 
     def undo(self) -> None:
         for key, saved in self._saved.items():
@@ -171,6 +198,8 @@ class MemoryStore:
             else:
                 self._live[key] = self._dirty[key] = self._codec.decode(saved)
         self._saved.clear()
+        self._ended -= self._just_ended
+        self._just_ended.clear()
 
     def _encode(self, key: bytes, value: Any) -> bytes:
         if key == POSITION_KEY:

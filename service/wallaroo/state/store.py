@@ -36,6 +36,9 @@ class KeyedStore(Protocol):
     def touch(self, key: bytes) -> Any:
         """Make a key dirty and return its live object: decoded if it is stored, else new."""
 
+    def end(self, key: bytes) -> None:
+        """Delete the state of a key that was touched: the next `touch` makes a new one."""
+
     def put_aside_with(self, put_aside: PutAside) -> None:
         """Let `touch` begin a key anew whose stored bytes cannot be read, unless this function raises."""
 

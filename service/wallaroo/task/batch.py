@@ -20,6 +20,7 @@ from wallaroo.errors import NOT_OF_USER_CODE, Interrupt
 from wallaroo.record import Emit, RawRecord
 from wallaroo.task.context import TaskContext
 from wallaroo.task.keys import key_bytes
+from wallaroo.task.record_context import record_decoder
 from wallaroo.task.steps import compose
 from wallaroo.topology.model import Repartition, SubTopology
 from wallaroo.topology.steps import CheckKey
@@ -45,6 +46,8 @@ class BatchExecutor:
         self._decode = source.decode or codec.decode
         self._decode_all = codec.decode_all if source.has_internal_format else None
         self._by_slice = source.by_slice
+        self.decode_record = record_decoder(sub_topology, context)
+        self._takes_context = source.takes_context
         self._emit, emits = compose(sub_topology, context)
         self._emit_all = _batch_emit(sub_topology, context, self._emit, emits)
         self._reject = reject
@@ -111,10 +114,10 @@ class BatchExecutor:
         return values, None
 
     def _one_by_one(self, remaining: Iterator[RawRecord]) -> None:
-        decode = self._decode
+        decode, decode_record, takes_context = self._decode, self.decode_record, self._takes_context
         for record in remaining:
             try:
-                value = decode(record.value())
+                value = decode_record(record) if takes_context else decode(record.value())
             except Interrupt:
                 raise
             except BaseException as error:  # whatever the user's decoder raises
@@ -138,9 +141,11 @@ def _batch_emit(
 ) -> BatchEmit:
     if emit is emits[0]:
         match sub_topology.steps, sub_topology.targets:
-            case [CheckKey(name, extract), *_], _:
+            case [CheckKey(name, extract, takes_context=False), *_], _:
                 return _check_keys(name, extract, emit, emits[1])
-            case [], [Repartition(_, _, extract) as target] if extract and not context.time.reports:
+            case [], [Repartition(_, _, extract, takes_context=False, carries=()) as target] if (
+                extract and not context.time.reports
+            ):
                 return _repartition(target, extract, context, emit)
 
     def emit_all(values: Sequence[Any], _run: Sequence[RawRecord], remaining: Iterator[RawRecord]) -> None:

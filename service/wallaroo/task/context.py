@@ -17,6 +17,8 @@ from wallaroo.topology.model import Input, SubTopology
 from wallaroo.windows.future import FutureBound
 from wallaroo.windows.stage import TimeContext
 
+_NO_INPUT = Input("", "")
+
 
 @dataclass(frozen=True, slots=True)
 class ApplicationContext:
@@ -81,6 +83,7 @@ class TaskContext:
     time: TimeContext = field(default_factory=TimeContext)
     replay: bool = False
     origins: Origins = field(default_factory=CarriedOrigins)
+    input: Input = _NO_INPUT
 
     def guard(self, stage: str, emit: Emit) -> Emit:
         """The same function, which in replay mode raises StageError for a failing record."""

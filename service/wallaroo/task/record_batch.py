@@ -6,6 +6,10 @@
 The entries are a MessagePack array of arrays [value, key, time, number]: byte strings, an integer of 64 bits,
 and the number that says where the record first came from, or nil; the places, of this size in bytes as two
 bytes, are what the number refers to (task/origin.py). 1R and 1X have neither places nor numbers.
+
+3X<size><places><entries>     2X, where entries end with an array of headers of the source's record
+
+A header is an array [name, value], the value a byte string or nil.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -14,12 +18,13 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import msgspec
 
 from wallaroo.errors import StoredValueError
-from wallaroo.record import Partition, RawRecord
+from wallaroo.record import NANOSECONDS_PER_MS, Partition, RawRecord
 from wallaroo.serde.formats import (
     BATCH_MILLISECONDS,
     BATCH_MILLISECONDS_1,
     BATCH_NANOSECONDS,
     BATCH_NANOSECONDS_1,
+    BATCH_WITH_HEADERS,
 )
 from wallaroo.task.arrival import arrival_in
 from wallaroo.task.dead_letters import unreadable_record
@@ -35,10 +40,13 @@ _LENGTH_BYTES = {0xDC: 2, 0xDD: 4}
 # Those with up to fifteen items have it in the first byte.
 _SHORT_ARRAY, _SHORT_LENGTH = 0x90, 0x0F
 
-# (value, key, time), and a number or mark of its origin.
+# (value, key, time), a number or mark of its origin, and headers where they are carried.
 Entry = tuple[Any, ...]
 _Time = Annotated[int, msgspec.Meta(le=2**63 - 1)]
 _Number = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+
+# More than fit into a record: the decoder allocates what an array announces, so that this is bounded.
+_Headers = Annotated[tuple[tuple[str, bytes | None], ...], msgspec.Meta(max_length=2**22)]
 
 _encode = msgspec.msgpack.Encoder().encode
 
@@ -99,9 +107,47 @@ class ExactRecord(BatchedRecord):
         return headers[0] if headers else None
 
 
+class CarryingRecord(msgspec.Struct, array_like=True, forbid_unknown_fields=True, gc=False):
+    """One record of a batch with headers, as a RawRecord; its time is in nanoseconds."""
+
+    its_value: bytes
+    its_key: bytes
+    time: _Time
+    number: _Number | None
+    carried: _Headers
+    pack: _SetLater = _UNREAD
+
+    def value(self) -> bytes:
+        return self.its_value
+
+    def key(self) -> bytes:
+        return self.its_key
+
+    def offset(self) -> int:
+        return self.pack.offset
+
+    def source(self) -> Source | None:
+        """Where the record first came from, if that is known."""
+        return place_of(self.pack.places, self.number)
+
+    def timestamp(self) -> tuple[int, int]:
+        return 1, self.time // NANOSECONDS_PER_MS
+
+    def headers(self) -> list[tuple[str, bytes | None]] | None:
+        """Those of the source's record, for a dead letter."""
+        return list(self.carried) or None
+
+
 def internal_event_time(_message: Any, record: Any) -> int:
     """The event time of a record of a repartition topic, in a batch or by itself, in nanoseconds."""
-    return record.time if type(record) is ExactRecord else stored_event_time(record)
+    kind = type(record)
+    if kind is ExactRecord or kind is CarryingRecord:
+        time: int = record.time
+        return time
+    return stored_event_time(record)
+
+
+RecordOfBatch = BatchedRecord | CarryingRecord
 
 
 class BatchFormat(NamedTuple):
@@ -117,6 +163,8 @@ class BatchFormat(NamedTuple):
 
 MILLISECONDS = BatchFormat(BATCH_MILLISECONDS, BATCH_MILLISECONDS_1, lambda ms: (ms,))
 NANOSECONDS = BatchFormat(BATCH_NANOSECONDS, BATCH_NANOSECONDS_1, timestamp_and_headers)
+# Written with places only, and with one entry as well as with many.
+WITH_HEADERS = BatchFormat(BATCH_WITH_HEADERS, BATCH_WITH_HEADERS, lambda ns: (ns // NANOSECONDS_PER_MS,))
 _decode_places = msgspec.msgpack.Decoder(list[tuple[str, int, int]]).decode
 _decode_milliseconds = msgspec.msgpack.Decoder(list[BatchedRecord]).decode
 _decode_nanoseconds = msgspec.msgpack.Decoder(list[ExactRecord]).decode
@@ -125,8 +173,9 @@ _DECODERS: dict[bytes, Callable[[bytes], Any]] = {
     BATCH_MILLISECONDS_1: _decode_milliseconds,
     BATCH_NANOSECONDS: _decode_nanoseconds,
     BATCH_NANOSECONDS_1: _decode_nanoseconds,
+    BATCH_WITH_HEADERS: msgspec.msgpack.Decoder(list[CarryingRecord]).decode,
 }
-_WITH_PLACES = frozenset((BATCH_MILLISECONDS, BATCH_NANOSECONDS))
+_WITH_PLACES = frozenset((BATCH_MILLISECONDS, BATCH_NANOSECONDS, BATCH_WITH_HEADERS))
 
 
 def encode_batch(batch_format: BatchFormat, entries: Sequence[Entry], places: Places | None = None) -> bytes:
@@ -165,7 +214,7 @@ def is_batch(value: bytes) -> bool:
     return value[:_TAG_BYTES] in _DECODERS
 
 
-def decode_batch(value: bytes, offset: int, arrival: bytes | None = None) -> Sequence[BatchedRecord]:
+def decode_batch(value: bytes, offset: int, arrival: bytes | None = None) -> Sequence[RecordOfBatch]:
     """The records of a batch; StoredValueError unless `encode_batch` made it."""
     tag, payload, places = value[:_TAG_BYTES], value[_TAG_BYTES:], b"\x90"
     if tag in _WITH_PLACES:
@@ -175,7 +224,7 @@ def decode_batch(value: bytes, offset: int, arrival: bytes | None = None) -> Seq
         raise StoredValueError(f"a record batch holds less than it announces: {value[:80]!r}")
     try:
         pack = Pack(offset, _decode_places(places), arrival)
-        records: list[BatchedRecord] = _DECODERS[tag](payload)
+        records: list[RecordOfBatch] = _DECODERS[tag](payload)
     except msgspec.MsgspecError as error:
         raise StoredValueError(f"a record batch cannot be read: {error}: {value[:80]!r}") from error
     if not records:

@@ -3,15 +3,23 @@
 Rules for whoever edits this file:
 1. No entry waits for a batch to fill: open batches are written at the end of the slice that opened them.
 2. A partition stays in order: its open batch is written before a control record.
-3. A batch is never larger than its topic takes. A single entry is written as a plain record.
+3. A batch is never larger than its topic takes. A single entry is written as a plain record, unless it has
+   headers: a batch of one, however large, keeps them apart from our own.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from wallaroo.record import ARRIVAL_HEADER, Append, Output
-from wallaroo.task.origin import CarriedOrigins, Origins, origin_header
-from wallaroo.task.record_batch import MILLISECONDS, NANOSECONDS, BatchFormat, Entry, encode_batch
+from wallaroo.task.origin import CarriedOrigins, Origins, Places, origin_header
+from wallaroo.task.record_batch import (
+    MILLISECONDS,
+    NANOSECONDS,
+    WITH_HEADERS,
+    BatchFormat,
+    Entry,
+    encode_batch,
+)
 from wallaroo.task.record_size import size
 from wallaroo.topology.model import Repartition, Target
 
@@ -71,7 +79,7 @@ class RepartitionWriter:
         entries.clear()
 
     def _append_entries(self, partition: int, entries: Sequence[Entry]) -> None:
-        if len(entries) == 1:
+        if len(entries) == 1 and self._format is not WITH_HEADERS:
             self._append(self._alone(partition, *entries[0]))
             return
         batch = self._batch(partition, entries)
@@ -94,15 +102,22 @@ class RepartitionWriter:
     def _batch(self, partition: int, entries: Sequence[Entry]) -> Output | None:
         """None if it would be too large."""
         max_bytes = min(_MAX_BYTES, self._max_bytes.get(self.topic, _MAX_BYTES))
-        if sum([len(entry[0]) for entry in entries]) > max_bytes:  # without the cost of encoding it
-            return None
+        is_alone = len(entries) == 1
+        if sum([len(entry[0]) for entry in entries]) > max_bytes and not is_alone:
+            return None  # without the cost of encoding it
         (timestamp_ms, *_) = self._format.end_of_output(entries[0][2])
-        places, coded = self._origins.packed(entries)
+        places, coded = self._coded(entries)
         value = encode_batch(self._format, coded, places)
         headers = self._arrival_headers
         end = (timestamp_ms, headers) if headers else (timestamp_ms,)
         batch = (self.topic, value, None, partition, None, None, *end)
-        return batch if size(batch) <= max_bytes else None
+        return batch if is_alone or size(batch) <= max_bytes else None
+
+    def _coded(self, entries: Sequence[Entry]) -> tuple[Places, Sequence[Entry]]:
+        if self._format is not WITH_HEADERS:
+            return self._origins.packed(entries)
+        places, coded = self._origins.packed([entry[:-1] for entry in entries])
+        return places, [(*code, entry[-1]) for code, entry in zip(coded, entries, strict=True)]
 
     @property
     def _arrival_headers(self) -> list[tuple[str, bytes]]:
@@ -121,7 +136,7 @@ def repartition_writers(
         target.topic: RepartitionWriter(
             target.topic,
             partitions[target.topic],
-            MILLISECONDS if target.windows is None else NANOSECONDS,
+            _format_for(target),
             append,
             max_bytes,
             origins,
@@ -129,3 +144,9 @@ def repartition_writers(
         for target in targets
         if isinstance(target, Repartition)
     }
+
+
+def _format_for(target: Repartition) -> BatchFormat:
+    if target.carries:
+        return WITH_HEADERS
+    return MILLISECONDS if target.windows is None else NANOSECONDS

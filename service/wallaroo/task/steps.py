@@ -1,24 +1,44 @@
 """The steps of a sub-topology and the sinks it ends in, as functions that take one record through them."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from wallaroo.errors import RecordError
-from wallaroo.record import ANY_PARTITION, CHOSEN_PARTITION, Emit, Origin
-from wallaroo.state.store import Access
+from wallaroo.record import ANY_PARTITION, Emit, Origin
 from wallaroo.task.context import TaskContext
 from wallaroo.task.keys import key_bytes, missing_key, partition_of
+from wallaroo.task.outputs import (
+    EncoderOutput,
+    merged,
+    outbox_headers,
+    parts_of,
+    to_bytes,
+    value_alone,
+    with_key,
+    write_to_topic,
+)
 from wallaroo.task.record_batch import internal_event_time
+from wallaroo.task.record_context import (
+    Ahead,
+    apply_with_context,
+    carried_headers,
+    event_time_reader,
+    extract_with_context,
+    output_headers,
+    stage_reader,
+    update_with_context,
+)
 from wallaroo.topology import model
-from wallaroo.topology.steps import Apply, ApplyMulti, CheckKey, Step, Update, UpdateMulti
+from wallaroo.topology.steps import Apply, ApplyMulti, CheckKey, Step, Update, UpdateMulti, Window
 from wallaroo.windows.control import WatermarkReports
 from wallaroo.windows.event_time import event_time_of, with_event_time
 from wallaroo.windows.kinds import kind_of
 
 _VALUE_AND_KEY = 2
-_MOST_PARTITIONS = 2**31
 
 Function = Callable[..., Any]
+Unwindowed = Apply | ApplyMulti | CheckKey | Update | UpdateMulti
 
 
 def compose(sub_topology: model.SubTopology, context: TaskContext) -> tuple[Emit, Sequence[Emit]]:
@@ -27,8 +47,10 @@ def compose(sub_topology: model.SubTopology, context: TaskContext) -> tuple[Emit
     In batch mode, `emit` is `emits[0]` unless the input needs something of event time.
     """
     emits = [_fan_out([context.guard(target.name, sink(target, context)) for target in sub_topology.targets])]
+    ahead: list[Step] = []
     for step in reversed(sub_topology.steps):
-        emits.insert(0, context.guard(step.name, _step(step, context, emits[0])))
+        emits.insert(0, context.guard(step.name, _step(step, context, ahead, emits[0])))
+        ahead.insert(0, step)
     timed = with_event_time(sub_topology.input, context.time, internal_event_time, emits[0])
     return context.guard(sub_topology.input.name, timed), emits
 
@@ -44,20 +66,38 @@ def _fan_out(emits: list[Emit]) -> Emit:
     return fan_out
 
 
-def _step(step: Step, context: TaskContext, emit: Emit) -> Emit:
+def _step(step: Step, context: TaskContext, ahead: Ahead, emit: Emit) -> Emit:
+    if isinstance(step, Window):
+        return kind_of(step).compose(step, context.access(step.store.name), context.time, emit)
+    if step.takes_context:
+        return _with_context(step, context, ahead, emit)
+    return _without_context(step, context, emit)
+
+
+def _without_context(step: Unwindowed, context: TaskContext, emit: Emit) -> Emit:
     match step:
         case Apply(_, function):
             return _apply(function, emit)
         case ApplyMulti(name, function):
             return _apply(function, _emit_each(name, emit))
         case Update(_, function, store):
-            return _update_state(function, context.access(store.name), emit)
+            return _update_state(function, store.name, context, emit)
         case UpdateMulti(name, function, store):
-            return _update_state(function, context.access(store.name), _emit_each(name, emit))
+            return _update_state(function, store.name, context, _emit_each(name, emit))
         case CheckKey(name, extract):
             return _check_key(name, extract, emit)
-        case _:
-            return kind_of(step).compose(step, context.access(step.store.name), context.time, emit)
+
+
+def _with_context(step: Unwindowed, context: TaskContext, ahead: Ahead, emit: Emit) -> Emit:
+    reader = stage_reader(step.name, context, ahead)
+    if isinstance(step, CheckKey):
+        return _check_key_with_context(step.name, extract_with_context(step.extract, reader), emit)
+    if isinstance(step, ApplyMulti | UpdateMulti):
+        emit = _emit_each(step.name, emit)
+    if isinstance(step, Apply | ApplyMulti):
+        return apply_with_context(step.function, reader, emit)
+    reader.end = context.stores[step.store.name].end
+    return update_with_context(step.function, context.access(step.store.name), reader, emit)
 
 
 def _emit_each(name: str, emit: Emit) -> Emit:
@@ -79,8 +119,8 @@ def _apply(function: Function, emit: Emit) -> Emit:
     return apply
 
 
-def _update_state(function: Function, access: Access, emit: Emit) -> Emit:
-    find, touch = access
+def _update_state(function: Function, store: str, context: TaskContext, emit: Emit) -> Emit:
+    find, touch = context.access(store)
 
     def update_state(value: Any, key: Any, origin: Origin) -> None:
         state = find(key)
@@ -97,30 +137,74 @@ def _check_key(name: str, extract: Function, emit: Emit) -> Emit:
     def check_key(value: Any, key: bytes | None, origin: Origin) -> None:
         extracted = key_bytes(name, extract(value))
         if extracted != key:
-            raise RecordError(
-                f"the record's key is {key!r}, but {name!r} extracts {extracted!r}; the source was declared "
-                "partitioned by it: key the records so, or leave partitioned_by out"
-            )
+            raise _wrong_key(name, key, extracted)
         emit(value, key, origin)
 
     return check_key
 
 
+def _check_key_with_context(name: str, extract: Function, emit: Emit) -> Emit:
+    def check_key(value: Any, key: bytes | None, origin: Origin) -> None:
+        extracted = key_bytes(name, extract(value, key, origin))
+        if extracted != key:
+            raise _wrong_key(name, key, extracted)
+        emit(value, key, origin)
+
+    return check_key
+
+
+def _wrong_key(name: str, key: bytes | None, extracted: bytes) -> RecordError:
+    return RecordError(
+        f"the record's key is {key!r}, but {name!r} extracts {extracted!r}; the source was declared "
+        "partitioned by it: key the records so, or leave partitioned_by out"
+    )
+
+
 def sink(target: model.Target, context: TaskContext) -> Emit:
     """The function that ends a sub-topology in `target`."""
+    if target.takes_context:
+        return _sink_with_context(target, context)
     match target:
-        case model.Repartition() if context.time.reports is not None:
-            return _repartition_with_event_time(target, context, context.time.reports)
-        case model.Repartition(name, topic, extract, key):
-            if extract is not None:
-                return _repartition_by_extracted_key(name, extract, topic, context)
-            return _repartition_by_known_key(key, topic, context)
+        case model.Repartition():
+            return _repartition(target, context)
         case model.ToTopic(name, topic, encode):
-            return _topic(name, encode, topic, context)
+            return _topic(name, encode, topic, context, target.headers)
         case model.ToOutbox(name, topic, encode, remote):
             if remote is not None:
-                return _remote_topic(name, encode, topic, remote, context)
+                return _remote_topic(target, remote, context)
             return _outbox(name, encode, topic, context)
+
+
+def _repartition(target: model.Repartition, context: TaskContext) -> Emit:
+    reports = context.time.reports
+    if target.carries:
+        return _repartition_with_headers(target, context, reports)
+    if reports is not None:
+        return _repartition_with_event_time(target, context, reports)
+    if target.extract is not None:
+        return _repartition_by_extracted_key(target.name, target.extract, target.topic, context)
+    return _repartition_by_known_key(target.key, target.topic, context)
+
+
+def _sink_with_context(target: model.Target, context: TaskContext) -> Emit:
+    """Call the function of a target first, and then do what is done without a context."""
+    reader = stage_reader(target.name, context, ())
+    if not isinstance(target, model.Repartition):
+        rest = sink(replace(target, encode=_as_it_is, takes_context=False), context)
+        return apply_with_context(target.encode, reader, rest)
+    rest = sink(replace(target, extract=None, takes_context=False), context)
+    if target.extract is None:
+        return rest
+    name, extract = target.name, extract_with_context(target.extract, reader)
+
+    def extract_key_first(value: Any, key: bytes | None, origin: Origin) -> None:
+        rest(value, key_bytes(name, extract(value, key, origin)), origin)
+
+    return extract_key_first
+
+
+def _as_it_is(encoded: Any) -> Any:
+    return encoded
 
 
 def _repartition_by_extracted_key(name: str, extract: Function, topic: str, context: TaskContext) -> Emit:
@@ -172,8 +256,42 @@ def _repartition_with_event_time(
     return repartition_with_event_time
 
 
-def _topic(name: str, encode: Function, topic: str, context: TaskContext) -> Emit:
+def _repartition_with_headers(
+    target: model.Repartition, context: TaskContext, reports: WatermarkReports | None
+) -> Emit:
+    """As for range windows, and with headers of the source's record."""
+    name, topic, extract, constant = target.name, target.topic, target.extract, target.key
+    write, write_control = context.writers[topic].write, context.writers[topic].write_control
+    partitions, encode, mark = context.partitions[topic], context.values.encode, context.origins.mark
+    headers, event_time_of_result = (
+        carried_headers(target.carries, context.input),
+        event_time_reader(context.input),
+    )
+
+    def repartition_with_headers(value: Any, key: bytes | None, origin: Origin) -> None:
+        if extract is not None:
+            key = key_bytes(name, extract(value))
+        elif constant is not None:
+            key = constant
+        elif key is None:
+            raise missing_key(topic)
+        partition, event_time = partition_of(key, partitions), event_time_of_result(origin)
+        encoded = encode(value)
+        if reports is not None:
+            reports.precede(partition, event_time, write_control)
+        write[partition]((encoded, key, event_time, mark(origin), headers(origin)))
+
+    return repartition_with_headers
+
+
+def _topic(
+    name: str, encode: Function, topic: str, context: TaskContext, wanted: model.HeadersOfSources
+) -> Emit:
     append, partitions = context.append, context.partitions.get(topic)
+    carried = output_headers(wanted, context.input, context.origins)
+    write = write_to_topic(name, topic, partitions, append, carried)
+    if carried is not None:
+        return lambda value, key, origin: write(encode(value), key, origin)
 
     def send_to_topic(value: Any, key: bytes | None, origin: Origin) -> None:
         encoded = encode(value)
@@ -182,11 +300,14 @@ def _topic(name: str, encode: Function, topic: str, context: TaskContext) -> Emi
             if len(encoded) == _VALUE_AND_KEY and type(encoded[1]) is str:
                 encoded, key = encoded[0], encoded[1].encode()
             else:
-                encoded, key, partition = _with_key(name, encoded, topic, partitions)
+                encoded, key, partition = with_key(name, encoded, topic, partitions)
         elif encoded is None:
             return
         if type(encoded) is not bytes:
-            encoded = _to_bytes(name, encoded)
+            if type(encoded) is EncoderOutput:
+                write(encoded, key, origin)
+                return
+            encoded = to_bytes(name, encoded)
         append((topic, encoded, key, partition, None, None, origin.timestamp()[1]))
 
     return send_to_topic
@@ -199,60 +320,29 @@ def _outbox(name: str, encode: Function, topic: str, context: TaskContext) -> Em
         encoded = encode(value)
         if encoded is None:
             return
+        if type(encoded) is EncoderOutput:
+            encoded = value_alone(name, encoded)
         # Without a key, records of one input partition stay in order among themselves.
         partition = own % partitions if key is None else partition_of(key, partitions)
-        append((topic, _to_bytes(name, encoded), key, partition, None, None, origin.timestamp()[1]))
+        append((topic, to_bytes(name, encoded), key, partition, None, None, origin.timestamp()[1]))
 
     return send_to_outbox
 
 
-def _remote_topic(
-    name: str, encode: Function, topic: str, remote: model.RemoteTopic, context: TaskContext
-) -> Emit:
+def _remote_topic(target: model.ToOutbox, remote: model.RemoteTopic, context: TaskContext) -> Emit:
+    name, topic, encode = target.name, target.topic, target.encode
     append, own, partitions = context.append, context.partition, context.partitions[topic]
+    carried = output_headers(target.headers, context.input, context.origins)
+    # How many partitions the remote topic has is not known here.
+    there = remote.topic, None
 
     def send_to_remote_topic(value: Any, key: bytes | None, origin: Origin) -> None:
-        encoded, chosen = encode(value), ANY_PARTITION
-        if type(encoded) is tuple:
-            # How many partitions the remote topic has is not known here.
-            encoded, key, chosen = _with_key(name, encoded, remote.topic, None)
-        elif encoded is None:
+        encoded = encode(value)
+        if encoded is None:
             return
+        data, key, chosen, ms, headers = parts_of(name, encoded, key, origin, there)
         partition = own % partitions if key is None else partition_of(key, partitions)
-        headers = () if chosen == ANY_PARTITION else ([(CHOSEN_PARTITION, str(chosen).encode())],)
-        data = _to_bytes(name, encoded)
-        append((topic, data, key, partition, None, None, origin.timestamp()[1], *headers))
+        every = headers if carried is None else merged(carried(origin), headers)
+        append((topic, data, key, partition, None, None, ms, *outbox_headers(chosen, every)))
 
     return send_to_remote_topic
-
-
-def _with_key(
-    name: str, encoded: tuple[Any, ...], topic: str, partitions: int | None
-) -> tuple[Any, bytes | None, int]:
-    """An encoder's (value, key) or (value, key, partition), where key and partition may be None."""
-    value, key, *partition = encoded if len(encoded) > 1 else (encoded, encoded)
-    if isinstance(key, str):
-        key = key.encode()
-    chosen = partition[0] if partition and partition[0] is not None else ANY_PARTITION
-    if len(partition) > 1 or not isinstance(key, bytes | None) or not isinstance(chosen, int):
-        raise RecordError(
-            f"the encoder {name!r} returned {encoded!r}; return bytes, str, (value, key) or "
-            "(value, key, partition)"
-        )
-    if not ANY_PARTITION <= chosen < (_MOST_PARTITIONS if partitions is None else partitions):
-        known = "" if partitions is None else f", which has {partitions}"
-        raise RecordError(
-            f"the encoder {name!r} chose partition {chosen} of {topic}{known}; return one it has, or None"
-        )
-    return value, key, chosen
-
-
-def _to_bytes(name: str, encoded: Any) -> bytes | None:
-    match encoded:
-        case str():
-            return encoded.encode()
-        case bytes() | None:
-            return encoded
-    raise RecordError(
-        f"the encoder {name!r} returned a {type(encoded).__name__} as value; return bytes or str"
-    )

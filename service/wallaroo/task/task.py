@@ -50,10 +50,8 @@ class Task:
         self.partition, self.stores = partition, stores
         self._changelogs = {store.name: store.changelog for store in sub_topology.stores}
         self._positions = PositionLog(sub_topology, application)
-        self._input = sub_topology.input
-        self._decode = self._input.decode or application.values.decode
+        self._input, self._records, self._outputs = sub_topology.input, 0, list[Output]()
         self.committed_offset = self.next_offset = self._batch_start = start
-        self._records, self._outputs = 0, list[Output]()
         append = self._outputs.append
         self._origins = new_origins(sub_topology, partition)
         self._failures = self._new_failures(application, append)
@@ -65,11 +63,12 @@ class Task:
             append,
             stores,
             partition.number,
-            application.partitions,
+            partitions,
             application.values,
             new_writers(sub_topology, append, application, self._origins),
             replace(batch_time, refuse=self._on_untimely),
             origins=self._origins,
+            input=sub_topology.input,
         )
         self._writers = context.writers.values()
         self._arrivals = new_arrivals(self._input, self._writers)
@@ -270,7 +269,7 @@ class Task:
             place = place + 1 if record.offset() == last else 0
             last = record.offset()
             try:
-                value = self._decode(record.value())
+                value = self._batch.decode_record(record)
             except Interrupt:
                 raise
             except BaseException as error:  # whatever the user's decoder raises

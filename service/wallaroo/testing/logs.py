@@ -21,7 +21,7 @@ from wallaroo.task.record_batch import decode_batch, is_batch
 _REASON_BYTES = 131_072
 _MOST_REFUSED = 10
 
-Headers = Sequence[tuple[str, bytes]]
+Headers = Sequence[tuple[str, bytes | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class DeadLetter:
         reasons = {
             name.removeprefix(REASON_PREFIX): value.decode()
             for name, value in record.headers
-            if name.startswith(REASON_PREFIX)
+            if value is not None and name.startswith(REASON_PREFIX)
         }
         return cls(
             value=record.value,
@@ -105,7 +105,7 @@ class Message:
     def timestamp(self) -> tuple[int, int]:
         return 1, self._record.timestamp_ms
 
-    def headers(self) -> list[tuple[str, bytes]] | None:
+    def headers(self) -> list[tuple[str, bytes | None]] | None:
         return list(self._record.headers) or None
 
 

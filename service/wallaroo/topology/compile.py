@@ -54,8 +54,9 @@ class _KeyChange:
     """A key change without a repartition topic as yet."""
 
     name: str
-    extract: Callable[[Any], Any] | None = None
+    extract: Callable[..., Any] | None = None
     key: bytes | None = None
+    takes_context: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,13 +151,15 @@ class _Compiler:
                     )
                 return Window(name, stage, self._store(name, stage.aggregation.initial_accumulator))
             case stages.StateComputationMulti():
-                return UpdateMulti(name, stage.compute_multi, self._store(name, stage.initial_state))
+                store = self._store(name, stage.initial_state)
+                return UpdateMulti(name, stage.compute_multi, store, stage.takes_context)
             case stages.StateComputation():
-                return Update(name, stage.compute, self._store(name, stage.initial_state))
+                store = self._store(name, stage.initial_state)
+                return Update(name, stage.compute, store, stage.takes_context)
             case stages.ComputationMulti():
-                return ApplyMulti(name, stage.compute_multi)
+                return ApplyMulti(name, stage.compute_multi, stage.takes_context)
             case stages.Computation():
-                return Apply(name, stage.compute)
+                return Apply(name, stage.compute, stage.takes_context)
 
     def _store(self, name: str, initial: Callable[[], Any]) -> Store:
         short = slug(name)
@@ -190,7 +193,10 @@ class _Compiler:
         kept = _KeyChange(changes[0].name)
         for branch in branches:
             change = branch.change or kept
-            self._finish(branch, (Repartition(change.name, topic, change.extract, change.key),))
+            target = Repartition(
+                change.name, topic, change.extract, change.key, takes_context=change.takes_context
+            )
+            self._finish(branch, (target,))
         return _Branch(name, Input(name, topic), keyed=True)
 
     def _sinks(self, sinks: Sequence[SinkConfig], branches: list[_Branch]) -> list[_Branch]:
@@ -206,8 +212,8 @@ class _Compiler:
     def _sink(self, config: KafkaSinkConfig | TCPSinkConfig) -> Target:
         match config:
             case KafkaSinkConfig():
-                brokers = tuple(config.brokers or ())
-                return ToTopic(config.encoder.name(), config.topic, config.encoder.encode, brokers)
+                brokers, encoder = tuple(config.brokers or ()), config.encoder
+                return ToTopic(encoder.name(), config.topic, encoder.encode, brokers, encoder.takes_context)
             case TCPSinkConfig():
                 return self._delivery(config)
 
@@ -219,7 +225,8 @@ class _Compiler:
         group = self.names.group(self.names.take(f"{name}-delivery", f"the delivery to {address}"))
         receiver = TcpReceiver(config.host, int(config.port), config.tls)
         self.deliveries.append(Delivery(name, group, topic, receiver))
-        return ToOutbox(config.encoder.name(), topic, config.encoder.encode)
+        encoder = config.encoder
+        return ToOutbox(encoder.name(), topic, encoder.encode, takes_context=encoder.takes_context)
 
     def _finish(self, branch: _Branch, targets: tuple[Target, ...]) -> None:
         group = self.names.group(branch.name)
@@ -245,5 +252,7 @@ def _change_key(branch: _Branch, extractor: stages.KeyExtractor) -> _Branch:
     # A source that is partitioned by this extractor's key needs no repartition topic, only a check.
     name = extractor.name()
     if branch.partitioned_by is extractor and not branch.keyed:
-        return replace(branch, keyed=True, steps=(*branch.steps, CheckKey(name, extractor.func)))
-    return replace(branch, change=_KeyChange(name, extractor.func))
+        check = CheckKey(name, extractor.func, extractor.takes_context)
+        return replace(branch, keyed=True, steps=(*branch.steps, check))
+    change = _KeyChange(name, extractor.func, takes_context=extractor.takes_context)
+    return replace(branch, change=change)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any, Literal
 
-from wallaroo.topology.model import Ingest, SubTopology, Topology
+from wallaroo.topology.model import Carried, Ingest, Repartition, SubTopology, Target, Topology
 from wallaroo.topology.steps import Stateful, Step, Store, Window
 
 Format = Literal["text", "json", "mermaid"]
@@ -44,7 +44,7 @@ def _text(topology: Topology) -> Iterator[str]:
         if sub.positions is not None:
             yield f"    keeps    its positions in {sub.positions.changelog}"
         for target in sub.targets:
-            yield f"    writes   {target.topic} ({target.kind}, by {target.name})"
+            yield f"    writes   {target.topic} ({target.kind}, by {target.name}){_headers(target)}"
     for delivery in topology.deliveries:
         yield f"  Delivery {delivery.name}"
         yield f"    group    {delivery.group}"
@@ -60,6 +60,24 @@ def _port(ingest: Ingest) -> str:
 
 def _state(step: Step) -> str:
     return f", state in {step.store.changelog}" if isinstance(step, Stateful) else ""
+
+
+def _headers(target: Target) -> str:
+    carried = _carried(target)
+    names = carried if isinstance(carried, str) else ", ".join(carried)
+    return f", carries headers: {names}" if names else ""
+
+
+def _carried(target: Target) -> Carried:
+    """The headers of the source's records that what is written has, too."""
+    if isinstance(target, Repartition):
+        return target.carries
+    return tuple(dict.fromkeys(name for _, names in target.headers for name in names))
+
+
+def _headers_to_jsonable(target: Target) -> dict[str, Carried]:
+    carried = _carried(target)
+    return {"headers": carried} if carried else {}
 
 
 def _to_jsonable(topology: Topology) -> dict[str, Any]:
@@ -92,7 +110,9 @@ def _sub_topology_to_jsonable(sub: SubTopology) -> dict[str, Any]:
             if store is not sub.positions
         ],
         "positions": None if sub.positions is None else sub.positions.changelog,
-        "writes": [{"topic": t.topic, "kind": t.kind, "by": t.name} for t in sub.targets],
+        "writes": [
+            {"topic": t.topic, "kind": t.kind, "by": t.name} | _headers_to_jsonable(t) for t in sub.targets
+        ],
     }
 
 

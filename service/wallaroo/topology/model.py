@@ -5,11 +5,14 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from wallaroo.api.tls import ClientTLS, ServerTLS
 from wallaroo.topology.fingerprint import fingerprint
 from wallaroo.topology.steps import Stateful, Step, Store, Window
+
+# Which headers of the source's record a record has with it: all of them, or those of these names.
+Carried = Literal["all"] | tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,26 +20,38 @@ class Repartition:
     """The end of a sub-topology: a topic that is partitioned by the key that `extract` returns.
 
     Without `extract`, `key` is the key of every record; without either, a record keeps its own.
-    `windows` are the first windows over event time that it leads to: they need its watermarks.
+    `windows` are the first windows over event time that it leads to: they need its watermarks. `carries` are
+    the headers that a later stage or sink asks for.
     """
 
     kind: ClassVar[str] = "repartition"
     name: str
     topic: str
-    extract: Callable[[Any], Any] | None = None
+    extract: Callable[..., Any] | None = None
     key: bytes | None = None
     windows: Window | None = None
+    takes_context: bool = False
+    carries: Carried = ()
+
+
+# The headers that outputs have, by the topic of the source that the record came from.
+HeadersOfSources = tuple[tuple[str, tuple[str, ...]], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class ToTopic:
-    """The end of a pipeline: encoded records for a Kafka topic; `brokers` are those that its sink names."""
+    """The end of a pipeline: encoded records for a Kafka topic; `brokers` are those that its sink names.
+
+    `headers` are those that a record has from its source, if a source carries any.
+    """
 
     kind: ClassVar[str] = "topic"
     name: str
     topic: str
-    encode: Callable[[Any], Any]
+    encode: Callable[..., Any]
     brokers: Sequence[tuple[str, str]] = ()
+    takes_context: bool = False
+    headers: HeadersOfSources = ()
 
 
 def server_list(brokers: Iterable[tuple[str, str]]) -> str:
@@ -63,14 +78,17 @@ class RemoteTopic:
 class ToOutbox:
     """The end of a pipeline: encoded records for the outbox topic of a delivery.
 
-    With `remote`, they are for a topic of another cluster, and the encoder may choose a key and a partition.
+    With `remote`, they are for a topic of another cluster, and the encoder may choose a key, a partition and
+    headers; `headers` are those that a record has from its source.
     """
 
     kind: ClassVar[str] = "outbox"
     name: str
     topic: str
-    encode: Callable[[Any], Any]
+    encode: Callable[..., Any]
     remote: RemoteTopic | None = None
+    takes_context: bool = False
+    headers: HeadersOfSources = ()
 
 
 Target = Repartition | ToTopic | ToOutbox
@@ -92,18 +110,21 @@ class Input:
     the time of a message in nanoseconds; without it the record's timestamp counts. `max_future` is how many
     nanoseconds it may be ahead of the wall clock; None means that the setting counts. `upstreams` are the
     sub-topologies that send watermarks. `by_slice` says that a slice may be decoded before its first message
-    is processed, because `decode` is not the user's and makes a new object each time.
+    is processed, because `decode` is not the user's and makes a new object each time. `carry_headers` are the
+    headers of a source's records that outputs are to have.
     """
 
     name: str
     topic: str
-    decode: Callable[[bytes], Any] | None = None
+    decode: Callable[..., Any] | None = None
     brokers: Sequence[tuple[str, str]] = ()
     ingest: bool = False
     event_time: Callable[[Any], Any] | None = None
     upstreams: tuple[Upstream, ...] = ()
     by_slice: bool = False
     max_future: int | None = None
+    takes_context: bool = False
+    carry_headers: tuple[str, ...] = ()
 
     @property
     def has_internal_format(self) -> bool:

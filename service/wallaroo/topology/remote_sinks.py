@@ -8,6 +8,7 @@ Rules for whoever edits this file:
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from wallaroo.topology.headers import with_headers
 from wallaroo.topology.model import Delivery, RemoteTopic, SubTopology, Target, ToOutbox, ToTopic
 from wallaroo.topology.names import Names, slug
 
@@ -37,10 +38,12 @@ def reach_other_clusters(
         remote = RemoteTopic(target.topic, tuple(target.brokers))
         if remote not in deliveries:
             deliveries[remote] = _delivery(remote, names)
-        return ToOutbox(target.name, deliveries[remote].outbox, target.encode, remote)
+        outbox = deliveries[remote].outbox
+        return ToOutbox(target.name, outbox, target.encode, remote, target.takes_context)
 
     rewritten = [replace(sub, targets=tuple(rerouted(target) for target in sub.targets)) for sub in subs]
-    return rewritten, list(deliveries.values())
+    # Only now is it known which sinks can have headers.
+    return with_headers(rewritten), list(deliveries.values())
 
 
 def addresses(brokers: Brokers) -> set[tuple[str, str]]:

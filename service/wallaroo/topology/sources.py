@@ -60,7 +60,12 @@ def distinct_ports(ingests: Iterable[Ingest]) -> tuple[Ingest, ...]:
 def _kafka(source: str, name: str, config: KafkaSourceConfig) -> CompiledSource:
     brokers = tuple(config.brokers or ())
     read = Input(
-        source, config.topic, brokers=brokers, event_time=config.event_time, max_future=config.max_future
+        source,
+        config.topic,
+        brokers=brokers,
+        event_time=config.event_time,
+        max_future=config.max_future,
+        carry_headers=tuple(config.carry_headers),
     )
     return CompiledSource(name, _read_by(config.decoder, read), partitioned_by=config.partitioned_by)
 
@@ -85,7 +90,8 @@ def _tcp(source: str, name: str, config: TCPSourceConfig, names: Names) -> Compi
 
 
 def _read_by(decoder: Decoder, read: Input) -> Input:
-    return replace(read, decode=decoder.decode, by_slice=isinstance(decoder, JsonDecoder))
+    by_slice = isinstance(decoder, JsonDecoder)
+    return replace(read, decode=decoder.decode, by_slice=by_slice, takes_context=decoder.takes_context)
 
 
 def _generator(source: str, name: str, instance: object, names: Names) -> CompiledSource:

@@ -1,6 +1,7 @@
 """The compiled steps of a sub-topology: what happens to a record between its input and its targets.
 
-`kind` is what `wallaroo describe` shows of a step.
+`kind` is what `wallaroo describe` shows of a step. Where a function `takes_context`, it gets one behind its
+other arguments.
 """
 
 from collections.abc import Callable
@@ -23,7 +24,8 @@ class Apply:
 
     kind: ClassVar[str] = "computation"
     name: str
-    function: Callable[[Any], Any]
+    function: Callable[..., Any]
+    takes_context: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,8 @@ class ApplyMulti:
 
     kind: ClassVar[str] = "computation, multi"
     name: str
-    function: Callable[[Any], Any]
+    function: Callable[..., Any]
+    takes_context: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +44,9 @@ class Update:
 
     kind: ClassVar[str] = "state computation"
     name: str
-    function: Callable[[Any, Any], Any]
+    function: Callable[..., Any]
     store: Store
+    takes_context: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +55,9 @@ class UpdateMulti:
 
     kind: ClassVar[str] = "state computation, multi"
     name: str
-    function: Callable[[Any, Any], Any]
+    function: Callable[..., Any]
     store: Store
+    takes_context: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +80,8 @@ class CheckKey:
 
     kind: ClassVar[str] = "key check"
     name: str
-    extract: Callable[[Any], Any]
+    extract: Callable[..., Any]
+    takes_context: bool = False
 
 
 Stateful = Update | UpdateMulti | Window

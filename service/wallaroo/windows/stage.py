@@ -20,7 +20,7 @@ from wallaroo.topology.steps import Window
 from wallaroo.windows.control import WatermarkReports
 from wallaroo.windows.future import FutureBound
 from wallaroo.windows.timers import DueTimes, Timers
-from wallaroo.windows.watermark import SourceClock
+from wallaroo.windows.watermark import OutputWatermark, SourceClock
 
 # (record, error): deal with a record that has no usable event time.
 Refuse = Callable[[RawRecord, RecordError], None]
@@ -49,7 +49,7 @@ class TimeContext:
     `timers` are by store. `triggers` fills up as stages are composed, the last stage first. `clock` is that
     of a source; `advance` is called with an event time that is ahead of it. `late` counts late messages by
     stage, `dropped` what is discarded by (stage, reason). `refuse` gets the records of a source whose event
-    time cannot be used, or is beyond `future`.
+    time cannot be used, or is beyond `future`. `output` says how far the results of the task have come.
     """
 
     timers: Mapping[str, Timers] = field(default_factory=dict)
@@ -61,6 +61,7 @@ class TimeContext:
     dropped: Counter[tuple[str, str]] = field(default_factory=Counter)
     future: FutureBound = field(default_factory=FutureBound)
     refuse: Refuse = refuse_by_raising
+    output: OutputWatermark | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,7 +75,7 @@ class Timeline:
         clock = self.clock if isinstance(self.clock, SourceClock) else None
         move = partial(setattr, self.clock, "watermark")
         replay = TimeContext(self.timers, self._replay_triggers, clock, move, self._reports, late, dropped)
-        replay = replace(replay, future=self._future)
+        replay = replace(replay, future=self._future, output=self._output)
         advance = self._advance_and_fire if self.timers else move
         return replace(replay, triggers=self._triggers, advance=advance), replay
 

@@ -1,6 +1,7 @@
 """What the decorators refuse, and how they say so."""
 
 import functools
+import operator
 
 import pytest
 
@@ -14,6 +15,10 @@ def refused(match):
 
 def nothing():
     return None
+
+
+def three(a, b, c):
+    return a
 
 
 def pair(data, state):
@@ -57,22 +62,48 @@ def test_only_functions_are_decorated(decorate, thing):
 
 
 @pytest.mark.parametrize("decorate", ONE_ARGUMENT)
-@pytest.mark.parametrize("func", [nothing, pair, lambda *args: args])
+@pytest.mark.parametrize("func", [nothing, three, lambda *args: args])
 def test_a_function_of_data_has_one_parameter(decorate, func):
     with refused(r"Incompatible function arity, your function .* must have 1 parameter\(s\)"):
         decorate(func)
 
 
 @pytest.mark.parametrize("decorate", TWO_ARGUMENTS)
-@pytest.mark.parametrize("func", [nothing, plain, lambda a, b, c: a])
+@pytest.mark.parametrize("func", [nothing, plain, lambda a, b, c, d: a])
 def test_a_function_of_data_and_state_has_two_parameters(decorate, func):
     with refused(r"Incompatible function arity, your function .* must have 2 parameter\(s\)"):
         decorate(func)
 
 
 def test_the_arity_error_names_the_function_and_the_stage():
-    with refused(r"your function pair must .*@computation\('total'\) calls it with \(data\), and it takes 2"):
-        wallaroo.computation("total")(pair)
+    with refused(
+        r"your function three must .*@computation\('total'\) calls it with \(data\), and it takes 3; "
+        r"with one more, a plain def is called with \(data, context\)"
+    ):
+        wallaroo.computation("total")(three)
+
+
+@pytest.mark.parametrize("decorate", ONE_ARGUMENT)
+@pytest.mark.parametrize(("func", "takes_context"), [(plain, False), (pair, True), (lambda a, b=1: a, False)])
+def test_one_parameter_more_without_a_default_is_a_context(decorate, func, takes_context):
+    assert decorate(func).takes_context is takes_context
+
+
+@pytest.mark.parametrize("decorate", TWO_ARGUMENTS)
+@pytest.mark.parametrize(
+    ("func", "takes_context"), [(pair, False), (three, True), (lambda a, b, c=1: a, False)]
+)
+def test_with_state_a_context_is_the_third_parameter(decorate, func, takes_context):
+    assert decorate(func).takes_context is takes_context
+
+
+def test_a_decoder_of_a_model_takes_no_context():
+    assert wallaroo.json_decoder(dict).takes_context is False
+
+
+def test_a_built_in_function_gets_none():
+    with refused("it takes 2"):
+        wallaroo.computation("add")(operator.add)
 
 
 def test_a_bound_method_counts_self():

@@ -53,6 +53,7 @@ class RemoteProducer:
     def produce(self, entry: RemoteEntry) -> bool:
         """Hand over a record of an outbox; False if the producer's queue is full."""
         record = entry.record
+        partition, headers = _chosen(record)
 
         def on_delivery_report(error: KafkaError | None, _message: Message) -> None:
             if error is None:
@@ -65,9 +66,10 @@ class RemoteProducer:
                 self._topic,
                 record.value(),
                 record.key(),
-                _chosen_partition(record),
+                partition,
                 on_delivery=on_delivery_report,
                 timestamp=record.timestamp()[1],
+                headers=headers,
             )
         except BufferError:
             return False
@@ -166,8 +168,11 @@ class RefusedRecords:
             )
 
 
-def _chosen_partition(record: Message) -> int:
-    headers: Any = record.headers() or ()
-    chosen = next((value for name, value in headers if name == CHOSEN_PARTITION), None)
-    # What something else has written to the outbox may have a header of that name, too.
-    return int(chosen) if chosen is not None and chosen.isdigit() else ANY_PARTITION
+def _chosen(record: Message) -> tuple[int, list[Any]]:
+    """The partition over there, and the headers of the record: those behind our own, if that is there."""
+    headers: list[Any] = list(record.headers() or ())
+    if not headers or headers[0][0] != CHOSEN_PARTITION:
+        # An older version has written it, or something else.
+        return ANY_PARTITION, []
+    chosen = headers[0][1]
+    return int(chosen) if chosen and chosen.isdigit() else ANY_PARTITION, headers[1:]
