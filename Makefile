@@ -11,6 +11,7 @@ KUBERNETES_TOOL := build/kubernetes-tool
 # The second checker of types, beside mypy.
 PYRIGHT := 1.1.414
 PYRIGHT_SHA256 := bf5f473f6167c0d14175492c3263d783b4489a6956e1c06c18e15228e3a3fa42
+SITE_TOOL := build/site-tool
 # What looks for pages that somebody cannot read or use.
 AXE := 4.14.1
 AXE_SHA256 := e6b0ce02b84d892e2e33e403485e7f3d6c29e2be6df65daf44d89ba564139745
@@ -21,7 +22,7 @@ SIDE_BY_SIDE := --numprocesses=auto --dist=load --maxschedchunk=1 --durations=20
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check-tools console-test console-tools containers lint schemas reference check bench kafka kafka-stop fuzz faults faults-long \
+.PHONY: help setup demo test check-tools console-test console-tools containers lint schemas site check bench kafka kafka-stop fuzz faults faults-long \
 	faults-short simulate lock audit sbom wheel image pin-image
 
 help: ## this list
@@ -71,8 +72,9 @@ lint: $(INSTALLED_DEV) ## style, format and types
 schemas: $(INSTALLED_DEV) ## whether schemas/json still says what schemas/ says
 	$(PYTHON_IN_VENV) -m schemas.export --check
 
-reference: $(INSTALLED_DEV) ## whether docs/reference.md still says what the docstrings say
-	$(PYTHON_IN_VENV) -m scripts.reference --check
+site: $(SITE_TOOL)/.installed ## the documentation as a site, strictly, its links checked: build/site/index.html
+	@NO_MKDOCS_2_WARNING=1 $(SITE_TOOL)/bin/mkdocs build --quiet --strict
+	@$(PYTHON_IN_VENV) -m scripts.site.check build/site
 
 check: lint schemas test ## all of the above, before you push
 
@@ -159,4 +161,9 @@ $(KUBERNETES_TOOL)/.installed: requirements/kubernetes.txt | $(PYTHON_IN_VENV)
 $(SBOM_TOOL)/.installed: requirements/sbom.txt | $(PYTHON_IN_VENV)
 	@$(PYTHON_IN_VENV) -m venv --clear $(SBOM_TOOL)
 	@$(SBOM_TOOL)/bin/python $(LOCKED) --requirement $<
+	@touch $@
+
+$(SITE_TOOL)/.installed: requirements/site.txt | $(PYTHON_IN_VENV)
+	@$(PYTHON_IN_VENV) -m venv --clear $(SITE_TOOL)
+	@$(SITE_TOOL)/bin/python $(LOCKED) --requirement $<
 	@touch $@

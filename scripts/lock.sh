@@ -17,6 +17,6 @@ options=$*
 # The developer's environment first: what else is installed agrees with it.
 lock dev pyproject.toml --group dev
 lock runtime pyproject.toml --constraints requirements/dev.txt
-for group in browser build fuzz kubernetes sbom tools; do
+for group in browser build fuzz kubernetes sbom site tools; do
     lock "$group" --group "$group" --constraints requirements/dev.txt
 done

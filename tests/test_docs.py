@@ -7,7 +7,8 @@ from types import ModuleType
 
 import pytest
 
-from scripts import reference
+import wallaroo
+from wallaroo import testing
 from wallaroo.settings import Settings
 
 ROOT = Path(__file__).parent.parent
@@ -28,10 +29,20 @@ def test_the_python_of_a_page_runs_from_top_to_bottom(page, monkeypatch):
         exec(compile(block, str(page), "exec"), vars(module))  # noqa: S102 - our own pages
 
 
+def anchors(page: Path) -> set[str]:
+    """Where links into a page may lead, by its headings."""
+    text = re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.DOTALL | re.MULTILINE)
+    headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    return {re.sub(r"[-\s]+", "-", re.sub(r"[^\w\s-]", "", heading).strip().lower()) for heading in headings}
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_every_file_a_page_links_to_exists(page):
-    links = re.findall(r"\]\(((?!http)[^)#]+)(?:#[^)]*)?\)", page.read_text())
-    assert [link for link in links if not (page.parent / link).exists()] == []
+def test_every_file_and_heading_a_page_links_to_exists(page):
+    links = re.findall(r"\]\(((?!http)[^)#]*)(?:#([^)]*))?\)", page.read_text())
+    targets = [(page.parent / link if link else page, anchor) for link, anchor in links]
+    assert [target for target, _ in targets if not target.exists()] == []
+    into_pages = [(target, anchor) for target, anchor in targets if anchor and target.suffix == ".md"]
+    assert [(target, anchor) for target, anchor in into_pages if anchor not in anchors(target)] == []
 
 
 def test_every_setting_has_a_line_in_its_page():
@@ -53,8 +64,20 @@ def test_every_make_target_that_a_page_names_exists():
     assert named - targets == set()
 
 
-def test_the_reference_says_what_the_docstrings_say():
-    assert reference.drift(reference.PAGE) is None
+def test_every_public_name_is_once_in_the_reference():
+    pages = sorted((ROOT / "docs" / "api").glob("*.md"))
+    shown = [name for page in pages for name in re.findall(r"^::: (\S+)$", page.read_text(), re.MULTILINE)]
+    public = [f"wallaroo.{name}" for name in wallaroo.__all__]
+    assert sorted(shown) == sorted(public + [f"wallaroo.testing.{name}" for name in testing.__all__])
+
+
+RUNBOOK = re.split(r"^## ", (ROOT / "docs" / "operate" / "runbook.md").read_text(), flags=re.MULTILINE)[1:]
+
+
+@pytest.mark.parametrize("symptom", RUNBOOK, ids=lambda symptom: symptom.splitlines()[0])
+def test_each_symptom_of_the_runbook_says_what_to_see_to_do_and_to_verify(symptom):
+    wanted = ("**see.**", "**means", "do.**", "**verify.**")
+    assert [word for word in wanted if word not in symptom.lower()] == []
 
 
 def test_the_index_leads_to_every_page_of_the_tutorial():

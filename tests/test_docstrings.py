@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 
 import wallaroo
-from scripts.reference import members
 from wallaroo import testing
 
 
@@ -27,6 +26,21 @@ def documented() -> Iterator[tuple[str, Any]]:
                 yield from (
                     (f"{package.__name__}.{name}.{member}", found) for member, found in members(value)
                 )
+
+
+def members(cls: type) -> Iterator[tuple[str, Any]]:
+    """Its public methods and properties, and those of bases that are not public themselves."""
+    for base in cls.__mro__:
+        if base is not cls and (_is_public(base) or not base.__module__.startswith("wallaroo")):
+            continue
+        for name, value in vars(base).items():
+            found = getattr(cls, name) if isinstance(value, classmethod) else value
+            if not name.startswith("_") and (inspect.isroutine(found) or isinstance(found, property)):
+                yield name, found
+
+
+def _is_public(cls: type) -> bool:
+    return cls.__name__ in wallaroo.__all__ and cls.__module__.startswith("wallaroo")
 
 
 PUBLIC = dict(documented())
