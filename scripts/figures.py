@@ -26,9 +26,9 @@ from scripts.traced import PACKAGE, trace_ways
 from scripts.ways import Function, Ways
 
 LIMITS = {
-    "modules": 230,
-    "lines": 33_000,
-    "lines without public docstrings": 32_000,
+    "modules": 250,
+    "lines": 36_500,
+    "lines without public docstrings": 35_500,
     "small modules with one importer": 10,
     "largest import fan-out": 12,
     "functions on a record's way": 12,

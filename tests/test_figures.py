@@ -23,11 +23,11 @@ def assert_within(figures, *names):
     assert not beyond, f"{'; '.join(beyond)}; python -m scripts.figures lists them"
 
 
-def test_the_package_has_at_most_230_modules(structure):
+def test_the_package_has_at_most_250_modules(structure):
     assert_within(structure, "modules")
 
 
-def test_the_package_has_at_most_32_000_lines_without_public_docstrings(structure):
+def test_the_package_has_at_most_35_500_lines_without_public_docstrings(structure):
     assert_within(structure, "lines", "lines without public docstrings")
 
 

@@ -277,12 +277,12 @@ def test_the_page_shows_all_instances_as_one_and_which_it_cannot_reach(shown):
     wait_for(page, "#verdict-title", "All is well")
 
 
-def test_a_record_that_takes_long_is_kept_with_its_key_and_stage(shown):
+def test_a_record_that_takes_long_is_kept_with_its_place_and_stage(shown):
     made = scene(
         shop,
         Plan(
             partitions=4,
-            slow="stage 'look' has been at one record for 7 s: payments[3]@17, key b'rex' (shop.py:36); "
+            slow="stage 'look' has been at one record for 7 s: payments[3]@17 (shop.py:36); "
             "nothing behind it moves",
         ),
     )
@@ -291,7 +291,7 @@ def test_a_record_that_takes_long_is_kept_with_its_key_and_stage(shown):
     made.plan = Plan(partitions=4)
     wait_for(page, "#verdict-title", "All is well")
     page.locator("#graph button").first.click()
-    wait_for(page, "#panel-body li", "payments[3]@17, key b'rex'")
+    wait_for(page, "#panel-body li", "payments[3]@17")
     wait_for(page, "#panel-body li", "stage 'look' · 7 s")
 
 

@@ -17,8 +17,8 @@ with atheris.instrument_imports():
     from wallaroo.windows.count import Counted, CountedCodec, Numbered, NumberedCodec
     from wallaroo.windows.early import EarlyCodec, EarlyContents, split_early
     from wallaroo.windows.grid import Contents, Grid
-    from wallaroo.windows.range import ContentsCodec, window_reader
-    from wallaroo.windows.session import Session, Sessions, SessionsCodec, session_reader
+    from wallaroo.windows.stored_ranges import ContentsCodec, window_reader
+    from wallaroo.windows.stored_sessions import Session, Sessions, SessionsCodec, session_reader
     from wallaroo.windows.watermark import WatermarkCodec, WatermarkStatus
 
 GRIDS = (Grid(10, 10, 0), Grid(9, 3, 4), Grid(7, 5, 1), Grid(9, 3, 4, 2))

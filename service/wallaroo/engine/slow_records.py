@@ -79,34 +79,38 @@ class SlowRecords:
         self.seconds = now - seen.since
         if self.seconds < _LONG_SECONDS:
             return ""
-        return self._say(seen, self._shown(work[1], *found), now)
+        return self._say(seen, self._place(work[1], *found), _key_of(found[0]), now)
 
     def _found(self, work: tuple[float, int | None] | None) -> InProgress | None:
         if work is None:
             return None
         return (None, True) if work[1] is None else self._find(work[1])
 
-    def _shown(self, number: int | None, record: RawRecord | None, is_exact: bool) -> str:
+    def _place(self, number: int | None, record: RawRecord | None, is_exact: bool) -> str:
         if record is None:
             return self._instead
         since = "" if is_exact else " or a later one"
-        key = record.key()
-        shown = "no key" if key is None else f"key {key[:_MOST_SHOWN]!r}"
-        return f"{self._topic}[{number}]@{record.offset()}{since}, {shown}"
+        return f"{self._topic}[{number}]@{record.offset()}{since}"
 
-    def _say(self, seen: _Seen, found: str, now: float) -> str:
+    def _say(self, seen: _Seen, place: str, key: str, now: float) -> str:
+        """The text for /readyz, which is open to everybody: the key is for the log alone."""
         stage, where = place_in(sys._current_frames().get(self.thread), self._stages)  # noqa: SLF001
         if seen.logged is None or now - seen.logged >= _LOG_SECONDS:
             seen.logged = now
-            details = {"loop": self._name, "stage": stage or "unknown", "record": found}
+            details = {"loop": self._name, "stage": stage or "unknown", "record": place, "key": key}
             seconds = round(self.seconds, 1)
             _log.warning("record takes long", extra={**details, "at": where, "seconds": seconds})
         by = f"stage {stage!r}" if stage else "the application's code"
         at = f" ({where})" if where else ""
-        return f"{by} has been at one record for {self.seconds:.0f} s: {found}{at}; nothing behind it moves"
+        return f"{by} has been at one record for {self.seconds:.0f} s: {place}{at}; nothing behind it moves"
 
     def _over(self, now: float) -> None:
         seen, self._seen, self.seconds = self._seen, None, 0.0
         if seen is not None and seen.logged is not None:
             seconds = round(now - seen.since, 1)
             _log.info("record is done", extra={"loop": self._name, "seconds": seconds})
+
+
+def _key_of(record: RawRecord | None) -> str:
+    key = None if record is None else record.key()
+    return "" if key is None else repr(key[:_MOST_SHOWN])

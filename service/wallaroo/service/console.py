@@ -4,14 +4,19 @@ import json
 import sys
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, TypeAlias
 
 import confluent_kafka
 from confluent_kafka import KafkaException
 
+from wallaroo.clock import Clock
 from wallaroo.kafka.members import owner_of, reason_of
 from wallaroo.observability.console.snapshot import Identity, Moment, WorkerSeen, encoded
+from wallaroo.observability.forward import ask_snapshot
+from wallaroo.observability.token import Token
 from wallaroo.service.kept import Kept
+from wallaroo.service.own_topics import OwnTopics
 from wallaroo.service.owners import Members
 from wallaroo.service.supervisor import Supervisor
 from wallaroo.settings import Settings
@@ -39,6 +44,15 @@ def identity_of(settings: Settings, topology: Topology, instance: str, now_ms: i
         started_ms=now_ms,
         shows_state=settings.shows_state,
     )
+
+
+def console_of(
+    topics: OwnTopics, supervisor: Supervisor, instance: str, token: Token | None, clock: Clock
+) -> "Console":
+    """The console of one instance, which asks the others with the token that all of them have."""
+    identity = identity_of(topics.settings, topics.topology, instance, clock.now_ms())
+    ask = partial(ask_snapshot, token)
+    return Console(identity, topics.topology, supervisor, topics.members, ask, clock.now_ms)
 
 
 class Console:

@@ -44,8 +44,8 @@ class OwnTopics:
     """
 
     def __init__(self, topology: Topology, settings: Settings, client_id: str) -> None:
-        self._topology = topology
-        self._settings = settings
+        self.topology = topology
+        self.settings = settings
         check_clients(topology, settings)
         self.admin = admin_client(settings, client_id)
         self.members = GroupMembers(self.admin, _MEMBERS_SECONDS)
@@ -56,22 +56,22 @@ class OwnTopics:
 
         Raises KafkaSetupError if a topic cannot be used, KafkaException while Kafka cannot be reached.
         """
-        return ensure_topics(self.admin, self._topology, self._settings)
+        return ensure_topics(self.admin, self.topology, self.settings)
 
     def watch(self, clock: Clock) -> ClusterWatch | None:
         """What asks whether the cluster is there; the embedded broker has no admin requests."""
-        return None if self._settings.embedded_broker else cluster_watch(self.admin, clock)
+        return None if self.settings.embedded_broker else cluster_watch(self.admin, clock)
 
     def start_purging(self) -> None:
         """Purge in a thread, now and then, until `close`."""
         # The embedded broker has no admin requests.
-        if not self._settings.embedded_broker:
+        if not self.settings.embedded_broker:
             threading.Thread(target=self._purge_until_closed, name="purge", daemon=True).start()
 
     def cluster(self, instance: str) -> Cluster:
         """What the lag of partitions that have no worker is found by."""
-        application_id = self._topology.application_id
-        return Cluster(self._settings, self.admin, self.members, application_id, instance)
+        application_id = self.topology.application_id
+        return Cluster(self.settings, self.admin, self.members, application_id, instance)
 
     def close(self) -> None:
         self._closed.set()
@@ -82,7 +82,7 @@ class OwnTopics:
         An error is logged and left to the next purge: only disk space depends on it.
         """
         try:
-            for topic, group in only_readers(self._topology).items():
+            for topic, group in only_readers(self.topology).items():
                 self._purge_topic(topic, group)
         except KafkaException as error:
             away = OWN_CONNECTIONS.is_disturbed(time.monotonic())
@@ -110,7 +110,7 @@ class OwnTopics:
         The admin client will not do: if the coordinator answers after the request has timed out, librdkafka
         2.16 ends the process (`rd_kafka_enq_once_del_source_return: Assertion eonce->refcnt > 0`).
         """
-        with closing(offsets_consumer(self._settings, group, f"{group}-purge")) as consumer:
+        with closing(offsets_consumer(self.settings, group, f"{group}-purge")) as consumer:
             return consumer.committed(partitions, timeout=_REQUEST_SECONDS)
 
 

@@ -50,9 +50,7 @@ class Service:
             settings.bootstrap_servers,
             watch=self._topics.watch(self._clock),
         )
-        self._http = http_server(
-            settings, topology, self.supervisor, self._lock.name, self._topics, self._clock
-        )
+        self._http = http_server(self._topics, self.supervisor, self._lock.name, self._clock)
 
     def run(self) -> Exit:
         """Until stopped; the exit code says how it ended, and so does the last line of the log."""

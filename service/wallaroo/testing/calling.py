@@ -7,7 +7,7 @@ import ctypes
 import decimal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from contextvars import Context, copy_context
 from functools import partial
@@ -15,10 +15,12 @@ from queue import Empty, SimpleQueue
 from types import ModuleType
 from typing import Any, TypeVar
 
+from wallaroo.api.pipeline import Application
 from wallaroo.engine.user_thread import new_user_thread
 from wallaroo.errors import Interrupt, WallarooError
 from wallaroo.serde.codecs import codecs_of
 from wallaroo.testing.module_state import ModuleState
+from wallaroo.testing.other_processes import check_names
 
 T = TypeVar("T")
 # Whether it failed, and what it returned or raised.
@@ -30,12 +32,13 @@ _LISTEN_SECONDS = 0.2
 class UserCode:
     """The code of an application, called as by a worker that has just imported it.
 
-    `setup` is the name of the module whose `application_setup` made the application, if it is known, and
-    `module` the one that a test names instead.
+    `module` is the one that a test names instead of that whose `application_setup` made the application;
+    `args` is what command-line configurations read.
     """
 
-    def __init__(self, setup: str | None, module: ModuleType | None) -> None:
-        own = module or sys.modules.get(setup or "")
+    def __init__(self, application: Application, args: Sequence[str], module: ModuleType | None) -> None:
+        self._application, self._args = application, args
+        own = module or sys.modules.get(application.module or "")
         self.codecs = codecs_of(module, default=own)
         self._variables = ModuleState(own)
         self._imported = copy_context()
@@ -66,8 +69,12 @@ class UserCode:
             raise WallarooError("this driver was interrupted in a call; make a new one")
 
     def crash(self) -> None:
-        """End the threads, and let the modules forget what they have kept since this was made."""
+        """End the threads, and let the modules forget what they have kept since this was made.
+
+        Raises TopologyError if other processes would not give the application the same names.
+        """
         self.check_not_interrupted()
+        check_names(self._application, self._args)
         for thread in self._threads.values():
             thread.end()
         self._begin()

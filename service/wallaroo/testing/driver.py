@@ -13,7 +13,6 @@ from wallaroo.record import ANY_PARTITION, Partition
 from wallaroo.testing.calling import UserCode
 from wallaroo.testing.group import Group, new_groups
 from wallaroo.testing.logs import DeadLetter, Headers, Logs, Record, limits_of_topics, unpack_batches
-from wallaroo.testing.other_processes import check_names
 from wallaroo.testing.sources import Sources
 from wallaroo.testing.topology_lookup import outbox_of, partition_counts, source_named, stage_of, state_of
 from wallaroo.topology.compile import compile_topology
@@ -116,8 +115,7 @@ class ApplicationDriver:
         on_unreadable_state: str = "fail",
         max_message_bytes: int = 10_485_760,
     ) -> None:
-        self._application, self._args = application, args
-        self._code = UserCode(application.module, module)
+        self._code = UserCode(application, args, module)
         codecs = self._code.codecs
         self.topology = compile_topology(application, args=args)
         self._pace = pace or Pace()
@@ -234,7 +232,6 @@ class ApplicationDriver:
         Raises TopologyError if these do not give the same names, which a service refuses; WallarooError after
         Ctrl-C.
         """
-        check_names(self._application, self._args)
         self._code.crash()
         self._sources.crash()
         for group in self._groups.values():

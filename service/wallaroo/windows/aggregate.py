@@ -1,10 +1,13 @@
 """How messages become accumulators: an aggregation changes one in place, or returns a new one."""
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 from wallaroo.api.aggregation import Window, wants_window
 from wallaroo.topology import steps
+
+# What an aggregation's output may be told of its window.
+About: TypeAlias = Window
 
 # (key, accumulator, what the window is known by, whether its result is final): the result of a window.
 Result = Callable[[bytes, Any, Any, bool], Any]

@@ -45,14 +45,16 @@ def lines(caplog, text):
     return [each for each in caplog.records if each.message == text]
 
 
-def test_within_ten_seconds_a_record_is_named_with_its_place_and_key(slices, caplog):
+def test_within_ten_seconds_a_record_is_named_with_its_place_and_in_the_log_with_its_key(slices, caplog):
     caplog.set_level(logging.INFO)
     slices.begin(at(7))
     assert slices.look_for(4.8) == ""
-    assert "has been at one record for 6 s: in[3]@7, key b'rex'" in slices.look_for(1.2)
+    said = slices.look_for(1.2)
+    assert "has been at one record for 6 s: in[3]@7; nothing" in said
+    assert "rex" not in said
     assert slices.watch.seconds == pytest.approx(6)
     [line] = lines(caplog, "record takes long")
-    assert (line.loop, line.record) == ("totals", "in[3]@7, key b'rex'")
+    assert (line.loop, line.record, line.key) == ("totals", "in[3]@7", "b'rex'")
 
 
 def test_one_line_a_minute_and_one_at_its_end(slices, caplog):
@@ -89,4 +91,4 @@ def test_windows_that_the_clock_closes_have_no_record(slices):
 
 def test_a_record_of_which_it_is_not_certain_says_so(slices):
     slices.begin((record(5, b"v", None), False))
-    assert "in[3]@5 or a later one, no key" in slices.look_for(6)
+    assert "in[3]@5 or a later one; nothing" in slices.look_for(6)

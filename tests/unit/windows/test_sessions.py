@@ -9,7 +9,7 @@ from tests.unit.windows.stage import KEY, Lists, S, Stage
 from wallaroo.errors import StoredValueError
 from wallaroo.serde.object_codec import state_codec
 from wallaroo.serde.pickle import RestrictedPickle
-from wallaroo.windows.session import Session, Sessions, SessionsCodec, session_reader
+from wallaroo.windows.stored_sessions import Session, Sessions, SessionsCodec, session_reader
 
 INNER = state_codec(list, RestrictedPickle(["tests"]))
 GAP = 10

@@ -15,8 +15,8 @@ from wallaroo.windows.control import decode_report, encode_report, is_control
 from wallaroo.windows.count import Counted, CountedCodec
 from wallaroo.windows.early import EarlyCodec, EarlyContents
 from wallaroo.windows.grid import Contents, Grid
-from wallaroo.windows.range import ContentsCodec, window_reader
-from wallaroo.windows.session import Session, Sessions, SessionsCodec, session_reader
+from wallaroo.windows.stored_ranges import ContentsCodec, window_reader
+from wallaroo.windows.stored_sessions import Session, Sessions, SessionsCodec, session_reader
 from wallaroo.windows.watermark import NEVER, UNKNOWN, Pause, WatermarkCodec, WatermarkStatus
 
 GRID = Grid(9, 3, 1)

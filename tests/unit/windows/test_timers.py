@@ -7,7 +7,8 @@ from wallaroo.errors import StoredValueError
 from wallaroo.state.memory import MemoryStore
 from wallaroo.topology.steps import Store, Window
 from wallaroo.windows.grid import Contents, Grid, is_empty
-from wallaroo.windows.range import ContentsCodec, due_times
+from wallaroo.windows.range import due_times
+from wallaroo.windows.stored_ranges import ContentsCodec
 from wallaroo.windows.timers import Timers
 
 GRID = Grid(10, 5, 2)

@@ -1,15 +1,42 @@
-"""The memory of processes, as the system says it: Linux alone does so without another package."""
+"""What a scrape of /metrics finds: what workers have measured, and how much memory processes have.
+
+Memory is as the system says it: Linux alone does so without another package.
+"""
 
 import os
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 from wallaroo.observability import metrics
+from wallaroo.observability.console.snapshot import Identity
+from wallaroo.observability.exposition import SnapshotCollector
 from wallaroo.observability.measurements import Measurements, Snapshot
+from wallaroo.service.supervisor import SUPERVISOR, Supervisor
 
 _PROCESSES = Path("/proc")
 # Control groups of version 2, as a container sees its own, and of version 1.
 _LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
+
+
+def metrics_page(supervisor: Supervisor, identity: Identity) -> Callable[[str], tuple[str, bytes]]:
+    """Answers what a scrape accepts with a content type and a body."""
+    collector = SnapshotCollector(
+        application=identity.application, version=identity.version, librdkafka=identity.librdkafka
+    )
+
+    def scrape(accept: str) -> tuple[str, bytes]:
+        supervisor.refresh()
+        for worker in supervisor.workers:
+            collector.set_restarts(worker.spec.index, worker.restarts)
+            collector.set_answer_age(worker.spec.index, worker.answer_age_seconds)
+        memory = {str(worker.spec.index): memory_of(worker.process.pid) for worker in supervisor.workers}
+        memory[SUPERVISOR] = {**memory_of(os.getpid()), **memory_limit()}
+        for name, measured in supervisor.measured():
+            collector.update(name, {**measured, **memory.get(name, {})})
+        return collector.render(accept)
+
+    return scrape
 
 
 def memory_of(pid: int | None) -> Snapshot:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from wallaroo.observability import metrics
-from wallaroo.service.memory import limit_bytes, memory_limit, memory_of, resident_bytes
+from wallaroo.service.scrape import limit_bytes, memory_limit, memory_of, resident_bytes
 
 PAGE = os.sysconf("SC_PAGE_SIZE")
 MACHINE = os.sysconf("SC_PHYS_PAGES") * PAGE
