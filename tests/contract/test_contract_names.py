@@ -121,8 +121,8 @@ def test_a_class_derives_from_its_base(derived, base):
     [
         (wallaroo.computation, "(name)"),
         (wallaroo.computation_multi, "(name)"),
-        (wallaroo.state_computation, "(name, state)"),
-        (wallaroo.state_computation_multi, "(name, state)"),
+        (wallaroo.state_computation, "(name, state, ttl=None)"),
+        (wallaroo.state_computation_multi, "(name, state, ttl=None)"),
         (wallaroo.key_extractor, "(func)"),
         (wallaroo.encoder, "(func)"),
         (wallaroo.decoder, "(header_length=4, length_fmt='>I')"),

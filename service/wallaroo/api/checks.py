@@ -12,6 +12,7 @@ from wallaroo.errors import WallarooParameterError
 
 _LONGEST_REPR = 80
 _LAST_PORT = 65535
+_LONGEST_TTL = 100 * 366 * 24 * 3_600_000_000_000
 _TOPIC = re.compile(r"[a-zA-Z0-9._-]{1,249}")
 
 _ASYNC_OR_GENERATOR = (
@@ -34,6 +35,18 @@ def check_whole(what: str, value: object, at_least: int, advice: str = "") -> in
         hint = f"; {advice}" if advice else ""
         raise WallarooParameterError(f"{what} must be an int of at least {at_least}, not {value!r}{hint}")
     return value
+
+
+def check_ttl(what: str, ttl: object) -> None:
+    """Check that a time to live is None, or whole nanoseconds within what a sum with a time allows."""
+    if ttl is None:
+        return
+    check_whole(f"{what}: ttl", ttl, 1, "write whole nanoseconds, for example wallaroo.hours(24)")
+    if isinstance(ttl, int) and ttl > _LONGEST_TTL:
+        raise WallarooParameterError(
+            f"{what}: a ttl of {ttl} nanoseconds is more than a hundred years; durations are nanoseconds: "
+            "use wallaroo.hours(...) and its like, or leave ttl out to keep states for ever"
+        )
 
 
 def check_number_text(what: str, value: object, at_least: int) -> int:

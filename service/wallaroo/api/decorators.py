@@ -4,7 +4,7 @@ import struct
 from collections.abc import Callable
 from typing import Any, cast, overload
 
-from wallaroo.api.checks import check_factory, check_function, check_name, check_whole
+from wallaroo.api.checks import check_factory, check_function, check_name, check_ttl, check_whole
 from wallaroo.api.stages import (
     Computation,
     ComputationMulti,
@@ -74,7 +74,9 @@ def computation_multi(name: str) -> ComputationMultiDecorator:
     )
 
 
-def state_computation(name: str, state: Callable[[], State]) -> StateComputationDecorator[State]:
+def state_computation(
+    name: str, state: Callable[[], State], ttl: int | None = None
+) -> StateComputationDecorator[State]:
     """Decorate `f(data, state)`, which changes the key's state and returns one message, or None.
 
     Each key has a state of its own, made by `state`: a class or function without parameters. As in Wallaroo,
@@ -82,8 +84,12 @@ def state_computation(name: str, state: Callable[[], State]) -> StateComputation
     `__slots__` takes less memory and is read faster. `f(data, state, context)` gets a `wallaroo.Context`,
     too, which can delete the state.
 
-    Raises WallarooParameterError if the name is missing, if `state` cannot be called without arguments, or
-    if the function is not a plain def of two parameters, or of three.
+    With `ttl`, in nanoseconds of event time, a message finds a fresh state if it is more than that later than
+    the latest message of its key before it, and the state of a key without messages for so long is removed.
+
+    Raises WallarooParameterError if the name is missing, if `state` cannot be called without arguments, if
+    the function is not a plain def of two parameters, or of three, or if `ttl` is not a whole number of at
+    least 1.
 
     Example:
 
@@ -96,19 +102,25 @@ def state_computation(name: str, state: Callable[[], State]) -> StateComputation
     >>> total = Total()
     >>> [add.compute(5, total), add.compute(7, total)]
     [5, 12]
+    >>> @wallaroo.state_computation(name="add today", state=Total, ttl=wallaroo.hours(24))
+    ... def add_today(amount, total):
+    ...     return add.compute(amount, total)
     """
     label = _named("@state_computation", name)
     check_factory(f"{label}: state", state)
+    check_ttl(label, ttl)
     return cast(
         StateComputationDecorator[State],
-        lambda func: StateComputation(check_function(label, func, "data", "state"), name, state),
+        lambda func: StateComputation(check_function(label, func, "data", "state"), name, state, ttl),
     )
 
 
-def state_computation_multi(name: str, state: Callable[[], State]) -> StateComputationMultiDecorator[State]:
+def state_computation_multi(
+    name: str, state: Callable[[], State], ttl: int | None = None
+) -> StateComputationMultiDecorator[State]:
     """Decorate `f(data, state)`, which changes the key's state and returns a list of messages, or None.
 
-    The state is that of `state_computation`, the list that of `computation_multi`.
+    The state and its `ttl` are those of `state_computation`, the list that of `computation_multi`.
 
     Raises WallarooParameterError as `state_computation` does.
 
@@ -127,9 +139,10 @@ def state_computation_multi(name: str, state: Callable[[], State]) -> StateCompu
     """
     label = _named("@state_computation_multi", name)
     check_factory(f"{label}: state", state)
+    check_ttl(label, ttl)
     return cast(
         StateComputationMultiDecorator[State],
-        lambda func: StateComputationMulti(check_function(label, func, "data", "state"), name, state),
+        lambda func: StateComputationMulti(check_function(label, func, "data", "state"), name, state, ttl),
     )
 
 

@@ -57,9 +57,9 @@ def _span(unit: str, x: int, size_nanoseconds: int) -> int:
     return x * size_nanoseconds
 
 
-def format_duration(nanoseconds: int) -> str:
-    """Return a duration as a whole number of the largest unit that divides it."""
+def format_duration(span: int) -> str:
+    """Return a duration in nanoseconds as a whole number of the largest unit that divides it."""
     for name, size in _SHOWN_UNITS.items():
-        if nanoseconds and nanoseconds % size == 0:
-            return f"{nanoseconds // size} {name}"
-    return f"{nanoseconds} ns"
+        if span and span % size == 0:
+            return f"{span // size} {name}"
+    return f"{span} ns"

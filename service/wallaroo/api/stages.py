@@ -82,16 +82,20 @@ class ComputationMulti(Computation[In, Out]):
 class StateComputation(Computation[In, Out], Generic[In, State, Out]):
     """A stage with one state per key, made by `@state_computation`.
 
-    `compute(data, state)` is the user's function; `initial_state()` makes a new state.
+    `compute(data, state)` is the user's function; `initial_state()` makes a new state. `ttl` is how many
+    nanoseconds of event time a state lives after the latest record of its key; None means for ever.
     """
 
     is_stateful = True
     _arguments = 2
     initial_state: Callable[[], Any]
 
-    def __init__(self, func: Callable[..., Any], name: str, state: Callable[[], Any]) -> None:
+    def __init__(
+        self, func: Callable[..., Any], name: str, state: Callable[[], Any], ttl: int | None = None
+    ) -> None:
         super().__init__(func, name)
         self.state = state
+        self.ttl = ttl
         self.initial_state = state
 
 

@@ -13,6 +13,7 @@ from typing import Literal, NamedTuple
 ATTRIBUTES_JSON, ATTRIBUTES_PICKLE, MODEL_JSON, PICKLE = b"1J", b"1D", b"1M", b"1P"
 DICT_JSON, TEXT, BYTES = b"1O", b"1S", b"1B"
 USER = b"1U"
+AGED_STATE = b"1L"
 GENERATOR, GENERATOR_VALUE, GENERATOR_END = b"1G", b"1V", b"1E"
 RANGE_WINDOWS, COUNT_WINDOW, WATERMARK, WATERMARK_1 = b"1W", b"1N", b"2T", b"1T"
 RANGE_WINDOWS_EARLY, COUNT_WINDOW_2, SESSIONS = b"2W", b"2N", b"1Q"
@@ -41,6 +42,7 @@ FORMATS = (
     Format(MODEL_JSON, "state", "JSON of a pydantic model"),
     Format(PICKLE, "state", "pickle"),
     Format(USER, "state", "what `serialize` returned"),
+    Format(AGED_STATE, "state", "latest event time, state", "0.2"),
     Format(RANGE_WINDOWS, "state", "due time, grid, next window, entries"),
     Format(RANGE_WINDOWS_EARLY, "state", "windows with early results, range windows as in `1W`", "0.2"),
     Format(SESSIONS, "state", "gap, entries", "0.2"),

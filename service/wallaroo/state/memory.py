@@ -25,7 +25,10 @@ _SAMPLE = 500
 
 
 class MemoryStore:
-    """A KeyedStore in two dictionaries; `expired` says of an object whether its key can go."""
+    """A KeyedStore in two dictionaries; `expired` says of an object whether its key can go.
+
+    `shown` is what `peek` returns of an object.
+    """
 
     def __init__(
         self,
@@ -33,6 +36,7 @@ class MemoryStore:
         initial: Callable[[], Any],
         codec: Codec,
         expired: Callable[[Any], bool] | None = None,
+        shown: Callable[[Any], Any] | None = None,
     ) -> None:
         self.name = name
         self._committed: dict[bytes, bytes] = {}
@@ -44,6 +48,7 @@ class MemoryStore:
         self._initial = initial
         self._codec = codec
         self._expired = expired
+        self._shown = shown
         self._in_flight: dict[bytes, bytes] = {}
         # Keys that were ended since the last `collect`; those of them that `undo` brings back; and keys whose
         # tombstones are in flight.
@@ -101,7 +106,8 @@ class MemoryStore:
         return self._committed.get(key)
 
     def peek(self, key: bytes) -> Any:
-        return self._codec.decode(self._committed[key])
+        found = self._codec.decode(self._committed[key])
+        return found if self._shown is None else self._shown(found)
 
     def items(self) -> Iterable[tuple[bytes, bytes]]:
         return self._committed.items()
@@ -127,7 +133,8 @@ class MemoryStore:
         gone: dict[bytes, Any] = {}
         if (expired := self._expired) is not None:
             gone = {key: value for key, value in values.items() if expired(value)}
-            values = {key: value for key, value in values.items() if key not in gone}
+            if gone:
+                values = {key: value for key, value in values.items() if key not in gone}
         try:
             made = self._codec.encode_all(list(values.values()))
         except Interrupt:

@@ -90,11 +90,15 @@ class KeyedStore(Protocol):
 
 
 class StoreFormat(NamedTuple):
-    """What a store knows of its objects: how to make one, its bytes, and whether its key can go."""
+    """What a store knows of its objects: how to make one, its bytes, and whether its key can go.
+
+    `shown` is what `peek` shows of an object that holds more than the user's own.
+    """
 
     initial: Callable[[], Any]
     codec: Codec
     expired: Callable[[Any], bool] | None = None
+    shown: Callable[[Any], Any] | None = None
 
 
 class Access(NamedTuple):

@@ -18,12 +18,14 @@ from zlib import crc32
 
 from wallaroo.errors import NOT_OF_USER_CODE, Interrupt
 from wallaroo.record import Emit, RawRecord
+from wallaroo.task.aged import UpdateSlice, update_aged_slices
 from wallaroo.task.context import TaskContext
 from wallaroo.task.keys import key_bytes
 from wallaroo.task.record_context import record_decoder
-from wallaroo.task.steps import compose
+from wallaroo.task.slice_times import SliceTimes, times_of_hop, times_of_source
+from wallaroo.task.steps import compose, emit_each_of
 from wallaroo.topology.model import Repartition, SubTopology
-from wallaroo.topology.steps import CheckKey
+from wallaroo.topology.steps import CheckKey, Update, UpdateMulti
 
 _NONE = type(None)
 
@@ -139,6 +141,15 @@ class BatchExecutor:
 def _batch_emit(
     sub_topology: SubTopology, context: TaskContext, emit: Emit, emits: Sequence[Emit]
 ) -> BatchEmit:
+    update_slice = _slice_updater(sub_topology, context, emits)
+    if update_slice is not None:
+        return _update_slices(sub_topology, update_slice, emit)
+    reports, clock = context.time.reports, context.time.clock
+    if reports is not None and clock is not None and sub_topology.input.event_time is None:
+        match sub_topology.steps, sub_topology.targets:
+            case [], [Repartition(_, _, extract, takes_context=False, carries=()) as target] if extract:
+                times = times_of_source(clock, context.time.future, reports.has_missed)
+                return _repartition_in_time(target, extract, context, emit, times)
     if emit is emits[0]:
         match sub_topology.steps, sub_topology.targets:
             case [CheckKey(name, extract, takes_context=False), *_], _:
@@ -158,18 +169,21 @@ def _batch_emit(
 def _check_keys(name: str, extract: Extract, check_key: Emit, emit: Emit) -> BatchEmit:
     def check_keys(values: Sequence[Any], run: Sequence[RawRecord], remaining: Iterator[RawRecord]) -> None:
         keys = [record.key() for record in run]
-        try:
-            are_right = _extracted_keys(name, extract, values) == keys
-        except Interrupt:
-            raise
-        except BaseException:  # whatever the user's extractor raises
-            are_right = False
         # `check_key` finds the failing record.
-        next_step = emit if are_right else check_key
+        next_step = emit if _are_keys(name, extract, values, keys) else check_key
         for value, key, record in zip(values, keys, remaining, strict=False):
             next_step(value, key, record)
 
     return check_keys
+
+
+def _are_keys(name: str, extract: Extract, values: Sequence[Any], keys: Sequence[Any]) -> bool:
+    try:
+        return _extracted_keys(name, extract, values) == keys
+    except Interrupt:
+        raise
+    except BaseException:  # whatever the user's extractor raises
+        return False
 
 
 def _repartition(target: Repartition, extract: Extract, context: TaskContext, emit: Emit) -> BatchEmit:
@@ -191,6 +205,80 @@ def _repartition(target: Repartition, extract: Extract, context: TaskContext, em
             write[crc32(key) % partitions]((data, key, record.timestamp()[1], mark))
 
     return repartition
+
+
+def _repartition_in_time(
+    target: Repartition, extract: Extract, context: TaskContext, emit: Emit, times: SliceTimes
+) -> BatchEmit:
+    """The same on the way to stages that need event time."""
+    name, encode_all = target.name, context.values.encode_all
+    write, partitions = context.writers[target.topic].write, context.partitions[target.topic]
+    marks = context.origins.marks
+
+    def repartition_in_time(
+        values: Sequence[Any], run: Sequence[RawRecord], remaining: Iterator[RawRecord]
+    ) -> None:
+        found = times.of(run)
+        try:
+            encoded = [] if found is None else encode_all(values)
+            keys = [] if found is None else _extracted_keys(name, extract, values)
+        except Interrupt:
+            raise
+        except BaseException:  # of the user's extractor or pickling; `emit` finds the failing record
+            found = None
+        if found is None:
+            for value, record in zip(values, remaining, strict=False):
+                emit(value, record.key(), record)
+            return
+        event_times, last = found
+        entries = zip(encoded, keys, event_times, marks(run), remaining, strict=False)
+        for data, key, event_time, mark, _ in entries:
+            write[crc32(key) % partitions]((data, key, event_time, mark))
+        times.done(last)
+
+    return repartition_in_time
+
+
+def _slice_updater(sub: SubTopology, context: TaskContext, emits: Sequence[Emit]) -> UpdateSlice | None:
+    """The loop of a stage with a ttl, if that is the first to get the records, and their times are plain."""
+    time = context.time
+    match sub.steps:
+        case [CheckKey(takes_context=False), Update() | UpdateMulti() as step, *_]:
+            at = 1
+        case [Update() | UpdateMulti() as step, *_]:
+            at = 0
+        case _:
+            return None
+    if step.ttl is None or step.takes_context:
+        return None
+    if time.timers or len(time.expiries) > 1 or sub.input.event_time is not None:
+        return None
+    expiry = time.expiries[step.store.name]
+    if time.clock is None:
+        times = times_of_hop(expiry.level, expiry.has_missed)
+    else:
+        times = times_of_source(time.clock, time.future, expiry.has_missed)
+    emit = emits[at + 1]
+    if isinstance(step, UpdateMulti):
+        emit = emit_each_of(step.name, emit)
+    return update_aged_slices(step, context, emit, times)
+
+
+def _update_slices(sub: SubTopology, update_slice: UpdateSlice, emit: Emit) -> BatchEmit:
+    first = sub.steps[0]
+    extract = first.extract if isinstance(first, CheckKey) else None
+
+    def update_slices(
+        values: Sequence[Any], run: Sequence[RawRecord], remaining: Iterator[RawRecord]
+    ) -> None:
+        keys = [record.key() for record in run]
+        are_right = extract is None or _are_keys(first.name, extract, values, keys)
+        if are_right and update_slice(values, keys, run, remaining):
+            return
+        for value, key, record in zip(values, keys, remaining, strict=False):
+            emit(value, key, record)
+
+    return update_slices
 
 
 def _extracted_keys(name: str, extract: Extract, values: Sequence[Any]) -> list[bytes]:

@@ -149,4 +149,4 @@ def repartition_writers(
 def _format_for(target: Repartition) -> BatchFormat:
     if target.carries:
         return WITH_HEADERS
-    return MILLISECONDS if target.windows is None else NANOSECONDS
+    return NANOSECONDS if target.needs_watermarks else MILLISECONDS

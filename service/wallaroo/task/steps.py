@@ -6,6 +6,7 @@ from typing import Any
 
 from wallaroo.errors import RecordError
 from wallaroo.record import ANY_PARTITION, Emit, Origin
+from wallaroo.task.aged import update_aged, update_aged_with_context
 from wallaroo.task.context import TaskContext
 from wallaroo.task.keys import key_bytes, missing_key, partition_of
 from wallaroo.task.outputs import (
@@ -79,11 +80,11 @@ def _without_context(step: Unwindowed, context: TaskContext, emit: Emit) -> Emit
         case Apply(_, function):
             return _apply(function, emit)
         case ApplyMulti(name, function):
-            return _apply(function, _emit_each(name, emit))
-        case Update(_, function, store):
-            return _update_state(function, store.name, context, emit)
-        case UpdateMulti(name, function, store):
-            return _update_state(function, store.name, context, _emit_each(name, emit))
+            return _apply(function, emit_each_of(name, emit))
+        case Update():
+            return _update(step, context, emit)
+        case UpdateMulti():
+            return _update(step, context, emit_each_of(step.name, emit))
         case CheckKey(name, extract):
             return _check_key(name, extract, emit)
 
@@ -93,14 +94,16 @@ def _with_context(step: Unwindowed, context: TaskContext, ahead: Ahead, emit: Em
     if isinstance(step, CheckKey):
         return _check_key_with_context(step.name, extract_with_context(step.extract, reader), emit)
     if isinstance(step, ApplyMulti | UpdateMulti):
-        emit = _emit_each(step.name, emit)
+        emit = emit_each_of(step.name, emit)
     if isinstance(step, Apply | ApplyMulti):
         return apply_with_context(step.function, reader, emit)
+    if step.ttl is not None:
+        return update_aged_with_context(step, context, reader, emit)
     reader.end = context.stores[step.store.name].end
     return update_with_context(step.function, context.access(step.store.name), reader, emit)
 
 
-def _emit_each(name: str, emit: Emit) -> Emit:
+def emit_each_of(name: str, emit: Emit) -> Emit:
     def emit_each(results: Any, key: bytes | None, origin: Origin) -> None:
         if not isinstance(results, list):
             raise RecordError(f"{name!r} returned {type(results).__name__}; return a list, or None")
@@ -119,8 +122,10 @@ def _apply(function: Function, emit: Emit) -> Emit:
     return apply
 
 
-def _update_state(function: Function, store: str, context: TaskContext, emit: Emit) -> Emit:
-    find, touch = context.access(store)
+def _update(step: Update | UpdateMulti, context: TaskContext, emit: Emit) -> Emit:
+    if step.ttl is not None:
+        return update_aged(step, context, emit)
+    function, (find, touch) = step.function, context.access(step.store.name)
 
     def update_state(value: Any, key: Any, origin: Origin) -> None:
         state = find(key)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from wallaroo.serde.object_codec import Codec
+from wallaroo.state.aged import aged_format
 from wallaroo.state.memory import MemoryStore
 from wallaroo.state.store import KeyedStore, StoreFormat
 from wallaroo.topology.model import SubTopology
@@ -23,7 +24,7 @@ def new_stores(sub: SubTopology, state_codecs: StateCodecs) -> dict[str, KeyedSt
             formats[step.store.name] = (
                 kind_of(step).store_format(step, codec)
                 if isinstance(step, Window)
-                else StoreFormat(initial, codec)
+                else aged_format(initial, codec, step.ttl)
             )
     if sub.timing is not None:
         formats[sub.timing.store.name] = WATERMARKS

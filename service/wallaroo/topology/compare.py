@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from wallaroo.api.durations import format_duration
+
 Description = Mapping[str, Any]
 
 
@@ -20,6 +22,7 @@ class Effect(StrEnum):
     LEFT_BEHIND = "left behind"
     REPROCESSED = "reprocessed"
     REFUSED = "refused"
+    EXPIRES = "expires"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,7 @@ class _Stored:
     layout: str
     changelog: str
     input: str
+    ttl: int | None
 
 
 def compare(before: Description, after: Description) -> list[Change]:
@@ -89,6 +93,10 @@ def _kept(old: _Stored, new: _Stored) -> Iterator[Change]:
     if old.layout != new.layout:
         text = f"was {old.layout}, is {new.layout}: give the stage a new name, or take the change back"
         yield Change(Effect.REFUSED, what, text)
+    if new.ttl is not None and (old.ttl is None or new.ttl < old.ttl):
+        age = "the age of what is stored counts from the start" if old.ttl is None else "what is older ends"
+        text = f"ends {format_duration(new.ttl)} after the latest record of its key from now on; {age}"
+        yield Change(Effect.EXPIRES, what, text)
     if old.input != new.input:
         text = (
             f"was made from {old.input}, and is to go on from {new.input}: stop the producers, wait until "
@@ -147,10 +155,15 @@ def _groups_of(description: Description) -> set[str]:
     return {each["group"] for each in parts}
 
 
+def _ttl(sub: Description, store: Description) -> int | None:
+    found = [each.get("ttl_ns") for each in sub["stages"] if each["name"] == store["stage"]]
+    return next(iter(found), None)
+
+
 def _stores(description: Description) -> dict[str, _Stored]:
     return {
         store["changelog"]: _Stored(
-            store["stage"], store["layout"], store["changelog"], sub["reads"]["topic"]
+            store["stage"], store["layout"], store["changelog"], sub["reads"]["topic"], _ttl(sub, store)
         )
         for sub in description["sub_topologies"]
         for store in sub["stores"]

@@ -152,10 +152,10 @@ class _Compiler:
                 return Window(name, stage, self._store(name, stage.aggregation.initial_accumulator))
             case stages.StateComputationMulti():
                 store = self._store(name, stage.initial_state)
-                return UpdateMulti(name, stage.compute_multi, store, stage.takes_context)
+                return UpdateMulti(name, stage.compute_multi, store, stage.takes_context, stage.ttl)
             case stages.StateComputation():
                 store = self._store(name, stage.initial_state)
-                return Update(name, stage.compute, store, stage.takes_context)
+                return Update(name, stage.compute, store, stage.takes_context, stage.ttl)
             case stages.ComputationMulti():
                 return ApplyMulti(name, stage.compute_multi, stage.takes_context)
             case stages.Computation():

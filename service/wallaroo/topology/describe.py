@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any, Literal
 
+from wallaroo.api.durations import format_duration
 from wallaroo.topology.model import Carried, Ingest, Repartition, SubTopology, Target, Topology
-from wallaroo.topology.steps import Stateful, Step, Store, Window
+from wallaroo.topology.steps import Stateful, Step, Store, Update, UpdateMulti, Window
 
 Format = Literal["text", "json", "mermaid"]
 
@@ -59,7 +60,14 @@ def _port(ingest: Ingest) -> str:
 
 
 def _state(step: Step) -> str:
-    return f", state in {step.store.changelog}" if isinstance(step, Stateful) else ""
+    if not isinstance(step, Stateful):
+        return ""
+    ttl = _ttl(step)
+    return f", state in {step.store.changelog}" + ("" if ttl is None else f", ttl {format_duration(ttl)}")
+
+
+def _ttl(step: Step) -> int | None:
+    return step.ttl if isinstance(step, Update | UpdateMulti) else None
 
 
 def _headers(target: Target) -> str:
@@ -103,7 +111,7 @@ def _sub_topology_to_jsonable(sub: SubTopology) -> dict[str, Any]:
         "name": sub.name,
         "group": sub.group,
         "reads": {"topic": sub.input.topic, "internal": sub.input.is_internal},
-        "stages": [{"name": step.name, "kind": step.kind} for step in sub.steps],
+        "stages": [_stage_to_jsonable(step) for step in sub.steps],
         "stores": [
             {"name": store.name, "changelog": store.changelog, **_stage(sub, store)}
             for store in sub.stores
@@ -114,6 +122,11 @@ def _sub_topology_to_jsonable(sub: SubTopology) -> dict[str, Any]:
             {"topic": t.topic, "kind": t.kind, "by": t.name} | _headers_to_jsonable(t) for t in sub.targets
         ],
     }
+
+
+def _stage_to_jsonable(step: Step) -> dict[str, Any]:
+    ttl = _ttl(step)
+    return {"name": step.name, "kind": step.kind} | ({} if ttl is None else {"ttl_ns": ttl})
 
 
 def _stage(sub: SubTopology, store: Store) -> dict[str, str | None]:

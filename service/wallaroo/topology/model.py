@@ -20,8 +20,9 @@ class Repartition:
     """The end of a sub-topology: a topic that is partitioned by the key that `extract` returns.
 
     Without `extract`, `key` is the key of every record; without either, a record keeps its own.
-    `windows` are the first windows over event time that it leads to: they need its watermarks. `carries` are
-    the headers that a later stage or sink asks for.
+    `windows` are the first windows over event time that it leads to: they need its watermarks. So do the
+    stages with a ttl before these: `ttl` is the shortest of theirs. `carries` are the headers that a later
+    stage or sink asks for.
     """
 
     kind: ClassVar[str] = "repartition"
@@ -32,6 +33,11 @@ class Repartition:
     windows: Window | None = None
     takes_context: bool = False
     carries: Carried = ()
+    ttl: int | None = None
+
+    @property
+    def needs_watermarks(self) -> bool:
+        return self.windows is not None or self.ttl is not None
 
 
 # The headers that outputs have, by the topic of the source that the record came from.

@@ -8,6 +8,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from wallaroo.record import NANOSECONDS_PER_SECOND
+
+# How much longer than its ttl a state is kept, for records that come late: a tenth of it, a minute at most.
+_ALLOWANCE_SHARE = 10
+_LONGEST_ALLOWANCE = 60 * NANOSECONDS_PER_SECOND
+
+
+def late_allowance(ttl: int) -> int:
+    """How far behind the watermark a record still finds what it would have found in time; nanoseconds."""
+    return min(ttl // _ALLOWANCE_SHARE, _LONGEST_ALLOWANCE)
+
 
 @dataclass(frozen=True, slots=True)
 class Store:
@@ -40,13 +51,17 @@ class ApplyMulti:
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """A state computation: one value and the key's state in, one or none out."""
+    """A state computation: one value and the key's state in, one or none out.
+
+    `ttl` is how many nanoseconds of event time a state lives after the latest record of its key.
+    """
 
     kind: ClassVar[str] = "state computation"
     name: str
     function: Callable[..., Any]
     store: Store
     takes_context: bool = False
+    ttl: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +73,7 @@ class UpdateMulti:
     function: Callable[..., Any]
     store: Store
     takes_context: bool = False
+    ttl: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,4 +101,19 @@ class CheckKey:
 
 
 Stateful = Update | UpdateMulti | Window
+
+
+def duration_of(step: "Step") -> int | None:
+    """How many nanoseconds of event time a step keeps something; None if event time ends nothing in it."""
+    match step:
+        case Window():
+            duration: int | None = step.declared.duration
+            return duration
+        case Update(ttl=int(ttl)) | UpdateMulti(ttl=int(ttl)):
+            # A state is removed as soon as the watermark is beyond.
+            return ttl + late_allowance(ttl) + 1
+        case _:
+            return None
+
+
 Step = Apply | ApplyMulti | CheckKey | Stateful

@@ -1,13 +1,17 @@
-"""Which sub-topologies need event time: those with windows over it, and those that lead to some."""
+"""Which sub-topologies need event time: those whose stages wait for it, and those that lead to such.
+
+Windows over event time do, and stages with a ttl.
+"""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from itertools import takewhile
 
 from wallaroo.errors import TopologyError
 from wallaroo.record import NANOSECONDS_PER_MS, NANOSECONDS_PER_SECOND
 from wallaroo.topology.model import Input, Repartition, SubTopology, Target, Timing, Upstream
 from wallaroo.topology.names import Names
-from wallaroo.topology.steps import Store, Window
+from wallaroo.topology.steps import Stateful, Store, Window, duration_of
 
 # How far behind the wall clock a partition without input follows it, unless an idle timeout is set.
 _SLACK = 60 * NANOSECONDS_PER_SECOND
@@ -42,21 +46,22 @@ def with_max_future(sub: SubTopology, milliseconds: int | None) -> SubTopology:
 
 
 class _Routes:
-    """Which windows lie ahead of a sub-topology; several may lead into one, but none splits."""
+    """Which stages over event time lie ahead of a sub-topology; several lead into one, but none splits."""
 
     def __init__(self, subs: Iterable[SubTopology]) -> None:
         self.subs = tuple(subs)
         self._readers = {read.topic: sub for sub in self.subs for read in sub.inputs if not read.is_source}
 
-    def windows(self, sub: SubTopology) -> list[Window]:
-        """Return the event-time windows of a sub-topology and those behind it, in order."""
-        own = [step for step in sub.steps if isinstance(step, Window) and step.declared.duration is not None]
-        return own + [window for target in sub.targets for window in self.behind(target)]
+    def timed(self, sub: SubTopology) -> list[Stateful]:
+        """Return the stages over event time of a sub-topology and those behind it, in order."""
+        stateful = [step for step in sub.steps if isinstance(step, Stateful)]
+        own = [step for step in stateful if duration_of(step) is not None]
+        return own + [step for target in sub.targets for step in self.behind(target)]
 
-    def behind(self, target: Target) -> list[Window]:
+    def behind(self, target: Target) -> list[Stateful]:
         if not isinstance(target, Repartition):
             return []
-        return self.windows(self._readers[target.topic])
+        return self.timed(self._readers[target.topic])
 
     def upstreams(self, read: Input) -> tuple[Upstream, ...]:
         return tuple(Upstream(sub.name, sub.input.topic) for sub in self._writers(read))
@@ -74,9 +79,12 @@ class _Routes:
 
 
 def _timed(sub: SubTopology, routes: _Routes, names: Names) -> SubTopology:
-    durations = [window.declared.duration or 0 for window in routes.windows(sub)]
-    if not durations:
+    timed = routes.timed(sub)
+    if not timed:
         return sub
+    durations = [duration_of(step) or 0 for step in timed]
+    # A ttl makes no windows wait: it lets nobody wait for a result.
+    of_windows = [duration_of(step) or 0 for step in timed if isinstance(step, Window)]
     sources = routes.sources(sub.input)
     if all(source.event_time is None for source in sources):
         _check_milliseconds(sub)
@@ -87,7 +95,11 @@ def _timed(sub: SubTopology, routes: _Routes, names: Names) -> SubTopology:
         inputs=tuple(replace(read, upstreams=routes.upstreams(read)) for read in sub.inputs),
         targets=tuple(_leading_on(target, routes) for target in sub.targets),
         timing=Timing(
-            store, max(durations), sum(durations), tuple(each.max_future for each in sources), slack=_SLACK
+            store,
+            max(of_windows or durations),
+            sum(durations),
+            tuple(each.max_future for each in sources),
+            slack=_SLACK,
         ),
     )
 
@@ -95,10 +107,11 @@ def _timed(sub: SubTopology, routes: _Routes, names: Names) -> SubTopology:
 def _check_milliseconds(sub: SubTopology) -> None:
     """Refuse spans that can only be a slip of units where times are the timestamps of records."""
     for step in sub.steps:
-        if not isinstance(step, Window):
+        if not isinstance(step, Stateful):
             continue
-        for name in ("range", "slide", "delay", "offset", "gap"):
-            span = getattr(step.declared, name, 0)
+        declared = step.declared if isinstance(step, Window) else step
+        for name in ("range", "slide", "delay", "offset", "gap", "ttl"):
+            span = getattr(declared, name, None) or 0
             if 0 < abs(span) < NANOSECONDS_PER_MS:
                 raise TopologyError(
                     f"{step.name!r}: a {name} of {span} nanoseconds is shorter than a millisecond, and "
@@ -109,4 +122,10 @@ def _check_milliseconds(sub: SubTopology) -> None:
 
 def _leading_on(target: Target, routes: _Routes) -> Target:
     ahead = routes.behind(target)
-    return replace(target, windows=ahead[0]) if ahead and isinstance(target, Repartition) else target
+    if not ahead or not isinstance(target, Repartition):
+        return target
+    windows = next((step for step in ahead if isinstance(step, Window)), None)
+    # What windows emit as they become due is never late for what comes behind them.
+    before = takewhile(lambda step: step is not windows, ahead)
+    ttls = [step.ttl for step in before if not isinstance(step, Window) and step.ttl is not None]
+    return replace(target, windows=windows, ttl=min(ttls, default=None))

@@ -74,7 +74,7 @@ class WatermarkReports:
         self._count = 0
         self._upstream = upstream
         self._topic = topic
-        self._has_missed = has_missed
+        self.has_missed = has_missed
         self._output = output
         self._sent = [NEVER] * partitions
 
@@ -83,7 +83,7 @@ class WatermarkReports:
         watermark = self._output.watermark
         if event_time >= watermark or self._sent[partition] >= watermark:
             return
-        if self._has_missed(event_time, watermark):
+        if self.has_missed(event_time, watermark):
             self._send_to(partition, WatermarkStatus(watermark, idle=False), append)
 
     def send_watermark(self, status: WatermarkStatus, append: Append) -> None:

@@ -41,7 +41,7 @@ def with_event_time(read: Input, time: TimeContext, internal: ReadEventTime, emi
         own = read.event_time
         event_time = _of_record(time.future) if own is None else _declared(read.name, own, time.future)
     leads_on = not read.is_source and time.reports is not None
-    stamped = bool(time.timers) or read.event_time is not None or leads_on
+    stamped = bool(time.timers or time.expiries) or read.event_time is not None or leads_on
     if time.clock is None:
         return _stamp(event_time, time.refuse, emit) if stamped else emit
     compose = _stamp_and_advance if stamped else _advance

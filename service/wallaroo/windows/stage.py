@@ -18,6 +18,7 @@ from wallaroo.serde.object_codec import Codec
 from wallaroo.state.store import Access, StoreFormat
 from wallaroo.topology.steps import Window
 from wallaroo.windows.control import WatermarkReports
+from wallaroo.windows.expiry import Expiry
 from wallaroo.windows.future import FutureBound
 from wallaroo.windows.timers import DueTimes, Timers
 from wallaroo.windows.watermark import OutputWatermark, SourceClock
@@ -46,13 +47,15 @@ class WindowTrigger(NamedTuple):
 class TimeContext:
     """The event time of one task, as its composed stages use it; empty if nothing asks for event time.
 
-    `timers` are by store. `triggers` fills up as stages are composed, the last stage first. `clock` is that
-    of a source; `advance` is called with an event time that is ahead of it. `late` counts late messages by
-    stage, `dropped` what is discarded by (stage, reason). `refuse` gets the records of a source whose event
-    time cannot be used, or is beyond `future`. `output` says how far the results of the task have come.
+    `timers` and `expiries` are by store. `triggers` fills up as stages are composed, the last stage first.
+    `clock` is that of a source; `advance` is called with an event time that is ahead of it. `late` counts
+    late messages by stage, `dropped` what is discarded by (stage, reason). `refuse` gets the records of a
+    source whose event time cannot be used, or is beyond `future`. `output` says how far the results of the
+    task have come.
     """
 
     timers: Mapping[str, Timers] = field(default_factory=dict)
+    expiries: Mapping[str, Expiry] = field(default_factory=dict)
     triggers: list[WindowTrigger] = field(default_factory=list)
     clock: SourceClock | None = None
     advance: Callable[[int], None] = lambda _event_time: None

@@ -1,4 +1,4 @@
-"""Timeline: where one task is in event time, and which windows that makes due.
+"""Timeline: where one task is in event time, and which windows and keys that makes due.
 
 Rules for whoever edits this file:
 1. A stage sees the watermark less the delays of the window stages before it, and only once these have
@@ -7,24 +7,27 @@ Rules for whoever edits this file:
    A rollback goes back to what is stored.
 3. A window on which user code raises is closed all the same: the record that made it due is not to blame,
    and neither is the next one.
-4. A task that has a window open is not idle, whatever its clock says: its results are still to come.
+4. A task that has a window open is not idle, whatever its clock says: its results are still to come. Keys
+   that are to expire hold nothing back.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from heapq import heappop
+from typing import NamedTuple
 
 from wallaroo.record import Append, Partition, Place, Question
 from wallaroo.state.store import KeyedStore
 from wallaroo.topology.model import Repartition, SubTopology, Timing
-from wallaroo.topology.steps import Window
+from wallaroo.topology.steps import Stateful, Window, late_allowance
 from wallaroo.windows.control import WatermarkReports, clamp, decode_report, upstream_id
+from wallaroo.windows.expiry import Expiry
 from wallaroo.windows.future import FutureBound, warn_of_set_back
 from wallaroo.windows.kinds import due_times_of, kind_of
 from wallaroo.windows.stage import DueWindow, TimeContext, WindowTrigger
-from wallaroo.windows.timers import Timers
+from wallaroo.windows.timers import NOTHING_DUE, Timers
 from wallaroo.windows.upstreams import UpstreamClock
 from wallaroo.windows.watermark import (
     NEVER,
@@ -46,6 +49,13 @@ Late = Counter[str]
 Dropped = Counter[tuple[str, str]]
 
 
+class TimedStages(NamedTuple):
+    """The stages of a task that wait for event time, in order, by store: windows, and those with a ttl."""
+
+    timers: Mapping[str, Timers]
+    expiries: Mapping[str, Expiry]
+
+
 class Timeline:
     """The event time of one task; `timers` are its event-time window stages in order, by store."""
 
@@ -53,18 +63,19 @@ class Timeline:
         self,
         clock: SourceClock | UpstreamClock,
         stored: WatermarkStore,
-        timers: Mapping[str, Timers],
+        stages: TimedStages,
         output: OutputWatermark,
         reports: WatermarkReports | None,
         future: FutureBound,
     ) -> None:
         self.clock = clock
         self._future = future
-        self.timers = timers
+        self.timers, self._expiries = stages
+        self._is_built = False
         self._reports = reports
         self._stored = stored
         self._output = output
-        self._total_delay = sum(each.delay for each in timers.values())
+        self._total_delay = sum(each.delay for each in self.timers.values())
         self._triggers: list[WindowTrigger] = []
         self._replay_triggers: list[WindowTrigger] = []
         self._changed = False
@@ -74,8 +85,18 @@ class Timeline:
         """(batch mode, replay mode): in batch mode, a record that moves the clock fires the windows due."""
         clock = self.clock if isinstance(self.clock, SourceClock) else None
         move = partial(setattr, self.clock, "watermark")
-        replay = TimeContext(self.timers, self._replay_triggers, clock, move, self._reports, late, dropped)
-        replay = replace(replay, future=self._future, output=self._output)
+        replay = TimeContext(
+            self.timers,
+            self._expiries,
+            self._replay_triggers,
+            clock,
+            move,
+            self._reports,
+            late,
+            dropped,
+            self._future,
+        )
+        replay = replace(replay, output=self._output)
         advance = self._advance_and_fire if self.timers else move
         return replace(replay, triggers=self._triggers, advance=advance), replay
 
@@ -85,6 +106,7 @@ class Timeline:
         self.clock.restore(self._stored.own, self._stored.upstreams, position)
         for timers in self.timers.values():
             timers.rebuild(self.clock.watermark)
+        self._restore_expiries()
         self._output.watermark = self.clock.watermark - self._total_delay
         if self._reports is not None:
             self._reports.restore()
@@ -92,10 +114,23 @@ class Timeline:
         if set_back:
             warn_of_set_back(self._stored.own_name, set_back, self._future.now)
 
+    def _restore_expiries(self) -> None:
+        watermark = self.clock.watermark
+        for expiry in self._expiries.values():
+            if expiry.level is not self.clock:
+                expiry.level.watermark = watermark - expiry.preceding_delay
+            if self._is_built:
+                expiry.roll_back()
+            else:
+                expiry.build(watermark)
+        self._is_built = True
+
     @property
     def pending(self) -> bool:
         """Whether there is something to commit besides records."""
-        return self._changed or (self._reports is not None and self._should_report(self._step))
+        if self._changed or any(expiry.is_due for expiry in self._expiries.values()):
+            return True
+        return self._reports is not None and self._should_report(self._step)
 
     @property
     def watermark(self) -> int | None:
@@ -167,6 +202,8 @@ class Timeline:
         """Store and report the watermark with a batch; returns the control records in it, by topic."""
         if records:
             self.clock.idle = False
+        for expiry in self._expiries.values():
+            expiry.remove_due(records)
         own = self._status
         if self._reports is not None and self._should_report(1):
             self._reports.send_watermark(replace(own, watermark=clamp(self._output.watermark)), append)
@@ -197,8 +234,9 @@ class Timeline:
         return self._reports.every if self._reports is not None and self.clock.all_idle else 1
 
     def _next_to_matter(self) -> int | None:
-        """The next watermark at which a window fires or a report is due."""
+        """The next watermark at which a window fires, keys end or a report is due."""
         levels = [each.heap[0][0] + each.preceding_delay for each in self.timers.values() if each.heap]
+        levels += [each.next_due for each in self._expiries.values() if each.next_due is not None]
         if self._reports is not None and not self._status.idle:
             levels.append(self.clock.watermark + self._step)
         return min(levels, default=None)
@@ -263,15 +301,16 @@ def timeline_of(
     if timing is None:
         return Untimed()
     own = upstream_id(sub.name, partition.number)
-    timers = _timers(sub, stores)
     clock = _clock(sub, timing, partitions)
-    output: OutputWatermark = _DelayedWatermark() if timers else clock
+    stages = _stages(sub, stores, clock)
+    output: OutputWatermark = _DelayedWatermark() if stages.timers else clock
     stored = WatermarkStore(stores[timing.store.name], own)
-    return Timeline(clock, stored, timers, output, _reports(own, sub, partitions, output), future)
+    reports = _reports(own, sub, partitions, output)
+    return Timeline(clock, stored, stages, output, reports, future)
 
 
 def _clock(sub: SubTopology, timing: Timing, partitions: Mapping[str, int]) -> SourceClock | UpstreamClock:
-    leads_on = any(isinstance(target, Repartition) and target.windows is not None for target in sub.targets)
+    leads_on = any(isinstance(target, Repartition) and target.needs_watermarks for target in sub.targets)
     if sub.input.is_source:
         return SourceClock(timing.idle_timeout, timing.horizon, leads_on=leads_on, slack=timing.slack)
     topics = {upstream.name: upstream.topic for upstream in sub.input.upstreams}
@@ -279,25 +318,48 @@ def _clock(sub: SubTopology, timing: Timing, partitions: Mapping[str, int]) -> S
     return UpstreamClock(expected, topics, timing.horizon, leads_on=leads_on)
 
 
-def _timers(sub: SubTopology, stores: Mapping[str, KeyedStore]) -> dict[str, Timers]:
+def _stages(sub: SubTopology, stores: Mapping[str, KeyedStore], clock: OutputWatermark) -> TimedStages:
     timers: dict[str, Timers] = {}
+    expiries: dict[str, Expiry] = {}
     preceding_delay = 0
     for step in sub.steps:
-        if isinstance(step, Window) and kind_of(step).due_times is not None:
-            timers[step.store.name] = Timers(stores[step.store.name], due_times_of(step), preceding_delay)
-            preceding_delay += timers[step.store.name].delay
-    return timers
+        if not isinstance(step, Stateful):
+            continue
+        name = step.store.name
+        if not isinstance(step, Window):
+            if step.ttl is not None:
+                # Where windows come before, what they have held back has to be through first.
+                level = Timers(stores[name], NOTHING_DUE, preceding_delay) if timers else clock
+                expiries[name] = Expiry(stores[name], step.ttl, level, preceding_delay)
+        elif kind_of(step).due_times is not None:
+            timers[name] = Timers(stores[name], due_times_of(step), preceding_delay)
+            preceding_delay += timers[name].delay
+    return TimedStages(timers, expiries)
 
 
 def _reports(
     own: str, sub: SubTopology, partitions: Mapping[str, int], output: OutputWatermark
 ) -> WatermarkReports | None:
     for target in sub.targets:
-        if isinstance(target, Repartition) and target.windows is not None:
-            has_missed = due_times_of(target.windows).has_missed
+        if isinstance(target, Repartition) and target.needs_watermarks:
+            has_missed = _has_missed(target)
             every = _report_every(0 if sub.timing is None else sub.timing.horizon)
             return WatermarkReports(own, target.topic, partitions[target.topic], has_missed, output, every)
     return None
+
+
+def _has_missed(target: Repartition) -> Callable[[int, int], bool]:
+    """Whether a record of this time is so far out of order that what lies ahead may treat it otherwise."""
+    of_windows = None if target.windows is None else due_times_of(target.windows).has_missed
+    if target.ttl is None and of_windows is not None:
+        return of_windows
+    allowance = 0 if target.ttl is None else late_allowance(target.ttl)
+
+    def has_missed(event_time: int, watermark: int) -> bool:
+        late = event_time + allowance < watermark
+        return late or (of_windows is not None and of_windows(event_time, watermark))
+
+    return has_missed
 
 
 def _report_every(horizon: int) -> int:

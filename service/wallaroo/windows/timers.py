@@ -32,6 +32,10 @@ class DueTimes:
     moves: bool = False
 
 
+# Of a stage that only wants to know how far the windows before it have come.
+NOTHING_DUE = DueTimes(0, lambda _live: None, lambda _data: NEVER, lambda _event_time, _watermark: False)
+
+
 class Timers:
     """Due times and keys of one stage; `watermark` is the stage's own.
 

@@ -185,3 +185,10 @@ def test_a_length_is_an_integer(length_fmt):
 def test_a_key_of_another_type_is_refused_by_name(key):
     with refused("key extractor 'plain' returned"):
         wallaroo.key_extractor(plain).extract_key(key)
+
+
+@pytest.mark.parametrize("decorate", [wallaroo.state_computation, wallaroo.state_computation_multi])
+@pytest.mark.parametrize("ttl", [0, -1, 1.5, "1 h", True, wallaroo.days(1_000_000)])
+def test_a_ttl_is_a_whole_number_of_nanoseconds_that_fit(decorate, ttl):
+    with pytest.raises(wallaroo.WallarooParameterError, match=r"'total'\): (a )?ttl .*wallaroo\.hours"):
+        decorate(name="total", state=dict, ttl=ttl)

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+import wallaroo
 from tests.properties import samples
 from tests.properties.samples import extract_key, finished, look, source, totals
 from tests.properties.window_samples import Shape, behind_a_hop
@@ -98,3 +99,22 @@ def test_a_group_of_another_name_reads_its_source_again():
     changes, _ = found(finished(source().to(look)), finished(source("other").to(look)))
     assert (Effect.REPROCESSED, "group app-other") in changes
     assert (Effect.LEFT_BEHIND, "group app-in") in changes
+
+
+def lived(ttl):
+    options = {} if ttl is None else {"ttl": wallaroo.hours(ttl)}
+    return hop(wallaroo.state_computation("total", samples.Plain, **options)(lambda message, _state: message))
+
+
+@pytest.mark.parametrize(("old", "new"), [(None, 5), (7, 5)])
+def test_a_ttl_that_ends_states_earlier_is_said_and_loses_none_that_is_to_be_kept(old, new):
+    changes, loses_state = found(lived(old), lived(new))
+    assert (Effect.EXPIRES, "state of 'total'") in changes
+    assert not loses_state
+
+
+@pytest.mark.parametrize(("old", "new"), [(5, 5), (5, 7), (5, None)])
+def test_a_ttl_that_keeps_states_longer_ends_none(old, new):
+    changes, loses_state = found(lived(old), lived(new))
+    assert Effect.EXPIRES not in [effect for effect, _ in changes]
+    assert not loses_state

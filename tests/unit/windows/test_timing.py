@@ -54,6 +54,39 @@ def test_time_is_kept_by_all_that_lead_to_windows():
     }
 
 
+def lived(ttl):
+    return wallaroo.state_computation("lived", dict, ttl=ttl * MS)(lambda message, _state: message)
+
+
+def test_time_is_kept_by_all_that_lead_to_a_ttl_which_makes_no_windows_wait():
+    subs = subs_of(source().key_by(by_key).to(lived(1_000)).to(FIRST.declared()))
+    assert {name: times(sub) for name, sub in subs.items()} == {"in": (13, 1_113), "by-key": (13, 1_113)}
+    assert (subs["in"].targets[0].ttl, subs["in"].targets[0].windows.name) == (1_000 * MS, "Gather")
+
+
+def test_a_partition_whose_keys_only_end_is_idle_after_the_ttl():
+    subs = subs_of(source().key_by(by_key).to(lived(1_000)))
+    assert {name: times(sub) for name, sub in subs.items()} == {
+        "in": (1_100, 1_100),
+        "by-key": (1_100, 1_100),
+    }
+
+
+def test_a_ttl_is_described():
+    topology = compile_topology(finished(source().key_by(by_key).to(lived(1_000))))
+    assert "stage    lived (state computation), state in app-lived-changelog, ttl 1 s\n" in describe(topology)
+    stages = json.loads(describe(topology, "json"))["sub_topologies"][1]["stages"]
+    assert stages == [{"name": "lived", "kind": "state computation", "ttl_ns": 1_000 * MS}]
+
+
+def test_a_ttl_that_can_only_be_a_slip_of_units_is_refused():
+    pipeline = finished(
+        source().key_by(by_key).to(wallaroo.state_computation("l", dict, 24)(lambda m, _s: m))
+    )
+    with pytest.raises(TopologyError, match="'l': a ttl of 24 nanoseconds is shorter than a millisecond"):
+        compile_topology(pipeline)
+
+
 def test_nobody_keeps_time_where_there_are_no_range_windows():
     subs = subs_of(source().key_by(by_key).to(Counting(3).declared()).key_by(by_name).to(look))
     assert [sub.timing for sub in subs.values()] == [None, None, None]
