@@ -3,6 +3,7 @@
 import random
 import threading
 import time
+import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
@@ -105,6 +106,7 @@ class Run:
             with suppress(Exception):
                 verdict, records, alerts = judge(self)
         except (AssertionError, KafkaException, OSError) as error:
+            traceback.print_exc()
             ended = f"{_kind_of(error)}: {type(error).__name__}: {str(error)[:300]}"
         finally:
             self._dispose()

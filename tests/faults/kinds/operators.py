@@ -80,13 +80,17 @@ def _make_anew(topic: Callable[[Run], str], config: Mapping[str, str]) -> Callab
 
 def _truncate(run: Run, number: int) -> None:
     """Delete records: where a topic is compacted, the broker refuses that."""
-    servers, topic = run.scenario.servers, _changelog(run)
-    ends = end_offsets(servers, topic, IsolationLevel.READ_COMMITTED)
+    servers, topic, ends = run.scenario.servers, _changelog(run), _ends(run)
     chosen = max(ends, key=lambda partition: (ends[partition] > 0, (partition + number) % PARTITIONS))
     alter_topic(servers, topic, {"cleanup.policy": "delete"})
     place = TopicPartition(topic, chosen, max(1, ends[chosen] // 2))
     run.admin.delete_records([place])[place].result(TIMEOUT_SECONDS)
     alter_topic(servers, topic, COMPACTED)
+
+
+def _ends(run: Run) -> Mapping[int, int]:
+    """Where the partitions of the changelog end."""
+    return end_offsets(run.scenario.servers, _changelog(run), IsolationLevel.READ_COMMITTED)
 
 
 def _changelog(run: Run) -> str:
@@ -128,6 +132,7 @@ def _err(run: Run, fault: Fault) -> None:
     mistake = mistakes[(run.plan.seed + run.faults) % len(mistakes)]
     # What has never been committed cannot be moved.
     wait_until(lambda: _committed(run, fault.number)[1] > 0, READY_SECONDS)
+    wait_until(lambda: any(_ends(run).values()), READY_SECONDS)
     with run.nothing_can_arrive():
         for service in run.living():
             service.terminate()
