@@ -179,7 +179,8 @@ def _check_keys(name: str, extract: Extract, check_key: Emit, emit: Emit) -> Bat
 
 def _are_keys(name: str, extract: Extract, values: Sequence[Any], keys: Sequence[Any]) -> bool:
     try:
-        return _extracted_keys(name, extract, values) == keys
+        # As `_extracted_keys`: a call less for each slice.
+        return [k.encode() if type(k := extract(v)) is str else key_bytes(name, k) for v in values] == keys
     except Interrupt:
         raise
     except BaseException:  # whatever the user's extractor raises

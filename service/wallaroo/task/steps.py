@@ -32,13 +32,14 @@ from wallaroo.task.record_context import (
 )
 from wallaroo.topology import model
 from wallaroo.topology.steps import Apply, ApplyMulti, CheckKey, Step, Update, UpdateMulti, Window
-from wallaroo.windows.control import WatermarkReports
 from wallaroo.windows.event_time import event_time_of, with_event_time
 from wallaroo.windows.kinds import kind_of
 
 _VALUE_AND_KEY = 2
 
 Function = Callable[..., Any]
+# Writes a report of the watermark before a record that is late for it, if it has to: windows/control.py.
+Precede = Callable[..., None]
 Unwindowed = Apply | ApplyMulti | CheckKey | Update | UpdateMulti
 
 
@@ -181,11 +182,11 @@ def sink(target: model.Target, context: TaskContext) -> Emit:
 
 
 def _repartition(target: model.Repartition, context: TaskContext) -> Emit:
-    reports = context.time.reports
+    precede = None if context.time.reports is None else context.time.reports.precede
     if target.carries:
-        return _repartition_with_headers(target, context, reports)
-    if reports is not None:
-        return _repartition_with_event_time(target, context, reports)
+        return _repartition_with_headers(target, context, precede)
+    if precede is not None:
+        return _repartition_with_event_time(target, context, precede)
     if target.extract is not None:
         return _repartition_by_extracted_key(target.name, target.extract, target.topic, context)
     return _repartition_by_known_key(target.key, target.topic, context)
@@ -236,13 +237,11 @@ def _repartition_by_known_key(constant: bytes | None, topic: str, context: TaskC
     return repartition_by_known_key
 
 
-def _repartition_with_event_time(
-    target: model.Repartition, context: TaskContext, reports: WatermarkReports
-) -> Emit:
+def _repartition_with_event_time(target: model.Repartition, context: TaskContext, precede: Precede) -> Emit:
     """For range windows: the time is in nanoseconds, and a late record is preceded by the watermark."""
     name, topic, extract, constant = target.name, target.topic, target.extract, target.key
     write, write_control = context.writers[topic].write, context.writers[topic].write_control
-    partitions, encode, precede = context.partitions[topic], context.values.encode, reports.precede
+    partitions, encode = context.partitions[topic], context.values.encode
     mark = context.origins.mark
 
     def repartition_with_event_time(value: Any, key: bytes | None, origin: Origin) -> None:
@@ -262,7 +261,7 @@ def _repartition_with_event_time(
 
 
 def _repartition_with_headers(
-    target: model.Repartition, context: TaskContext, reports: WatermarkReports | None
+    target: model.Repartition, context: TaskContext, precede: Precede | None
 ) -> Emit:
     """As for range windows, and with headers of the source's record."""
     name, topic, extract, constant = target.name, target.topic, target.extract, target.key
@@ -282,8 +281,8 @@ def _repartition_with_headers(
             raise missing_key(topic)
         partition, event_time = partition_of(key, partitions), event_time_of_result(origin)
         encoded = encode(value)
-        if reports is not None:
-            reports.precede(partition, event_time, write_control)
+        if precede is not None:
+            precede(partition, event_time, write_control)
         write[partition]((encoded, key, event_time, mark(origin), headers(origin)))
 
     return repartition_with_headers
