@@ -47,7 +47,8 @@ def test_a_worker_killed_while_it_restores_changes_nothing(scenario, rng):
 
 def test_an_open_transaction_of_a_service_that_never_comes_back_is_waited_for(scenario, rng):
     scenario.arguments = ["--partitioned-by-user"]
-    scenario.settings = {"session_timeout_ms": 6_000, "transaction_timeout_ms": 20_000}
+    # Longer than a service takes to start, and one request for offsets to give up.
+    scenario.settings = {"session_timeout_ms": 6_000, "transaction_timeout_ms": 40_000}
     dead = scenario.launch_faulty("after_offsets:3", victim="service", instance="dead").wait_ready()
     with scenario.feeding(transactions(rng, 4_000), seconds=4):
         dead.wait()
