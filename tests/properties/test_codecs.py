@@ -1,7 +1,7 @@
 """What is stored, or sent through an internal topic, comes back exactly as it was."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.properties import shapes
@@ -42,6 +42,8 @@ def test_a_state_of_any_type_comes_back(value):
 
 
 @given(values, values)
+@example(shapes.Frozen(None), [])
+@example(shapes.Frozen(None), {"item": 1})
 def test_a_state_of_another_type_than_the_first_comes_back(first, value):
     codec = state_codec(lambda: first, PICKLES)
     assert picture(restored(codec, value)) == picture(value)

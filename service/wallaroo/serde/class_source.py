@@ -24,8 +24,8 @@ from wallaroo.serde.revive import (
 )
 from wallaroo.serde.stand_ins import NAMELESS
 
-# Behind the pickle of a dict in a store of another class; readers of pickles stop before it.
-_DICT = b" "
+# Behind the pickle of a built-in value in a store of another class; readers of pickles stop before it.
+_BUILT_IN = b" "
 
 # Stored by a state that was one itself, these cannot become objects with fields.
 _NEVER_OBJECTS = frozenset({bool, int, float, str, bytes, bytearray, list, set, frozenset, deque})
@@ -94,17 +94,23 @@ class ClassFromStore:
             return self.maker_of(kind)(fields)
         if type(value) is kind:
             return self._complete(value) if self._may_change else value
-        if type(value) is dict and self._may_have_been_dict and not payload.endswith(_DICT):
+        if not self._may_have_been_dict or payload.endswith(_BUILT_IN):
+            return value
+        if type(value) is dict:
             return self.maker_of(kind)(value)
-        if type(value) in _NEVER_OBJECTS and self._may_have_been_dict and not issubclass(kind, tuple):
+        if type(value) in _NEVER_OBJECTS and not issubclass(kind, tuple):
             raise StoredValueError(
                 f"a stored {type(value).__name__} is no {kind.__qualname__}: the state was of another kind"
             )
         return value
 
     def marked(self, value: Any, pickled: bytes) -> bytes:
-        """The pickle of a state; marked if it is a dict which is not to become an object of the class."""
-        return pickled + _DICT if type(value) is dict and self._may_have_been_dict else pickled
+        """The pickle of a state; marked if it is a built-in value in a store of objects with fields.
+
+        An accumulator may become one: it is no state of another version, which would be made such an object.
+        """
+        is_built_in = type(value) is dict or type(value) in _NEVER_OBJECTS
+        return pickled + _BUILT_IN if is_built_in and self._may_have_been_dict else pickled
 
     @cached_property
     def _name(self) -> bytes:
