@@ -12,11 +12,19 @@ from pieces import made_up_and_damaged
 
 with atheris.instrument_imports():
     from wallaroo.errors import StoredValueError
-    from wallaroo.task.record_batch import MILLISECONDS, NANOSECONDS, decode_batch, encode_batch, is_batch
+    from wallaroo.task.record_batch import (
+        MILLISECONDS,
+        NANOSECONDS,
+        WITH_HEADERS,
+        decode_batch,
+        encode_batch,
+        is_batch,
+    )
 
 MEMORY_BYTES = 1_000_000_000
 BEGINNINGS = (b"", b"\x91\x93\xc4\x01v", b"\xdc\x00\x10", b"\xdd\x00\x00\x00\x02", b"\xdd\xff\xff\xff\xff")
-KINDS = tuple(form.kind + beginning for form in (MILLISECONDS, NANOSECONDS) for beginning in BEGINNINGS)
+TAGS = {tag for form in (MILLISECONDS, NANOSECONDS, WITH_HEADERS) for tag in (form.tag, form.tag_1)}
+KINDS = tuple(tag + beginning for tag in sorted(TAGS) for beginning in BEGINNINGS)
 ENTRIES = [(b"1Svalue", b"key", 1_700_000_000_000), (b"", b"", 0), (b"1O{}" * 90, b"k" * 300, 2**62)]
 SAMPLES = tuple(encode_batch(form, ENTRIES * 6) for form in (MILLISECONDS, NANOSECONDS))
 
