@@ -41,8 +41,8 @@ def check_ttl(what: str, ttl: object) -> None:
     """Check that a time to live is None, or whole nanoseconds within what a sum with a time allows."""
     if ttl is None:
         return
-    check_whole(f"{what}: ttl", ttl, 1, "write whole nanoseconds, for example wallaroo.hours(24)")
-    if isinstance(ttl, int) and ttl > _LONGEST_TTL:
+    advice = "write whole nanoseconds, for example wallaroo.hours(24)"
+    if check_whole(f"{what}: ttl", ttl, 1, advice) > _LONGEST_TTL:
         raise WallarooParameterError(
             f"{what}: a ttl of {ttl} nanoseconds is more than a hundred years; durations are nanoseconds: "
             "use wallaroo.hours(...) and its like, or leave ttl out to keep states for ever"

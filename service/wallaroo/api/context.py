@@ -117,7 +117,11 @@ class Context(msgspec.Struct, eq=False, gc=False):
 
     @property
     def final(self) -> bool:
-        """False only for what an early result of a window led to; the final one is still to come."""
+        """False for what an early result of a window leads to: the final one is still to come.
+
+        That is known up to the next `key_by`; behind it, this is True. Put `final` of the `Window` that
+        `output` gets into the message where a later stage needs it.
+        """
         return self._asked.final(self._origin)
 
     def delete(self) -> None:

@@ -170,21 +170,11 @@ def _check_keys(name: str, extract: Extract, check_key: Emit, emit: Emit) -> Bat
     def check_keys(values: Sequence[Any], run: Sequence[RawRecord], remaining: Iterator[RawRecord]) -> None:
         keys = [record.key() for record in run]
         # `check_key` finds the failing record.
-        next_step = emit if _are_keys(name, extract, values, keys) else check_key
+        next_step = emit if _extracted_keys(name, extract, values) == keys else check_key
         for value, key, record in zip(values, keys, remaining, strict=False):
             next_step(value, key, record)
 
     return check_keys
-
-
-def _are_keys(name: str, extract: Extract, values: Sequence[Any], keys: Sequence[Any]) -> bool:
-    try:
-        # As `_extracted_keys`: a call less for each slice.
-        return [k.encode() if type(k := extract(v)) is str else key_bytes(name, k) for v in values] == keys
-    except Interrupt:
-        raise
-    except BaseException:  # whatever the user's extractor raises
-        return False
 
 
 def _repartition(target: Repartition, extract: Extract, context: TaskContext, emit: Emit) -> BatchEmit:
@@ -193,15 +183,11 @@ def _repartition(target: Repartition, extract: Extract, context: TaskContext, em
     marks = context.origins.marks
 
     def repartition(values: Sequence[Any], run: Sequence[RawRecord], remaining: Iterator[RawRecord]) -> None:
-        try:
-            encoded, keys = encode_all(values), _extracted_keys(name, extract, values)
-        except Interrupt:
-            raise
-        except BaseException:  # of the user's extractor or pickling; `emit` finds the failing record
-            for value, record in zip(values, remaining, strict=False):
-                emit(value, record.key(), record)
+        made = _keys_and_bytes(name, extract, encode_all, values)
+        if made is None:
+            _emit_each(emit, values, remaining)
             return
-        for data, key, mark, record in zip(encoded, keys, marks(run), remaining, strict=False):
+        for key, data, mark, record in zip(*made, marks(run), remaining, strict=False):
             # `partition_of`, inlined: 26 ns less per record.
             write[crc32(key) % partitions]((data, key, record.timestamp()[1], mark))
 
@@ -220,24 +206,22 @@ def _repartition_in_time(
         values: Sequence[Any], run: Sequence[RawRecord], remaining: Iterator[RawRecord]
     ) -> None:
         found = times.of(run)
-        try:
-            encoded = [] if found is None else encode_all(values)
-            keys = [] if found is None else _extracted_keys(name, extract, values)
-        except Interrupt:
-            raise
-        except BaseException:  # of the user's extractor or pickling; `emit` finds the failing record
-            found = None
-        if found is None:
-            for value, record in zip(values, remaining, strict=False):
-                emit(value, record.key(), record)
+        made = None if found is None else _keys_and_bytes(name, extract, encode_all, values)
+        if found is None or made is None:
+            _emit_each(emit, values, remaining)
             return
         event_times, last = found
-        entries = zip(encoded, keys, event_times, marks(run), remaining, strict=False)
-        for data, key, event_time, mark, _ in entries:
+        for key, data, event_time, mark, _ in zip(*made, event_times, marks(run), remaining, strict=False):
             write[crc32(key) % partitions]((data, key, event_time, mark))
         times.done(last)
 
     return repartition_in_time
+
+
+def _emit_each(emit: Emit, values: Sequence[Any], remaining: Iterator[RawRecord]) -> None:
+    """Record by record, which finds the failing one."""
+    for value, record in zip(values, remaining, strict=False):
+        emit(value, record.key(), record)
 
 
 def _slice_updater(sub: SubTopology, context: TaskContext, emits: Sequence[Emit]) -> UpdateSlice | None:
@@ -273,7 +257,7 @@ def _update_slices(sub: SubTopology, update_slice: UpdateSlice, emit: Emit) -> B
         values: Sequence[Any], run: Sequence[RawRecord], remaining: Iterator[RawRecord]
     ) -> None:
         keys = [record.key() for record in run]
-        are_right = extract is None or _are_keys(first.name, extract, values, keys)
+        are_right = extract is None or _extracted_keys(first.name, extract, values) == keys
         if are_right and update_slice(values, keys, run, remaining):
             return
         for value, key, record in zip(values, keys, remaining, strict=False):
@@ -282,6 +266,24 @@ def _update_slices(sub: SubTopology, update_slice: UpdateSlice, emit: Emit) -> B
     return update_slices
 
 
-def _extracted_keys(name: str, extract: Extract, values: Sequence[Any]) -> list[bytes]:
-    """The `key_bytes` of each value, inlined for str: 17 ns less per record."""
-    return [key.encode() if type(key := extract(value)) is str else key_bytes(name, key) for value in values]
+def _keys_and_bytes(
+    name: str, extract: Extract, encode_all: Callable[[Sequence[Any]], list[bytes]], values: Sequence[Any]
+) -> tuple[list[bytes], list[bytes]] | None:
+    """The keys and the encoded values; None if the user's extractor or pickling raises for one of them."""
+    keys = _extracted_keys(name, extract, values)
+    try:
+        return None if keys is None else (keys, encode_all(values))
+    except Interrupt:
+        raise
+    except BaseException:  # whatever the user's own pickling raises
+        return None
+
+
+def _extracted_keys(name: str, extract: Extract, values: Sequence[Any]) -> list[bytes] | None:
+    """The `key_bytes` of each value, inlined for str: 17 ns less per record; None if the extractor raises."""
+    try:
+        return [k.encode() if type(k := extract(v)) is str else key_bytes(name, k) for v in values]
+    except Interrupt:
+        raise
+    except BaseException:  # whatever the user's extractor raises
+        return None
