@@ -71,9 +71,19 @@ def scripts():
 scripts_without_sending = scripts().map(lambda script: [event for event in script if event[0] != "send"])
 
 
+def feed(driver, records):
+    """Send records, keyed."""
+    for record in records:
+        driver.send(record.topic, record.value, record.key)
+
+
 def driven(application, sent, script=(), pace=None, partitions=4, on_error="dead_letter"):
     """A driver that has been through a script, and then through all that was left."""
-    driver = ApplicationDriver(application, partitions, on_error, pace)
+    return follow(ApplicationDriver(application, partitions, on_error, pace), sent, script)
+
+
+def follow(driver, sent, script, feed=feed):
+    """The driver, behind a script and all that was left; `feed` sends it some of that."""
     waiting = list(sent)
     for name, count in script:
         if name == "send":
@@ -86,12 +96,6 @@ def driven(application, sent, script=(), pace=None, partitions=4, on_error="dead
     feed(driver, waiting)
     driver.run()
     return driver
-
-
-def feed(driver, records):
-    """Send records, keyed."""
-    for record in records:
-        driver.send(record.topic, record.value, record.key)
 
 
 def outputs(driver, topic="out"):

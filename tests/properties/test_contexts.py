@@ -19,6 +19,7 @@ from tests.properties.streams import (
     KEYS,
     by_key,
     failing,
+    follow,
     paces,
     partitions,
     rejected,
@@ -80,30 +81,15 @@ def look(said, state):
     return said
 
 
-def driven(state_class, sent, script, pace, counts):
-    driver = ApplicationDriver(application(state_class), counts, pace=pace)
-    waiting = list(enumerate(sent))
-    for name, count in script:
-        if name == "send":
-            feed(driver, waiting[:count])
-            del waiting[:count]
-        elif count is None:
-            getattr(driver, name)()
-        else:
-            driver.step(count)
-    feed(driver, waiting)
-    driver.run()
-    return driver
-
-
-def feed(driver, numbered):
+def feed_numbered(driver, numbered):
     for number, record in numbered:
         driver.send("in", record.value, record.key, headers=[("number", b"%d" % number), ("else", None)])
 
 
 @given(st.sampled_from(STATES), streams(FAILURES), scripts(), paces(), partitions())
 def test_totals_that_some_records_delete(state_class, sent, script, pace, counts):
-    driver = driven(state_class, sent, script, pace, counts)
+    driver = ApplicationDriver(application(state_class), counts, pace=pace)
+    follow(driver, enumerate(sent), script, feed_numbered)
     wanted, left = model(sent)
     assert found(driver) == wanted
     assert stored_totals(driver, "total", KEYS) == left
