@@ -5,7 +5,7 @@ import math
 from bisect import bisect_left
 from dataclasses import dataclass, replace
 
-from tests.console.made_desk import MadeDesk
+from tests.console.made_records import MadeRecords
 from wallaroo.observability import metrics
 from wallaroo.observability.answers import NoSuchKey, StateFound
 from wallaroo.observability.console.snapshot import Identity, Moment, WorkerSeen, encoded
@@ -40,7 +40,7 @@ class Scene:
         self.plan = plan
         self.topology = compile_topology(application)
         self.turn = 0
-        self.desk = MadeDesk()
+        self.records = MadeRecords()
         self.elsewhere = {"instances": [], "problem": None}
         name = self.topology.application_id
         self._identity = Identity(name, "host-1", "0.1.0", "2.16.0", "3.13.1", BASE_MS - 11_570_000, True)
@@ -56,7 +56,7 @@ class Scene:
             instance="host-1",
             console=self._snapshot,
             instances=lambda: json.dumps(self.elsewhere).encode(),
-            desk=self.desk,
+            console_records=self.records,
         )
 
     def _state(self, stage, key):

@@ -6,7 +6,7 @@ import pytest
 
 from tests.console import many, shop
 from tests.console.conftest import ROOT, served
-from tests.console.made_desk import BASE_MS, letter
+from tests.console.made_records import BASE_MS, letter
 from tests.console.scenes import Plan, Scene
 from wallaroo.observability.http import build_app
 from wallaroo.observability.token import Access, Token
@@ -170,8 +170,8 @@ def letters(made):
     for number in range(1, 7):
         stage, error = [("count 2", "builtins.ValueError"), (shop.HOSTILE, "app.Refused")][number % 2]
         one = letter(number, stage, error, f"{shop.HOSTILE} number {number}")
-        made.desk.letters[one["place"]] = one
-    made.desk.newest = [
+        made.records.letters[one["place"]] = one
+    made.records.newest = [
         {
             "topic": "output",
             "partition": 1,
@@ -210,7 +210,7 @@ def test_dead_letters_and_results_are_for_any_screen_and_anybody(shown, axe, wid
 
 def test_the_dead_letters_of_a_stage_are_replayed_once_it_was_shown_what_is_sent_where(shown):
     made = letters(scene())
-    made.desk.refused = {"2@2": "no single record of a source led to it"}
+    made.records.refused = {"2@2": "no single record of a source led to it"}
     page = shown(made)
     wait_for(page, "#letters-view summary", "Look at them")
     page.locator("#letters-view summary").press("Enter")
@@ -220,13 +220,13 @@ def test_the_dead_letters_of_a_stage_are_replayed_once_it_was_shown_what_is_sent
     page.locator("#letters-replay").press("Enter")
     wait_for(page, "#plan-text", "2 records will be sent once more to input-1")
     wait_for(page, "#plan-list li", "cannot be replayed: no single record of a source led to it")
-    assert made.desk.begun == []
+    assert made.records.begun == []
     assert page.evaluate("document.activeElement.id") == "plan-go"
     page.keyboard.press("Enter")
     wait_for(page, "#plan-text", "3 records sent.")
     page.keyboard.press("Escape")
     wait_for(page, "#letters-note", "none is open")
-    assert made.desk.begun == [("replay", ["0@4", "2@2", "2@6"])]
+    assert made.records.begun == [("replay", ["0@4", "2@2", "2@6"])]
 
 
 def test_a_dialog_that_is_closed_has_done_nothing(shown):
@@ -239,16 +239,16 @@ def test_a_dialog_that_is_closed_has_done_nothing(shown):
     page.keyboard.press("Escape")
     page.locator("#plan").wait_for(state="hidden")
     assert page.locator("#letter").is_visible()
-    assert made.desk.begun == []
+    assert made.records.begun == []
 
 
 def test_a_cluster_that_is_away_is_told_where_dead_letters_would_be(shown, opened):
     made = scene()
-    made.desk.away = "Kafka cannot be reached at kafka:9092"
+    made.records.away = "Kafka cannot be reached at kafka:9092"
     page = shown(made)
     page.locator("#letters-view summary").click()
     wait_for(page, "#letters-note", "Kafka cannot be reached at kafka:9092")
-    made.desk.away = ""
+    made.records.away = ""
     wait_for(page, "#letters-note", "There is none like that")
     assert all("503" in text for text in opened.complaints)
     opened.complaints.clear()

@@ -23,7 +23,7 @@ from wallaroo.observability.answers import (
     StateUnavailable,
 )
 from wallaroo.observability.console import files, records
-from wallaroo.observability.console.records import Desk
+from wallaroo.observability.console.records import ConsoleRecords
 from wallaroo.observability.console.stream import stream
 from wallaroo.observability.health import HealthReport
 from wallaroo.observability.jsonable import to_json
@@ -72,7 +72,7 @@ class PageSources:
     """What the console shows now, as JSON; it never waits."""
     instances: Callable[[], bytes] = lambda: b"{}"
     """The instances of the application, as Kafka knows them, and what each says of itself, as JSON."""
-    desk: Desk | None = None
+    console_records: ConsoleRecords | None = None
     """Dead letters and results; None where they are not shown."""
 
 
@@ -119,7 +119,7 @@ def build_app(sources: PageSources, access: Access = _EVERYBODY) -> ASGIApp:
         Route("/console/snapshot", snapshot),
         Route("/console/stream", streamed),
         Route("/console/instances", instances),
-        *records.routes(sources.desk, access, lambda status, body: _json(body, status, _NOT_KEPT)),
+        *records.routes(sources.console_records, access, lambda status, body: _json(body, status, _NOT_KEPT)),
         Route("/console/{name}", files.file),
         Route("/metrics", lambda request: _metrics(sources, request)),
         Route("/healthz", healthy),

@@ -15,7 +15,7 @@ from wallaroo.kafka.members import owner_of, reason_of
 from wallaroo.observability.console.snapshot import Identity, Moment, WorkerSeen, encoded
 from wallaroo.observability.forward import ask_snapshot
 from wallaroo.observability.token import Token
-from wallaroo.service.kept import Kept
+from wallaroo.service.cached import Cached
 from wallaroo.service.own_topics import OwnTopics
 from wallaroo.service.owners import Members
 from wallaroo.service.supervisor import Supervisor
@@ -76,9 +76,9 @@ class Console:
         self._members = members
         self._ask = ask
         self._now_ms = now_ms
-        self.snapshot = Kept(self._snapshot, _SNAPSHOT_MS, now_ms)
-        self._known = Kept(self._instances, _INSTANCES_MS, now_ms)
-        self.instances = Kept(self._gather, _SNAPSHOT_MS, now_ms)
+        self.snapshot = Cached(self._snapshot, _SNAPSHOT_MS, now_ms)
+        self._known = Cached(self._instances, _INSTANCES_MS, now_ms)
+        self.instances = Cached(self._gather, _SNAPSHOT_MS, now_ms)
 
     def _snapshot(self) -> bytes:
         # The workers are not asked: the supervisor does that all the time, to know whether they live.

@@ -7,7 +7,7 @@ from wallaroo.observability.http import PageSources, build_app
 from wallaroo.observability.server import HttpServer
 from wallaroo.observability.token import access_of
 from wallaroo.service.console import console_of
-from wallaroo.service.desk import KafkaDesk
+from wallaroo.service.console_records import KafkaRecords
 from wallaroo.service.own_topics import OwnTopics
 from wallaroo.service.owners import OtherInstances
 from wallaroo.service.scrape import metrics_page
@@ -33,6 +33,8 @@ def http_server(topics: OwnTopics, supervisor: Supervisor, instance: str, clock:
         instance=instance,
         console=console.snapshot,
         instances=console.instances,
-        desk=KafkaDesk(topology, settings, topics.admin, clock) if settings.shows_state else None,
+        console_records=KafkaRecords(topology, settings, topics.admin, clock)
+        if settings.shows_state
+        else None,
     )
     return HttpServer(build_app(pages, access), settings.http_host, settings.http_port)

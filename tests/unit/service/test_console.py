@@ -8,8 +8,8 @@ from confluent_kafka import KafkaError, KafkaException
 from tests.unit.service.test_queries import AT_THE_SOURCE
 from wallaroo.clock import ManualClock
 from wallaroo.kafka.members import Member
+from wallaroo.service.cached import Cached
 from wallaroo.service.console import Console, identity_of
-from wallaroo.service.kept import Kept
 from wallaroo.service.supervisor import Supervisor
 from wallaroo.settings import Settings
 
@@ -24,7 +24,7 @@ def made_by(counted, lasts_ms=900):
         counted.append(clock.now_ms())
         return len(counted)
 
-    return clock, Kept(make, lasts_ms, clock.now_ms)
+    return clock, Cached(make, lasts_ms, clock.now_ms)
 
 
 def console(members=lambda _group: [], ask=lambda _url, _name: (None, "does not answer")):

@@ -48,7 +48,7 @@ class BusyError(WallarooError):
     """Something else is still being done; the text says what."""
 
 
-class Desk(Protocol):
+class ConsoleRecords(Protocol):
     """Reads and handles dead letters, and reads results; each may take seconds.
 
     Raises WallarooError, with a text for whoever asked, if Kafka does not answer or refuses.
@@ -79,28 +79,30 @@ class Desk(Protocol):
         ...
 
 
-def routes(desk: Desk | None, access: Access, reply: Callable[[int, Json], Response]) -> list[Route]:
-    """The pages of a desk; without one they say why there is none."""
+def routes(
+    records: ConsoleRecords | None, access: Access, reply: Callable[[int, Json], Response]
+) -> list[Route]:
+    """The pages of these records; without any they say why there are none."""
     turns = threading.BoundedSemaphore(_MOST_AT_A_TIME)
 
-    def page(ask: Callable[[Desk, Request], Answer]) -> Callable[[Request], Response]:
+    def page(ask: Callable[[ConsoleRecords, Request], Answer]) -> Callable[[Request], Response]:
         def answer(request: Request) -> Response:
             status, why = _refusal(request, access)
-            if status or desk is None:
+            if status or records is None:
                 return reply(status or 403, {"error": why or _HIDDEN})
-            return reply(*_in_turn(turns, lambda: ask(desk, request)))
+            return reply(*_in_turn(turns, lambda: ask(records, request)))
 
         return answer
 
-    def asked(ask: Callable[[Desk, Verb, frozenset[Place]], Answer]) -> Callable[[Request], Any]:
+    def asked(ask: Callable[[ConsoleRecords, Verb, frozenset[Place]], Answer]) -> Callable[[Request], Any]:
         async def answer(request: Request) -> Response:
             status, why = _refusal(request, access)
-            if status or desk is None:
+            if status or records is None:
                 return reply(status or 403, {"error": why or _HIDDEN})
             question = _question(await _body(request))
             if question is None:
                 return reply(400, {"error": _ASKS})
-            return reply(*await run_in_threadpool(_in_turn, turns, lambda: ask(desk, *question)))
+            return reply(*await run_in_threadpool(_in_turn, turns, lambda: ask(records, *question)))
 
         return answer
 
@@ -108,10 +110,10 @@ def routes(desk: Desk | None, access: Access, reply: Callable[[int, Json], Respo
     return [
         Route(at, page(_listed)),
         Route(f"{at}/at/{{place}}", page(_opened)),
-        Route(f"{at}/progress", page(lambda desk, _: (200, desk.progress()))),
-        Route(f"{at}/plan", asked(lambda desk, *what: (200, desk.planned(*what))), methods=["POST"]),
+        Route(f"{at}/progress", page(lambda records, _: (200, records.progress()))),
+        Route(f"{at}/plan", asked(lambda records, *what: (200, records.planned(*what))), methods=["POST"]),
         Route(f"{at}/begin", asked(_begin), methods=["POST"]),
-        Route("/console/results", page(lambda desk, _: (200, desk.results()))),
+        Route("/console/results", page(lambda records, _: (200, records.results()))),
     ]
 
 
@@ -128,20 +130,20 @@ def _in_turn(turns: threading.BoundedSemaphore, ask: Callable[[], Answer]) -> An
         turns.release()
 
 
-def _listed(desk: Desk, request: Request) -> Answer:
+def _listed(records: ConsoleRecords, request: Request) -> Answer:
     wanted = request.query_params
-    return 200, desk.listed(wanted.get("stage", ""), wanted.get("error", ""))
+    return 200, records.listed(wanted.get("stage", ""), wanted.get("error", ""))
 
 
-def _opened(desk: Desk, request: Request) -> Answer:
+def _opened(records: ConsoleRecords, request: Request) -> Answer:
     places = _places([request.path_params["place"]])
-    found = desk.opened(places[0]) if places else None
+    found = records.opened(places[0]) if places else None
     return (200, found) if found else (404, {"error": "there is no dead letter at this place"})
 
 
-def _begin(desk: Desk, verb: Verb, places: frozenset[Place]) -> Answer:
-    desk.begin(verb, places)
-    return 202, desk.progress()
+def _begin(records: ConsoleRecords, verb: Verb, places: frozenset[Place]) -> Answer:
+    records.begin(verb, places)
+    return 202, records.progress()
 
 
 def _refusal(request: Request, access: Access) -> tuple[int, str]:

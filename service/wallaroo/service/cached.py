@@ -1,11 +1,11 @@
-"""Kept: what is made when somebody asks, and kept for a moment for all who ask."""
+"""Cached: what is made when somebody asks, and kept for a moment for all who ask."""
 
 import threading
 from collections.abc import Callable
 from typing import Any
 
 
-class Kept:
+class Cached:
     """What `make` returned last, for as long as it is new enough; one thread makes it, the others wait."""
 
     def __init__(self, make: Callable[[], Any], lasts_ms: int, now_ms: Callable[[], int]) -> None:

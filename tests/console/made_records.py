@@ -1,4 +1,4 @@
-"""Dead letters and results without a Kafka: what a desk would say of some that a test has put there."""
+"""Dead letters and results without a Kafka: what would be said of some that a test has put there."""
 
 from wallaroo.errors import KafkaSetupError
 from wallaroo.observability.console.records import BusyError
@@ -30,7 +30,7 @@ def letter(
     }
 
 
-class MadeDesk:
+class MadeRecords:
     """What is dropped or replayed is so at the second look, as if it took a moment."""
 
     def __init__(self, letters=(), results=()):

@@ -1,11 +1,11 @@
-"""What the desk makes of contents, and when it refuses to look; a Kafka is in test_console_desk.py."""
+"""What is made of contents, and when nothing is read; tests/kafka/test_console_records.py has a Kafka."""
 
 import pytest
 
 from tests.unit.service.test_queries import AT_THE_SOURCE
 from wallaroo.clock import ManualClock
 from wallaroo.errors import SettingsError
-from wallaroo.service.desk import KafkaDesk, _content
+from wallaroo.service.console_records import KafkaRecords, _content
 from wallaroo.settings import Settings
 
 
@@ -45,7 +45,7 @@ def test_large_bytes_are_shown_from_their_beginning():
 
 def test_the_embedded_broker_is_not_asked_what_it_cannot_say():
     clock = ManualClock(0)
-    desk = KafkaDesk(AT_THE_SOURCE, Settings(embedded_broker=True), None, clock)
+    records = KafkaRecords(AT_THE_SOURCE, Settings(embedded_broker=True), None, clock)
     with pytest.raises(SettingsError, match="embedded broker"):
-        desk.listed("", "")
-    assert desk.progress() == {"verb": None}
+        records.listed("", "")
+    assert records.progress() == {"verb": None}

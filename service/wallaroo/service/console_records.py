@@ -1,4 +1,4 @@
-"""The desk: dead letters and results as the console reads them, and what it does with dead letters.
+"""Dead letters and results as the console reads them, and what it does with dead letters.
 
 Rules for whoever edits this file:
 1. Nothing is read before somebody asks, and what is read is kept for a moment, for all who ask.
@@ -25,7 +25,7 @@ from wallaroo.admin.replay import drop, preview, replay
 from wallaroo.clock import Clock
 from wallaroo.errors import SettingsError, WallarooError
 from wallaroo.observability.console.records import BusyError, Json, Place, Verb
-from wallaroo.service.kept import Kept
+from wallaroo.service.cached import Cached
 from wallaroo.settings import Settings
 from wallaroo.task.origin import Source
 from wallaroo.topology.model import Topology, ToTopic
@@ -62,8 +62,8 @@ class Work:
         self.done = done
 
 
-class KafkaDesk:
-    """The desk of one application; asked by several threads at once."""
+class KafkaRecords:
+    """The dead letters and results of one application; asked by several threads at once."""
 
     def __init__(self, topology: Topology, settings: Settings, admin: AdminClient, clock: Clock) -> None:
         self._topology = topology
@@ -72,8 +72,8 @@ class KafkaDesk:
         self._clock = clock
         self._lock = threading.Lock()
         self._work: Work | None = None
-        self._letters = Kept(self._read_letters, _KEPT_MS, clock.now_ms)
-        self._newest = Kept(self._read_results, _KEPT_MS, clock.now_ms)
+        self._letters = Cached(self._read_letters, _KEPT_MS, clock.now_ms)
+        self._newest = Cached(self._read_results, _KEPT_MS, clock.now_ms)
 
     def listed(self, stage: str, error: str) -> Json:
         letters, register = self._letters()
